@@ -9,7 +9,7 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(tl-expected REQUIRED)
 find_package(tomlplusplus REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
-pkg_check_modules(UNBOUND REQUIRED IMPORTED_TARGET libunbound)
+find_library(UNBOUND_LIBRARY unbound REQUIRED)  # its .pc file asks for libevent, which we do not use
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)

@@ -19,6 +19,7 @@ namespace gk::os {
 class NewFile {
 public:
     static Result<NewFile> create(const std::string& path, unsigned mode = 0600);
+    NewFile() = default;
     NewFile(NewFile&&) noexcept = default;
     NewFile& operator=(NewFile&&) noexcept = default;
 
