@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <unordered_map>
+
+#include "common/base/result.hpp"
+#include "common/os/fd.hpp"
+
+// Flushes shared between threads. A flush is some milliseconds of waiting and almost no work, so whoever asks
+// while one runs waits for the next, and that one serves all who wait.
+namespace gk::maildir {
+
+struct SyncOptions {
+    // From how many commits at once one syncfs for all replaces one fsync a file. 0: never. Below it the kernel
+    // merges the fsyncs of concurrent threads itself, and faster.
+    std::size_t group_from = 24;
+    std::size_t max_open_mailboxes = 128;
+};
+
+// A flush that many may wait for: run() returns once a call of FLUSH has ended that began after run() was entered.
+// At most one FLUSH runs at a time. A failure is told to all whom that call served.
+class SharedFlush {
+public:
+    template <class Flush>
+    Status run(Flush&& flush) {
+        std::unique_lock lock(mutex_);
+        const std::uint64_t mine = started_ + 1;
+        while (finished_ < mine) {
+            if (running_) {
+                ended_.wait(lock);
+                continue;
+            }
+            running_ = true;
+            const std::uint64_t number = ++started_;
+            lock.unlock();
+            Status status = flush();
+            lock.lock();
+            running_ = false;
+            finished_ = number;
+            if (!status) failed_ = number, failure_ = status.error();
+            ended_.notify_all();
+        }
+        // A later call may have failed for others already; only the one that served us counts, and it is
+        // the first that began after us. Should two have failed meanwhile, ours is among them: say so.
+        if (failed_ >= mine) return fail(failure_);
+        return ok();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    std::uint64_t started_ = 0, finished_ = 0, failed_ = 0;
+    bool running_ = false;
+    Error failure_;
+};
+
+// An open mailbox directory and, once used, its new/ and cur/. Valid while a shared_ptr to it lives, even after the
+// mailbox was renamed or removed (then changes go to the renamed one, or fail with NotFound).
+class MailboxDirectory {
+public:
+    const std::string& path() const noexcept { return path_; }
+    int fd() const noexcept { return fd_.get(); }
+
+private:
+    friend class Syncer;
+    std::string path_;
+    os::Fd fd_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    struct Sub { os::Fd fd; std::once_flag opened; Error error; SharedFlush flush; };
+    Sub new_, cur_, tmp_;
+    Sub& sub(std::string_view name) noexcept { return name == "new" ? new_ : name == "cur" ? cur_ : tmp_; }
+};
+
+// Thread-safe.
+class Syncer {
+public:
+    explicit Syncer(const SyncOptions& options = {}) : options_(options) {}
+
+    // From the cache where the path still names the same directory (one stat), else opened. NotFound where it is not.
+    Result<std::shared_ptr<MailboxDirectory>> open(const std::string& mailbox);
+
+    // Returns once every change of names in SUB ("new", "cur", "tmp") of MAILBOX that was made before the call is durable.
+    Status sync_directory(MailboxDirectory& mailbox, std::string_view sub);
+    // Returns once the bytes written to FD (in MAILBOX's file system) are durable. Never called twice for one FD.
+    // EPOCH: what failure_epoch() said when FD was opened.
+    Status sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch);
+    // Counts failed group flushes: a file older than the last failure is flushed on its own, since the kernel
+    // tells a failed write-back to one syncfs only.
+    std::uint64_t failure_epoch() const noexcept { return failures_.load(); }
+
+    struct Counts { std::uint64_t files = 0, directories = 0, groups = 0; };
+    Counts counts() const noexcept { return {files_.load(), directories_.load(), groups_.load()}; }
+
+private:
+    struct FileSystem { os::Fd fd; SharedFlush flush; };
+    Result<std::shared_ptr<FileSystem>> file_system(MailboxDirectory& mailbox);
+
+    SyncOptions options_;
+    std::mutex mutex_;
+    using Cached = std::pair<std::string, std::shared_ptr<MailboxDirectory>>;
+    std::list<Cached> recent_;  // most recently used first
+    std::unordered_map<std::string, std::list<Cached>::iterator> by_path_;
+    std::unordered_map<dev_t, std::shared_ptr<FileSystem>> file_systems_;
+    std::atomic<std::size_t> syncing_{0};
+    std::atomic<std::uint64_t> failures_{0}, files_{0}, directories_{0}, groups_{0};
+};
+
+}  // namespace gk::maildir
