@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// IMAP commands as values (RFC 3501 and RFC 9051, section 9). Strings are the client's bytes, unquoted; mailbox
+// names are not decoded yet (their encoding depends on what the session enabled), except that INBOX, in any
+// case, is "INBOX".
+namespace gk::imap {
+
+// first <= last once resolved; kLargest stands for "*".
+struct SequenceRange {
+    std::uint32_t first = 0, last = 0;
+    bool operator==(const SequenceRange&) const = default;
+};
+constexpr std::uint32_t kLargest = 0;  // sequence numbers and UIDs begin at 1
+
+struct SequenceSet {
+    bool saved = false;  // "$": the result of the last SEARCH RETURN (SAVE)
+    std::vector<SequenceRange> ranges;
+    bool operator==(const SequenceSet&) const = default;
+};
+
+struct Section {
+    enum class Text { All, Header, HeaderFields, HeaderFieldsNot, Text, Mime };
+    std::vector<std::uint32_t> part;
+    Text text = Text::All;
+    std::vector<std::string> fields;  // of HEADER.FIELDS, as the client wrote them
+    bool operator==(const Section&) const = default;
+};
+
+struct Partial {
+    std::uint64_t offset = 0, count = 0;
+    bool operator==(const Partial&) const = default;
+};
+
+struct FetchItem {
+    enum class Kind {
+        Flags, InternalDate, Rfc822Size, Envelope, Body, BodyStructure, Uid,
+        Rfc822, Rfc822Header, Rfc822Text, BodySection, Binary, BinarySize,
+    };
+    Kind kind = Kind::Flags;
+    bool peek = false;
+    Section section = {};                  // of BodySection, Binary and BinarySize
+    std::optional<Partial> partial = {};
+    bool operator==(const FetchItem&) const = default;
+};
+
+struct SearchKey {
+    enum class Kind {
+        All, And, Or, Not, Set, UidSet,
+        Answered, Deleted, Draft, Flagged, Seen, Recent, Old, New,
+        Unanswered, Undeleted, Undraft, Unflagged, Unseen, Keyword, Unkeyword,
+        Bcc, Body, Cc, From, Header, Subject, Text, To,
+        Before, On, Since, SentBefore, SentOn, SentSince, Larger, Smaller,
+    };
+    Kind kind = Kind::All;
+    std::string text = {};                 // what to find; the keyword
+    std::string field = {};                // of HEADER
+    std::uint64_t number = 0;              // of LARGER and SMALLER
+    std::int64_t day = 0;                  // of the date keys: days since 1970-01-01
+    SequenceSet set = {};
+    std::vector<SearchKey> children = {};  // of And, Or (two) and Not (one)
+};
+
+enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, Size };
+
+struct Capability {};
+struct Noop {};
+struct Logout {};
+struct Check {};
+struct Close {};
+struct Unselect {};
+struct Idle {};
+struct Namespace {};
+struct NotNow { std::string name; };  // STARTTLS, LOGIN, AUTHENTICATE: over once a session is logged in
+struct Id { std::vector<std::pair<std::string, std::optional<std::string>>> fields; };
+struct Enable { std::vector<std::string> capabilities; };  // upper case
+struct Select { std::string mailbox; bool read_only = false; };
+struct Create { std::string mailbox; };
+struct Delete { std::string mailbox; };
+struct Rename { std::string from, to; };
+struct Subscribe { std::string mailbox; bool on = true; };
+struct List {
+    bool lsub = false;
+    bool extended = false;               // any of RFC 5258's syntax was used
+    std::string reference;
+    std::vector<std::string> patterns;
+    bool select_subscribed = false, select_recursive_match = false, select_special_use = false;
+    bool return_subscribed = false, return_children = false, return_special_use = false;
+    std::vector<StatusItem> return_status;
+};
+struct StatusOf { std::string mailbox; std::vector<StatusItem> items; };
+struct Expunge { std::optional<SequenceSet> uids; };
+struct Search {
+    bool uid = false;
+    bool extended = false;               // RETURN was given
+    bool min = false, max = false, all = false, count = false, save = false;
+    std::string charset;                 // upper case; empty when not given
+    SearchKey key;
+};
+struct Fetch { bool uid = false; SequenceSet set; std::vector<FetchItem> items; };
+struct Store {
+    enum class Mode { Replace, Add, Remove };
+    bool uid = false;
+    SequenceSet set;
+    Mode mode = Mode::Replace;
+    bool silent = false;
+    std::vector<std::string> flags;      // system flags in their usual spelling
+};
+struct Copy { bool uid = false; bool move = false; SequenceSet set; std::string mailbox; };
+
+// APPEND up to its message; the message itself streams past the parser (reader.hpp).
+struct Append {
+    std::string mailbox;
+    std::vector<std::string> flags;
+    std::optional<std::int64_t> date_unix_s;
+    std::uint64_t size = 0;
+    bool sync = true;                    // the client waits for "+" before it sends the message
+    bool binary = false;                 // literal8
+};
+
+using CommandBody = std::variant<Capability, Noop, Logout, Check, Close, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
+                                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append>;
+
+struct Command {
+    std::string tag;
+    CommandBody body;
+};
+
+}  // namespace gk::imap

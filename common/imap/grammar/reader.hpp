@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "common/imap/grammar/command.hpp"
+
+namespace gk::imap {
+
+struct ReaderLimits {
+    std::size_t line = 64 * 1024;             // RFC 7162, 4 asks for 8 KB at the least
+    std::size_t literal = 64 * 1024;          // of an argument that is not a message
+    std::size_t command = 256 * 1024;
+    std::uint64_t skipped = 256u << 20;       // of a refused non-synchronizing literal; past it the session ends
+};
+
+// What next() found.
+struct NeedMore {};
+struct WantsLiteral {};                        // the client waits for "+"
+struct BadCommand { std::string tag, text; };  // answer "<tag> BAD text"; tag "*" where none was readable
+struct Fatal { std::string text; };            // answer "* BYE text" and end the session
+struct RawLine { std::string line; };          // a line in raw mode (DONE after IDLE)
+struct MessageBytes { std::string_view bytes; };  // part of APPEND's message; valid until the next call
+struct MessageEnd { bool complete = true; };   // message and command are over; false: something followed that may not
+using ReaderEvent = std::variant<NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
+
+// Cuts the client's bytes into commands. Any split gives the same events, except where MessageBytes are cut.
+// Holds at most one command's text; an APPEND's message passes through. After Command(Append) the caller calls
+// accept_message() or refuse_message() before next().
+class CommandReader {
+public:
+    explicit CommandReader(ReaderLimits limits = {}) : limits_(limits) {}
+
+    void feed(std::string_view bytes);
+    ReaderEvent next();
+    // The message will come as MessageBytes, then MessageEnd.
+    void accept_message();
+    // A synchronizing message is not sent then; a non-synchronizing one is read and dropped. No MessageEnd follows.
+    void refuse_message();
+    // The next lines are not commands.
+    void expect_raw_line(bool on) { raw_ = on; }
+    bool has_input() const noexcept { return at_ < input_.size(); }
+    // Between commands, with nothing begun.
+    bool at_command_start() const noexcept { return state_ == State::Line && command_.empty() && !has_input(); }
+
+private:
+    enum class State { Line, Literal, SkipLiteral, SkipLine, Message, MessageTail, Refused, Stopped };
+    ReaderEvent finish();
+    ReaderEvent on_line_end();
+    bool take_line();           // moves input up to LF into command_; true when the line is complete
+    void compact();
+
+    ReaderLimits limits_;
+    std::string input_;         // fed, not yet consumed from at_ on
+    std::size_t at_ = 0;
+    std::string command_;       // the command so far
+    std::size_t line_at_ = 0;   // where in command_ the current line began
+    State state_ = State::Line;
+    std::uint64_t left_ = 0;    // of a literal or message
+    std::string pending_tag_, pending_text_;  // BadCommand to report after what must be skipped
+    bool pending_silent_ = false;             // already answered
+    bool message_sync_ = true;
+    bool raw_ = false;
+};
+
+}  // namespace gk::imap
