@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -32,7 +33,7 @@ enum class Type { Boolean, Integer, Size, Duration, String, StringList, Table };
 struct Setting {
     std::string key;             // "smtp.max_size"
     Type type;
-    std::string default_value;   // as it would be written in gk.toml
+    std::string default_value;   // without quotes ("50MB", "5m"); the entries of a StringList apart by spaces
     std::string help;            // one or two sentences, for gk.toml(5)
     std::int64_t least = 0, most = INT64_MAX;  // for Integer, Size (bytes) and Duration (seconds)
     std::vector<std::string> choices = {};
@@ -40,6 +41,8 @@ struct Setting {
 
 // All settings, sorted by key.
 const std::vector<Setting>& settings();
+const Setting* find_setting(std::string_view key) noexcept;
+std::string_view type_name(Type type) noexcept;  // "boolean", "size" …
 
 class Config {
 public:
@@ -60,6 +63,8 @@ public:
     const std::map<std::string, std::string>& table(std::string_view key) const;
     // "gk.toml:12", "gk.toml.d/10-x.toml:3" or "default".
     std::string origin(std::string_view key) const;
+    // The value as one would write it in gk.toml, quotes included; for gk-config.
+    std::string written(std::string_view key) const;
 
 private:
     struct Value {

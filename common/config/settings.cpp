@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "common/config/config.hpp"
+
+// The one table of settings: one row is one setting; sorted by key, as a test checks (and look-ups need).
+namespace gk::config {
+
+namespace {
+
+using enum Type;
+constexpr std::int64_t kMinute = 60, kHour = 3600, kDay = 86400;
+constexpr std::int64_t kMB = 1 << 20;
+
+// clang-format off
+const std::vector<Setting> kSettings = {
+    // key, type, default, help, least, most, choices
+    {"auth.address_failures", Integer, "20", "Failed logins from one address (an IPv6 /64) within auth.lockout_time after which it is locked out; 0 never.", 0, 1'000'000},
+    {"auth.app_passwords_only", Boolean, "false", "Refuse the main password to mail protocols: every client needs an app password."},
+    {"auth.backoff", Duration, "1s", "Delay before the answer to a failed login; it doubles with each further failure up to auth.backoff_most.", 0, kMinute},
+    {"auth.backoff_most", Duration, "8s", "The longest delay before the answer to a failed login.", 0, kMinute},
+    {"auth.cache_time", Duration, "5m", "How long a verified password is remembered, as an HMAC under a random key, to spare chatty clients the hashing; 0 never.", 0, kHour},
+    {"auth.connections", Integer, "256", "Open connections to the auth socket, one thread each.", 1, 4096},
+    {"auth.exchange_timeout", Duration, "1m", "Time for one step of an authentication exchange.", 1, kHour},
+    {"auth.hashing_threads", Integer, "0", "Password hashes computed at the same time; 0 is the number of processors.", 0, 256},
+    {"auth.lockout_failures", Integer, "10", "Failed logins to one account within auth.lockout_time after which it is locked out; 0 never.", 0, 1'000'000},
+    {"auth.lockout_time", Duration, "15m", "How long failures count, and how long a lock-out lasts.", 1, kDay},
+    {"auth.main", String, "scram-sha-256", "How main passwords are stored; with argon2id the SCRAM mechanisms know app passwords only.", 0, 0, {"argon2id", "scram-sha-256"}},
+    {"auth.plaintext_without_tls", Boolean, "false", "Offer PLAIN and LOGIN on connections without TLS."},
+    {"auth.remembered", Integer, "10000", "Accounts, and addresses, whose failures are remembered; past it the oldest are forgotten.", 100, 1'000'000},
+    {"auth.scram_iterations", Integer, "100000", "Rounds of PBKDF2 in new SCRAM records (RFC 7677 wants at least 4096).", 4096, 10'000'000},
+    {"auth.ticket_time", Duration, "30s", "How long a login ticket may be redeemed.", 1, 10 * kMinute},
+    {"delivery.connections", Integer, "1000", "LMTP connections at the same time, one thread each.", 1, 100'000},
+    {"delivery.subaddress_delimiter", String, "+", "What parts the detail from the local-part (ann+lists@a.test); empty for no sub-addresses."},
+    {"delivery.subaddress_mailbox", String, "existing", "File mail for ann+lists into her mailbox lists: never, if it exists, or making it.", 0, 0, {"create", "existing", "never"}},
+    {"directory.alias_depth", Integer, "20", "Aliases that lead to aliases, at most.", 1, 100},
+    {"directory.alias_size", Integer, "10000", "Addresses that one recipient expands to, at most.", 1, 1'000'000},
+    {"directory.postmaster", String, "", "The address that receives mail for postmaster where a domain has no such account or alias; empty: the domain's first administrator, else its oldest account."},
+    {"server.drain_timeout", Duration, "30s", "Time that connections get to end after SIGTERM.", 0, kHour},
+    {"server.hostname", String, "", "This host's name in greetings, Received fields and Message-IDs; empty: what the system says."},
+    {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients may relay without a login and are exempt from connection limits."},
+    {"smtp.max_size", Size, "50MB", "The largest message accepted.", 1024, 4096 * kMB},
+    {"tls.certificate", String, "", "Certificate chain in PEM; empty: keys/tls/default.crt below the state directory."},
+    {"tls.key", String, "", "Private key in PEM; empty: keys/tls/default.key below the state directory."},
+};
+// clang-format on
+
+}  // namespace
+
+const std::vector<Setting>& settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view key) noexcept {
+    const auto at = std::lower_bound(kSettings.begin(), kSettings.end(), key,
+                                     [](const Setting& setting, std::string_view k) { return setting.key < k; });
+    return at != kSettings.end() && at->key == key ? &*at : nullptr;
+}
+
+std::string_view type_name(Type type) noexcept {
+    switch (type) {
+        case Type::Boolean: return "boolean";
+        case Type::Integer: return "integer";
+        case Type::Size: return "size";
+        case Type::Duration: return "duration";
+        case Type::String: return "string";
+        case Type::StringList: return "list";
+        case Type::Table: return "table";
+    }
+    return "";
+}
+
+}  // namespace gk::config
