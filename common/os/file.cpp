@@ -49,6 +49,17 @@ Result<NewFile> NewFile::create(const std::string& path, unsigned mode) {
 
 Status NewFile::write(std::string_view bytes) { return write_all(fd_.get(), bytes, path_); }
 
+Status NewFile::write_at(std::uint64_t offset, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(quoted("write", path_));
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+    return ok();
+}
+
 Status NewFile::sync() {
     if (::fsync(fd_.get()) != 0) return fail_errno(quoted("sync", path_));
     return ok();

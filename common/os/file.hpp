@@ -24,6 +24,7 @@ public:
     NewFile& operator=(NewFile&&) noexcept = default;
 
     Status write(std::string_view bytes);        // all of them, or an error
+    Status write_at(std::uint64_t offset, std::string_view bytes);  // over what was written before
     Status sync();                               // fsync; once
     Status close();                              // reports what close says
     const std::string& path() const noexcept { return path_; }
