@@ -21,7 +21,7 @@ namespace gk::maildir {
 
 struct SyncOptions {
     // From how many commits at once one syncfs for all replaces one fsync a file. 0: never. Below it the kernel
-    // merges the fsyncs of concurrent threads itself, and faster.
+    // merges the fsyncs of concurrent threads itself, and faster. Several messages of one commit always use it.
     std::size_t group_from = 24;
     std::size_t max_open_mailboxes = 128;
 };
@@ -69,6 +69,7 @@ class MailboxDirectory {
 public:
     const std::string& path() const noexcept { return path_; }
     int fd() const noexcept { return fd_.get(); }
+    dev_t device() const noexcept { return device_; }
 
 private:
     friend class Syncer;
@@ -92,8 +93,9 @@ public:
     // Returns once every change of names in SUB ("new", "cur", "tmp") of MAILBOX that was made before the call is durable.
     Status sync_directory(MailboxDirectory& mailbox, std::string_view sub);
     // Returns once the bytes written to FD (in MAILBOX's file system) are durable. Never called twice for one FD.
-    // EPOCH: what failure_epoch() said when FD was opened.
-    Status sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch);
+    // EPOCH: what failure_epoch() said when FD was opened. One of MANY: a group flush at once, which serves all that
+    // were written before it; true then, and the caller need not ask for the others of this file system.
+    Result<bool> sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch, bool many = false);
     // Counts failed group flushes: a file older than the last failure is flushed on its own, since the kernel
     // tells a failed write-back to one syncfs only.
     std::uint64_t failure_epoch() const noexcept { return failures_.load(); }

@@ -49,6 +49,7 @@ public:
 
 private:
     friend class Writer;
+    Status write_through(std::string_view bytes);
     Status close_synced();
     std::shared_ptr<MailboxDirectory> directory_;
     os::Fd fd_;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "common/maildir/sync.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace gk::maildir {
+
+Result<std::shared_ptr<MailboxDirectory>> Syncer::open(const std::string& mailbox) {
+    struct stat now {};
+    if (::stat(mailbox.c_str(), &now) != 0) return fail_errno(fmt::format("cannot open mailbox '{}'", mailbox));
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = by_path_.find(mailbox); found != by_path_.end()) {
+            const auto& directory = found->second->second;
+            if (directory->device_ == now.st_dev && directory->inode_ == now.st_ino) {
+                recent_.splice(recent_.begin(), recent_, found->second);
+                return directory;
+            }
+            recent_.erase(found->second);  // renamed or removed meanwhile, and made anew
+            by_path_.erase(found);
+        }
+    }
+    auto directory = std::make_shared<MailboxDirectory>();
+    directory->path_ = mailbox;
+    directory->fd_ = os::Fd(::open(mailbox.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory->fd_) return fail_errno(fmt::format("cannot open mailbox '{}'", mailbox));
+    if (::fstat(directory->fd_.get(), &now) != 0) return fail_errno(fmt::format("cannot stat mailbox '{}'", mailbox));
+    directory->device_ = now.st_dev;
+    directory->inode_ = now.st_ino;
+
+    const std::lock_guard lock(mutex_);
+    if (const auto found = by_path_.find(mailbox); found != by_path_.end()) return found->second->second;
+    recent_.emplace_front(mailbox, directory);
+    by_path_[mailbox] = recent_.begin();
+    while (recent_.size() > std::max<std::size_t>(options_.max_open_mailboxes, 1)) {
+        by_path_.erase(recent_.back().first);
+        recent_.pop_back();
+    }
+    return directory;
+}
+
+Status Syncer::sync_directory(MailboxDirectory& mailbox, std::string_view name) {
+    auto& sub = mailbox.sub(name);
+    std::call_once(sub.opened, [&] {
+        const std::string relative(name);
+        sub.fd = os::Fd(::openat(mailbox.fd(), relative.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!sub.fd) sub.error = os_error(errno, fmt::format("cannot open '{}/{}'", mailbox.path_, name));
+    });
+    if (!sub.fd) return fail(sub.error);
+    return sub.flush.run([&]() -> Status {
+        ++directories_;
+        if (::fsync(sub.fd.get()) != 0) return fail_errno(fmt::format("cannot sync '{}/{}'", mailbox.path_, name));
+        return ok();
+    });
+}
+
+Result<std::shared_ptr<Syncer::FileSystem>> Syncer::file_system(MailboxDirectory& mailbox) {
+    const std::lock_guard lock(mutex_);
+    auto& entry = file_systems_[mailbox.device_];
+    if (!entry) {
+        auto opened = std::make_shared<FileSystem>();
+        opened->fd = os::Fd(::openat(mailbox.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!opened->fd) return fail_errno(fmt::format("cannot open '{}'", mailbox.path_));
+        entry = std::move(opened);
+    }
+    return entry;
+}
+
+Result<bool> Syncer::sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch, bool many) {
+    struct Counted {
+        std::atomic<std::size_t>& count;
+        std::size_t before = count.fetch_add(1);
+        ~Counted() { --count; }
+    } const counted{syncing_};
+    const bool grouped = options_.group_from != 0 && (many || counted.before + 1 >= options_.group_from);
+    if (grouped && epoch == failure_epoch()) {
+        GK_TRY(const auto system, file_system(mailbox));
+        GK_CHECK(system->flush.run([&]() -> Status {
+            ++groups_;
+            if (::syncfs(system->fd.get()) == 0) return ok();
+            ++failures_;
+            return fail_errno(fmt::format("cannot sync the file system of '{}'", mailbox.path_));
+        }));
+        if (epoch == failure_epoch()) return true;
+        // Another group failed between our opening and now, and may have been told of our pages: ask our own file.
+    }
+    ++files_;
+    if (::fsync(fd) != 0) return fail_errno(fmt::format("cannot sync a message in '{}'", mailbox.path_));
+    return false;
+}
+
+}  // namespace gk::maildir
