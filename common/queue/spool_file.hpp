@@ -21,7 +21,7 @@
 // does not match its crc and is skipped, as are lines of kinds not known.
 namespace gk::queue {
 
-constexpr std::size_t kHeadLength = 65;  // the first line
+constexpr std::size_t kHeadLength = 60;  // the first line
 
 enum class OutcomeKind {
     Attempt,     // a session was tried; text: what came of it, for `show`
