@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/store/types.hpp"
+
+// Messages on their way into a mailbox (delivery, APPEND). Many threads may each have their own Incoming for one
+// account: what they commit at the same time shares its flushes and one transaction.
+//
+//   GK_TRY(auto incoming, account->incoming("INBOX"));
+//   GK_CHECK(incoming.begin());             // once for each message
+//   GK_CHECK(incoming.write(bytes));        // as often as needed
+//   GK_TRY(auto appended, incoming.commit());
+namespace gk::store {
+
+class Account;
+
+struct IncomingMessage {
+    Flags flags = 0;
+    std::vector<std::string> keywords;
+    std::optional<std::int64_t> internal_date;  // Unix seconds; now where absent
+    // Bytes are in wire form: CRLF ends a line, and is stored as LF, unless the message holds a bare CR or LF or BINARY is
+    // set: then it is kept byte for byte.
+    bool binary = false;
+};
+
+class Incoming {
+public:
+    Incoming(Incoming&&) noexcept;
+    Incoming& operator=(Incoming&&) noexcept;
+    ~Incoming();  // what was not committed leaves nothing behind
+
+    Status begin(const IncomingMessage& message = {});
+    Status write(std::string_view bytes);
+    // Octets written to the current message so far, as the client counts them.
+    std::uint64_t size() const noexcept;
+    // All messages begun become durable and visible, or none. An error is Temporary (NotFound: the mailbox went away).
+    Result<Appended> commit();
+    void abandon() noexcept;
+
+    struct State;
+
+private:
+    friend class Account;
+    explicit Incoming(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace gk::store

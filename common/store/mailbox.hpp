@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/message/structure.hpp"
+#include "common/os/file.hpp"
+#include "common/store/account.hpp"
+#include "common/store/types.hpp"
+
+// One mailbox. A light value: it holds no rows, so a session keeps its own view and asks for changes. UIDs given to
+// its methods are sorted and without repeats; those that do not exist are passed over.
+namespace gk::store {
+
+// A message's bytes as stored. With line_ends == Convert a LF without CR goes out as CRLF; see message::LineEnds.
+struct OpenMessage {
+    os::MappedFile file;
+    message::LineEnds line_ends = message::LineEnds::Convert;
+    std::uint64_t octets = 0;  // as the client counts them (Row::size)
+};
+
+enum class Look {
+    Index,     // what the index says
+    Gate,      // look at the directories where their mtime changed (two stat calls where it did not)
+    Thorough,  // also where our own changes may have hidden a foreign one; for the idle moments of a parent
+};
+
+class Mailbox {
+public:
+    const std::string& name() const noexcept { return name_; }
+    const std::shared_ptr<Account>& account() const noexcept { return account_; }
+
+    // Everything, for SELECT (WRITABLE: new messages become known as seen by a client and stop being recent to others;
+    // their files move from new/ to cur/) or EXAMINE.
+    Result<Snapshot> snapshot(bool writable);
+    // New, changed and vanished since; NotFound when the mailbox was removed, or was made anew under the same name.
+    Result<Changes> changes_since(ModSeq modseq, Look look = Look::Gate);
+    Result<MailboxStatus> status();
+    Result<std::vector<std::string>> keywords();
+
+    // NotFound where it was expunged meanwhile. Found again where a foreign tool renamed it.
+    Result<OpenMessage> open(Uid uid);
+    // Parsed once and kept. SINK is called in the order of UIDS, with nothing for those that vanished; returns false to stop.
+    Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
+    Result<message::Structure> structure(Uid uid);
+
+    // All of UIDS in one transaction. BadInput: more than kMaxKeywords keywords in the mailbox, or not an atom.
+    Result<FlagsStored> store(std::span<const Uid> uids, const FlagUpdate& update);
+
+    struct Expunged { std::vector<Uid> uids; ModSeq modseq = 0; };
+    // Those with \Deleted, of UIDS or (nullptr) of all.
+    Result<Expunged> expunge(const std::span<const Uid>* uids = nullptr);
+    // Whatever their flags.
+    Result<Expunged> remove(std::span<const Uid> uids);
+
+    // All or none; flags, keywords and dates go along; COPY's messages are saved now, and recent in the target.
+    // The target is in the same account. Move: modseq of the source's expunge in *MODSEQ.
+    Result<Copied> copy(std::span<const Uid> uids, std::string_view target);
+    Result<Copied> move(std::span<const Uid> uids, std::string_view target, ModSeq* modseq = nullptr);
+
+private:
+    friend class Account;
+    Mailbox(std::shared_ptr<Account> account, std::int64_t number, std::uint32_t uidvalidity, std::string name)
+        : account_(std::move(account)), number_(number), uidvalidity_(uidvalidity), name_(std::move(name)) {}
+
+    std::shared_ptr<Account> account_;
+    std::int64_t number_;
+    std::uint32_t uidvalidity_;
+    std::string name_;
+};
+
+}  // namespace gk::store

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// The words of the store, as IMAP means them (RFC 9051, 2.3; RFC 7162). Nothing here says how it is kept.
+namespace gk::store {
+
+using Uid = std::uint32_t;
+using ModSeq = std::uint64_t;
+
+// System flags as a bitmask. \Recent is not one: a message is recent to a session while its UID is not below the
+// floor that the session was given (Snapshot::recent_floor).
+using Flags = std::uint8_t;
+inline constexpr Flags kSeen = 1, kAnswered = 2, kFlagged = 4, kDeleted = 8, kDraft = 16;
+inline constexpr Flags kAllFlags = 31;
+
+// Keywords are bits of a mask; which name a bit has is the mailbox's own (Snapshot::keywords).
+using KeywordMask = std::uint64_t;
+inline constexpr unsigned kMaxKeywords = 64;
+
+// What is known of every message without opening it. Sizes are octets with CRLF line ends, dates Unix seconds.
+struct Row {
+    Uid uid = 0;
+    Flags flags = 0;
+    ModSeq modseq = 0;
+    KeywordMask keywords = 0;
+    std::int64_t internal_date = 0;
+    std::int64_t saved_date = 0;
+    std::uint64_t size = 0;
+
+    bool operator==(const Row&) const = default;
+};
+
+struct UidRange {
+    Uid first = 0, last = 0;  // both included
+    bool operator==(const UidRange&) const = default;
+};
+
+// A mailbox as one session first sees it. Rows are sorted by UID.
+struct Snapshot {
+    std::uint32_t uidvalidity = 0;
+    Uid uidnext = 1;
+    ModSeq highest_modseq = 1;
+    // RW select: messages from here on are recent to this session and to no other; EXAMINE: to the next as well.
+    Uid recent_floor = 1;
+    std::vector<std::string> keywords;  // name of bit i; empty: the bit is unused
+    std::vector<Row> rows;
+};
+
+// What happened after a mod-sequence.
+struct Changes {
+    ModSeq highest_modseq = 1;
+    Uid uidnext = 1;
+    std::vector<Row> rows;             // new or changed, sorted by UID: those past the UIDs known before are new
+    std::vector<UidRange> vanished;    // sorted, disjoint; may name UIDs that never existed where history is gone
+    std::vector<std::string> keywords; // as in Snapshot
+    bool empty() const noexcept { return rows.empty() && vanished.empty(); }
+};
+
+struct MailboxStatus {
+    std::uint32_t messages = 0, recent = 0, unseen = 0, deleted = 0;
+    Uid uidnext = 1;
+    std::uint32_t uidvalidity = 0;
+    ModSeq highest_modseq = 1;
+    std::uint64_t size = 0, deleted_size = 0;
+};
+
+// One name of the tree. Names are UTF-8 in NFC as the client gave them, levels separated by '/'; INBOX is "INBOX".
+struct MailboxEntry {
+    std::string name;
+    bool exists = true;         // false: only a superior of others, cannot be selected (\NonExistent)
+    bool has_children = false;
+    bool subscribed = false;
+    std::string special_use;    // "\\Sent" …, or empty
+};
+
+enum class FlagAction { Replace, Add, Remove };
+
+struct FlagUpdate {
+    FlagAction action = FlagAction::Add;
+    Flags flags = 0;
+    std::vector<std::string> keywords;
+    std::optional<ModSeq> unchanged_since;  // RFC 7162, 3.1.3
+};
+
+struct FlagsStored {
+    std::vector<Row> rows;         // as they are now: every message named that exists and was not refused
+    std::vector<Uid> modified;     // refused by UNCHANGEDSINCE (MODIFIED response code)
+    std::vector<std::string> keywords;
+    ModSeq modseq = 0;             // 0: nothing changed
+};
+
+struct Copied {
+    std::uint32_t uidvalidity = 0;                 // of the target
+    std::vector<std::pair<Uid, Uid>> uids;         // source, target
+};
+
+struct Appended {
+    std::uint32_t uidvalidity = 0;
+    // One for each message, in order. 0: stored and durable, but it will get its UID later, since the index was
+    // not to be had; then do not name UIDs to the client.
+    std::vector<Uid> uids;
+};
+
+struct Totals {
+    std::uint64_t messages = 0, bytes = 0;
+};
+
+// A change that others may want to hear of, after it was committed. Account as given to open().
+struct Change {
+    std::string_view account;
+    std::string_view mailbox;
+    ModSeq modseq = 0;
+};
+
+// Called with no lock held, from any thread that writes. Must not block.
+class ChangeSink {
+public:
+    virtual ~ChangeSink() = default;
+    virtual void changed(const Change& change) noexcept = 0;
+};
+
+}  // namespace gk::store
