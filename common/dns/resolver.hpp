@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+
+// DNS by libunbound, which validates DNSSEC where a trust anchor is given. /etc/hosts is never read: mail is
+// routed by DNS or by configured routes.
+namespace gk::dns {
+
+enum class Security { Insecure, Secure };  // a bogus answer is an error (Temporary)
+
+enum class Existence { Found, NoData, NoDomain };  // NoData: the name is there, records of this type are not
+
+template <class Record>
+struct Answer {
+    Existence existence = Existence::NoDomain;
+    Security security = Security::Insecure;
+    std::vector<Record> records;   // empty unless Found
+    std::uint32_t ttl_s = 0;
+};
+
+struct Mx {
+    std::uint16_t preference = 0;
+    std::string host;              // lower case, without the dot at the end; empty for the root
+};
+struct Tlsa {
+    std::uint8_t usage = 0, selector = 0, matching = 0;
+    std::string data;              // raw bytes
+};
+
+struct Options {
+    // Servers as "192.0.2.1", "192.0.2.1@5353", "192.0.2.1:5353" or "[2001:db8::1]:53". Empty: those of
+    // /etc/resolv.conf. The one word "recursive": ask the root servers ourselves.
+    std::vector<std::string> servers;
+    // zone -> servers (blanks between) that are asked for it and what is below.
+    std::map<std::string, std::string> stubs;
+    std::string trust_anchor_file;  // DS or DNSKEY records; empty: nothing is validated
+    std::chrono::milliseconds timeout{20'000};  // of one lookup, from question to answer
+    unsigned max_in_flight = 256;   // more wait, within their own timeout
+};
+
+// Any number of threads may ask at once. Errors of a lookup: Temporary or Timeout (no answer, SERVFAIL, bogus),
+// BadInput (not a domain name: U-labels must be A-labels here). That a name does not exist is an answer.
+class Resolver {
+public:
+    static Result<std::unique_ptr<Resolver>> create(const Options& options);
+    ~Resolver();
+
+    Result<Answer<Mx>> mx(std::string_view name);             // sorted by preference
+    Result<Answer<std::string>> a(std::string_view name);     // "192.0.2.1"
+    Result<Answer<std::string>> aaaa(std::string_view name);
+    Result<Answer<std::string>> txt(std::string_view name);   // the strings of each record joined
+    Result<Answer<std::string>> ptr(std::string_view ip);     // names, for an IPv4 or IPv6 literal
+    Result<Answer<Tlsa>> tlsa(std::string_view name);         // "_25._tcp.mx.a.test"
+
+private:
+    struct Impl;
+    explicit Resolver(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+// Where the mail of a domain goes (RFC 5321, 5.1).
+struct MailHosts {
+    std::vector<Mx> hosts;         // by preference; equal ones shuffled
+    bool null_mx = false;          // RFC 7505: accepts no mail, hosts is empty
+    bool no_domain = false;        // the domain does not exist, hosts is empty
+    bool implicit = false;         // no MX records: the domain itself
+    Security security = Security::Insecure;
+};
+Result<MailHosts> find_mail_hosts(Resolver& resolver, std::string_view domain);
+
+struct Addresses {
+    std::vector<std::string> ips;  // IPv6 first
+    Security security = Security::Insecure;  // Secure where all of it is
+    bool no_domain = false;
+};
+// Both families. An error only where nothing was found and one of the lookups failed.
+Result<Addresses> find_addresses(Resolver& resolver, std::string_view host, bool want_ipv6 = true);
+
+// An RDATA name without compression, as lower-case text; hostile bytes escaped (RFC 1035, 5.1). Nothing when it is
+// malformed. OFFSET moves behind it.
+Result<std::string> parse_name(std::string_view rdata, std::size_t& offset);
+Result<Mx> parse_mx(std::string_view rdata);
+Result<std::string> parse_txt(std::string_view rdata);
+Result<Tlsa> parse_tlsa(std::string_view rdata);
+// "4.3.2.1.in-addr.arpa" for an IP literal.
+Result<std::string> reverse_name(std::string_view ip);
+
+}  // namespace gk::dns
