@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <initializer_list>
+#include <iterator>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
@@ -192,6 +193,11 @@ Status drop_all_capabilities() {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     __user_cap_header_struct header{};
     header.version = _LINUX_CAPABILITY_VERSION_3;
+    // A service manager may have dropped them already and forbidden capset itself.
+    __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {};
+    if (::syscall(SYS_capget, &header, held) == 0 &&
+        std::all_of(std::begin(held), std::end(held), [](const auto& set) { return (set.effective | set.permitted | set.inheritable) == 0; }))
+        return ok();
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
     if (::syscall(SYS_capset, &header, none) != 0) return fail_errno("cannot drop capabilities");
     return ok();
