@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -23,6 +24,8 @@ public:
     // At least one byte, or 0 at the end of the stream.
     virtual Result<std::size_t> read_some(std::span<char> buffer, milliseconds timeout) = 0;
     virtual Status write_all(std::string_view bytes, milliseconds timeout) = 0;
+    // The same for several pieces in a row; a socket gathers them into one system call.
+    virtual Status write_pieces(std::span<const std::string_view> pieces, milliseconds timeout);
     // Makes a blocked or later read_some return 0; callable from any thread.
     virtual void stop_reading() noexcept = 0;
     virtual void close() noexcept = 0;
@@ -43,16 +46,27 @@ Endpoint local_of(int fd);
 // call a read, one a write.
 class SocketStream final : public Stream {
 public:
-    explicit SocketStream(os::Fd fd);
+    // TIMEOUT is what the socket has for both directions already (accepted sockets inherit the listener's); 0 for none.
+    explicit SocketStream(os::Fd fd, milliseconds timeout = milliseconds(0));
     Result<std::size_t> read_some(std::span<char> buffer, milliseconds timeout) override;
     Status write_all(std::string_view bytes, milliseconds timeout) override;
+    Status write_pieces(std::span<const std::string_view> pieces, milliseconds timeout) override;
     void stop_reading() noexcept override;
     void close() noexcept override;
     int fd() const noexcept { return fd_.get(); }
 
+    // While *CANCEL is true, a read that a signal interrupts fails with Errc::Closed, "stopping"; null for never.
+    // It must outlive the stream or be taken back. See Server::stop.
+    void set_cancel(const std::atomic<bool>* cancel) noexcept { cancel_ = cancel; }
+    bool cancelled() const noexcept { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
+    // For whoever reads the descriptor itself (TLS): the same bookkeeping as the calls above.
+    Status set_read_timeout(milliseconds timeout);
+    Status set_write_timeout(milliseconds timeout);
+
 private:
     os::Fd fd_;
-    milliseconds read_timeout_{0}, write_timeout_{0};
+    milliseconds read_timeout_, write_timeout_;
+    const std::atomic<bool>* cancel_ = nullptr;
 };
 
 // Connects; LOCAL_IP binds the source address where not empty. IP is literal: names are dns/'s business.

@@ -109,8 +109,9 @@ public:
     Info info() const;
     ChannelBindings bindings() const;
 
-private:
     struct Impl;
+
+private:
     explicit Connection(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
     friend class Stream;
