@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/text.hpp"
+
 namespace gk::lmtp {
 
 namespace {
@@ -10,7 +12,8 @@ constexpr std::string_view kBareLineEnd = "CR and LF appear only together (RFC 5
 }
 
 std::string Reply::line() const {
-    return enhanced.empty() ? fmt::format("{} {}\r\n", code, text) : fmt::format("{} {} {}\r\n", code, enhanced, text);
+    const std::string clean = text::printable(text, 400);  // texts may quote what came from outside
+    return enhanced.empty() ? fmt::format("{} {}\r\n", code, clean) : fmt::format("{} {} {}\r\n", code, enhanced, clean);
 }
 
 void LineEnds::look(std::string_view bytes) noexcept {
@@ -113,12 +116,8 @@ void ServerSession::on(const smtp::Rcpt& rcpt) {
     if (!in_mail_ || in_chunks_) return refuse(503, "5.5.1", "say MAIL first");
     if (recipients_ >= limits_.max_recipients) return refuse(452, "4.5.3", "too many recipients for one transaction");
     const Reply reply = receiver_.recipient(mail_, rcpt);
-    if (reply.positive()) {
-        ++recipients_;
-        out_ += reply.line();
-    } else {
-        refuse(reply.code, reply.enhanced, reply.text);
-    }
+    if (reply.positive()) ++recipients_;
+    out_ += reply.line();  // a refusal is no error of the client's: gk-smtpd asks here for the whole world
 }
 
 void ServerSession::on(const smtp::Data&) {

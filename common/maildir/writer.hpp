@@ -85,6 +85,7 @@ public:
 
     // For other durable changes of names in the same directories (flags, moves, expunges, COPY by link).
     Syncer& syncer() noexcept { return syncer_; }
+    const Syncer& syncer() const noexcept { return syncer_; }
 
 private:
     Syncer syncer_;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/config.hpp"
+#include "common/directory/directory.hpp"
+#include "common/maildir/writer.hpp"
+#include "common/queue/envelope.hpp"
+#include "common/store/change_socket.hpp"
+#include "common/store/pool.hpp"
+
+// From a recipient and a message to durable files: the directory says which accounts a recipient stands for, quota
+// and sub-address say where in them, and the store makes it durable. What leads out of our domains goes to the spool.
+namespace gk::delivery {
+
+struct Options {
+    std::string delimiter = "+";
+    enum class Subaddress { Never, Existing, Create } subaddress = Subaddress::Existing;
+    std::size_t parallel = 8;        // accounts that one message is written to at the same time
+    std::size_t open_accounts = 256;
+    std::size_t max_delivered_to = 50;   // Delivered-To fields before a message is called a loop
+    maildir::SyncOptions sync;
+    static Options from(const config::Config& config);
+};
+
+// The answer for one recipient, as the protocol says it.
+struct Answer {
+    int code = 250;
+    std::string enhanced = "2.1.5", text = "ok";
+    bool positive() const noexcept { return code < 400; }
+};
+
+// One recipient that check() has looked up.
+struct Recipient {
+    std::string address;            // as in RCPT TO, without <>
+    std::string orcpt;              // xtext, as sent; for the spool
+    unsigned notify = queue::kNotifyUnset;
+    directory::Resolution resolution;
+};
+
+struct Envelope {
+    std::string reverse_path;       // without <>; empty is the null reverse-path
+    std::string trace_id;           // names the message in events
+    queue::Body body = queue::Body::SevenBit;
+    bool smtputf8 = false;
+    queue::Ret ret = queue::Ret::Unset;
+    std::string envid;
+};
+
+// Where a copy went.
+struct Filed {
+    std::string account, mailbox;
+    store::Uid uid = 0;             // 0: durable, its UID comes later
+};
+
+struct Outcome {
+    Answer answer;
+    std::vector<Filed> filed;       // copies made for this recipient; empty where another recipient's copy serves
+    std::string spool_id;           // of the copy that leaves, where one does
+    std::string error;              // for the log: why a part of it failed
+};
+
+// Thread-safe; one for a program.
+class Deliverer {
+public:
+    static Result<std::unique_ptr<Deliverer>> open(const config::Config& config);
+
+    // Whether mail for this address is taken, before there is a message: 250, 550 5.1.1 (no such user), 551 5.7.1 (not
+    // our domain), 452 4.2.2 (over quota, counting SIZE where known), 451 (trouble). Fills RECIPIENT.resolution.
+    Answer check(Recipient& recipient, std::uint64_t size);
+
+    // One outcome for each recipient, in order; a positive one means durable. MESSAGE has CRLF line ends (BINARYMIME: any
+    // bytes). MAILBOX, where not empty, takes the place of INBOX and of the sub-address.
+    std::vector<Outcome> deliver(const Envelope& envelope, const std::vector<Recipient>& recipients, std::string_view message,
+                                 std::string_view mailbox = {});
+
+    // What deliver() would do, in words, one line for each copy: "ann@a.test INBOX", "spool bob@elsewhere.test".
+    struct Planned { std::string account, mailbox, external; };
+    Result<std::vector<Planned>> plan(const Recipient& recipient, std::string_view mailbox = {});
+
+    maildir::Syncer::Counts flushes() const noexcept { return writer_.syncer().counts(); }
+
+private:
+    struct Copy;
+    Deliverer(const config::Config& config, Options options);
+    Result<std::string> choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted);
+    Answer over_quota(const std::string& account, std::uint64_t size);
+    Result<std::shared_ptr<store::Account>> account(const std::string& address);
+    void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
+    Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients, std::string_view front,
+                              std::string_view message);
+
+    config::Paths paths_;
+    Options options_;
+    std::shared_ptr<directory::Directory> directory_;
+    store::ChangeSocket changes_;
+    maildir::Writer writer_;
+    store::AccountPool accounts_;
+};
+
+}  // namespace gk::delivery
