@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include "common/delivery/deliverer.hpp"
+
+#include <atomic>
+#include <fmt/format.h>
+#include <thread>
+
+#include "common/base/text.hpp"
+#include "common/message/header.hpp"
+#include "common/queue/spool.hpp"
+#include "common/store/incoming.hpp"
+
+namespace gk::delivery {
+
+namespace {
+
+const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
+
+Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
+
+Answer answer_for(const Error& error) {
+    if (error.code == Errc::Temporary && error.os_errno == ENOSPC) return {452, "4.3.1", "no space left, try again later"};
+    return kTrouble;
+}
+
+// The values of all Delivered-To fields, canonical where they are addresses.
+std::vector<std::string> delivered_to(std::string_view message) {
+    std::vector<std::string> found;
+    message::FieldReader fields(message.substr(0, message::header_length(message)));
+    message::Field field;
+    while (fields.next(field)) {
+        if (!text::equals_nocase(field.name, "Delivered-To")) continue;
+        const auto value = text::trim(field.value);
+        auto canonical = directory::canonical_address(value);
+        found.push_back(canonical ? std::move(*canonical) : text::lower(value));
+    }
+    return found;
+}
+
+}  // namespace
+
+Options Options::from(const config::Config& config) {
+    Options options;
+    options.delimiter = config.string("delivery.subaddress_delimiter");
+    const std::string& subaddress = config.string("delivery.subaddress_mailbox");
+    options.subaddress = subaddress == "never"    ? Subaddress::Never
+                         : subaddress == "create" ? Subaddress::Create
+                                                  : Subaddress::Existing;
+    options.parallel = static_cast<std::size_t>(config.integer("delivery.parallel"));
+    options.open_accounts = static_cast<std::size_t>(config.integer("delivery.open_accounts"));
+    options.max_delivered_to = static_cast<std::size_t>(config.integer("delivery.max_delivered_to"));
+    options.sync.group_from = static_cast<std::size_t>(config.integer("delivery.group_flush_from"));
+    options.sync.max_open_mailboxes = options.open_accounts;
+    return options;
+}
+
+Deliverer::Deliverer(const config::Config& config, Options options)
+    : paths_(config.paths()),
+      options_(std::move(options)),
+      changes_(paths_.run + "/changes.sock"),
+      writer_(options_.sync),
+      accounts_(options_.open_accounts, &changes_, &writer_) {}
+
+Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config) {
+    std::unique_ptr<Deliverer> deliverer(new Deliverer(config, Options::from(config)));
+    GK_TRY(deliverer->directory_, directory::Directory::open(config.paths(), true, directory::Limits::from(config)));
+    return deliverer;
+}
+
+Result<std::shared_ptr<store::Account>> Deliverer::account(const std::string& address) {
+    return accounts_.get(directory::home_of(paths_, address), address, true);
+}
+
+Answer Deliverer::over_quota(const std::string& address, std::uint64_t size) {
+    const auto known = directory_->find_account(address);
+    if (!known) return kTrouble;
+    if (!*known || (*known)->quota_bytes <= 0) return {};
+    const auto opened = account(address);
+    if (!opened) return kTrouble;
+    const auto totals = (*opened)->totals();
+    if (!totals) return kTrouble;
+    if (totals->bytes + size <= static_cast<std::uint64_t>((*known)->quota_bytes)) return {};
+    return {452, "4.2.2", "mailbox full"};
+}
+
+Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
+    auto resolved = directory_->resolve(recipient.address);
+    if (!resolved) {
+        if (resolved.error().code == Errc::BadInput) return {553, "5.1.3", "not an address"};
+        if (resolved.error().code == Errc::Permanent) return {554, "5.4.6", "aliases lead in a circle, or to too many"};
+        return kTrouble;
+    }
+    recipient.resolution = std::move(*resolved);
+    switch (recipient.resolution.kind) {
+        case directory::Resolution::Kind::NotLocal: return {551, "5.7.1", "not one of our domains"};
+        case directory::Resolution::Kind::NoSuchUser: return {550, "5.1.1", "no such user"};
+        case directory::Resolution::Kind::Found: break;
+    }
+    // For an alias to many a full mailbox is found out at delivery, per account.
+    if (recipient.resolution.accounts.size() == 1 && recipient.resolution.external.empty()) {
+        Answer quota = over_quota(recipient.resolution.accounts.front().account, size);
+        if (!quota.positive()) return quota;
+    }
+    return {250, "2.1.5", "recipient ok"};
+}
+
+Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted) {
+    if (!wanted.empty()) {
+        const std::string name = store::canonical_name(wanted);
+        GK_CHECK(account.find(name));
+        return name;
+    }
+    if (detail.empty() || options_.subaddress == Options::Subaddress::Never) return std::string("INBOX");
+    const std::string name = store::canonical_name(detail);
+    // Whatever stands behind the delimiter is the sender's choice: a name that cannot be is no error of the owner's.
+    if (!store::check_name(name)) return std::string("INBOX");
+    if (account.find(name)) return name;
+    GK_TRY(const auto all, account.list());
+    for (const auto& entry : all)
+        if (entry.exists && text::equals_nocase(entry.name, name)) return entry.name;
+    if (options_.subaddress == Options::Subaddress::Create) {
+        const Status made = account.create(name);
+        if (made || made.error().code == Errc::Exists) return name;
+    }
+    return std::string("INBOX");
+}
+
+// One message for one mailbox, and whom it serves.
+struct Deliverer::Copy {
+    directory::Resolution::Target target;
+    std::vector<std::size_t> recipients;   // indices; the first one is named in the file
+    Answer answer{};
+    Filed filed{};
+    std::string error{};
+    bool retry_later = false;              // a failure that may pass
+};
+
+void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view wanted) {
+    const auto failed = [&copy](const Error& error) {
+        copy.answer = answer_for(error);
+        copy.error = error.text;
+        copy.retry_later = true;
+    };
+    copy.answer = over_quota(copy.target.account, message.size());
+    if (!copy.answer.positive()) {
+        copy.retry_later = true;
+        copy.error = copy.answer.text;
+        return;
+    }
+    const auto opened = account(copy.target.account);
+    if (!opened) return failed(opened.error());
+    auto mailbox = choose_mailbox(**opened, copy.target.detail, wanted);
+    if (!mailbox) return failed(mailbox.error());
+
+    std::string address = copy.target.account;
+    if (!copy.target.detail.empty())
+        address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
+                              directory::domain_of(address));
+    // RFC 5321, 4.4: final delivery puts the reverse-path in front.
+    const std::string front = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
+    store::IncomingMessage kind;
+    kind.binary = envelope.body == queue::Body::BinaryMime;
+    for (int attempt = 0;; ++attempt) {
+        auto incoming = (*opened)->incoming(*mailbox);
+        Status done = incoming ? ok() : Status(fail(incoming.error()));
+        if (done) done = incoming->begin(kind);
+        if (done) done = incoming->write(front);
+        if (done) done = incoming->write(message);
+        if (done) {
+            auto appended = incoming->commit();
+            if (appended) {
+                copy.filed = {copy.target.account, *mailbox, appended->uids.empty() ? 0 : appended->uids.front()};
+                return;
+            }
+            done = fail(appended.error());
+        }
+        // The mailbox went away between our look and the delivery: INBOX never does.
+        if (done.error().code != Errc::NotFound || *mailbox == "INBOX" || !wanted.empty() || attempt > 0) return failed(done.error());
+        *mailbox = "INBOX";
+    }
+}
+
+Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue::Recipient> recipients, std::string_view front,
+                                     std::string_view message) {
+    queue::Envelope spooled;
+    spooled.trace_id = envelope.trace_id;
+    spooled.reverse_path = envelope.reverse_path;
+    spooled.envid = envelope.envid;
+    spooled.ret = envelope.ret;
+    spooled.body = envelope.body;
+    spooled.smtputf8 = envelope.smtputf8;
+    spooled.recipients = std::move(recipients);
+    GK_TRY(auto writer, queue::SpoolWriter::create(paths_.spool, spooled));
+    if (!front.empty()) GK_CHECK(writer.write(front));
+    GK_CHECK(writer.write(message));
+    return writer.commit();
+}
+
+std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
+                                        std::string_view message, std::string_view mailbox) {
+    std::vector<Outcome> outcomes(recipients.size());
+    std::vector<Copy> copies;
+    std::vector<queue::Recipient> leaving;
+    std::vector<std::size_t> leaving_for;   // the recipient that each of LEAVING serves
+    std::string front;                      // Delivered-To of the aliases that lead out, by which a loop is known
+    std::optional<std::vector<std::string>> been;
+
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+        const Recipient& recipient = recipients[i];
+        if (!recipient.resolution.external.empty()) {
+            if (!been) been = delivered_to(message);
+            auto canonical = directory::canonical_address(recipient.address);
+            const std::string& address = canonical ? *canonical : recipient.address;
+            if (been->size() > options_.max_delivered_to || std::find(been->begin(), been->end(), address) != been->end()) {
+                outcomes[i].answer = loop();
+                continue;
+            }
+            front += fmt::format("Delivered-To: {}\r\n", address);
+        }
+        for (const auto& target : recipient.resolution.accounts) {
+            const auto same = std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
+            if (same == copies.end()) copies.push_back({.target = target, .recipients = {i}});
+            else same->recipients.push_back(i);
+        }
+        for (const auto& external : recipient.resolution.external) {
+            leaving.push_back({.address = external,
+                               .orcpt = recipient.orcpt.empty() ? "rfc822;" + recipient.address : recipient.orcpt,
+                               .notify = recipient.notify});
+            leaving_for.push_back(i);
+        }
+    }
+
+    if (copies.size() == 1) {
+        write(copies.front(), envelope, message, mailbox);
+    } else if (!copies.empty()) {
+        // Flushes of different accounts wait side by side.
+        std::atomic<std::size_t> next{0};
+        const auto work = [&] {
+            for (std::size_t at; (at = next++) < copies.size();) write(copies[at], envelope, message, mailbox);
+        };
+        std::vector<std::thread> others;
+        for (std::size_t n = 1; n < std::min(options_.parallel, copies.size()); ++n) others.emplace_back(work);
+        work();
+        for (auto& thread : others) thread.join();
+    }
+
+    // A recipient that stands for several, of whom some have the message now, is not answered 4yz: they would get it
+    // again. What failed goes the way of mail that leaves, and gk-queue brings it to the account later.
+    std::vector<bool> some(recipients.size(), false);
+    for (const Copy& copy : copies)
+        if (copy.answer.positive())
+            for (const std::size_t i : copy.recipients) some[i] = true;
+    for (std::size_t n = 0; n < leaving.size(); ++n) some[leaving_for[n]] = true;
+    for (Copy& copy : copies) {
+        if (copy.answer.positive() || !copy.retry_later) continue;
+        const auto i = copy.recipients.front();
+        if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; })) continue;
+        leaving.push_back({.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = recipients[i].notify});
+        leaving_for.push_back(i);
+        copy.answer = {};
+    }
+    if (!leaving.empty()) {
+        auto id = spool(envelope, std::move(leaving), front, message);
+        for (const std::size_t i : leaving_for) {
+            if (id) {
+                outcomes[i].spool_id = *id;
+            } else {
+                outcomes[i].answer = answer_for(id.error());
+                outcomes[i].error = id.error().text;
+            }
+        }
+    }
+    for (const Copy& copy : copies) {
+        for (const std::size_t i : copy.recipients) {
+            if (!copy.answer.positive()) outcomes[i].answer = copy.answer;
+            if (!copy.error.empty()) outcomes[i].error = copy.error;
+        }
+        if (!copy.filed.mailbox.empty()) outcomes[copy.recipients.front()].filed.push_back(copy.filed);
+    }
+    for (Outcome& outcome : outcomes)
+        if (outcome.answer.positive()) outcome.answer = {250, "2.0.0", "delivered"};
+    return outcomes;
+}
+
+Result<std::vector<Deliverer::Planned>> Deliverer::plan(const Recipient& recipient, std::string_view wanted) {
+    std::vector<Planned> planned;
+    for (const auto& target : recipient.resolution.accounts) {
+        // Looking must not make anything: an account that is not there yet will have its default mailboxes.
+        std::string mailbox = wanted.empty() ? "INBOX" : store::canonical_name(wanted);
+        if (const auto opened = accounts_.get(directory::home_of(paths_, target.account), target.account, false)) {
+            if (!target.detail.empty() && wanted.empty() && options_.subaddress == Options::Subaddress::Create) {
+                const std::string name = store::canonical_name(target.detail);
+                if (store::check_name(name)) mailbox = name;
+            } else {
+                GK_TRY(mailbox, choose_mailbox(**opened, target.detail, wanted));
+            }
+        } else if (opened.error().code != Errc::NotFound) {
+            return fail(opened.error());
+        }
+        planned.push_back({target.account, mailbox, {}});
+    }
+    for (const auto& external : recipient.resolution.external) planned.push_back({{}, {}, external});
+    return planned;
+}
+
+}  // namespace gk::delivery
