@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/process.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +39,7 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
                                       "cannot change directory for '{}'"};
 
 // In the child, between fork and exec: system calls only, besides what was prepared before.
-[[noreturn]] void become(const Spawn& what, std::vector<char*>& argv, std::vector<char*>& environment, char* listen_pid, int report_fd) {
+[[noreturn]] void become(const Spawn& what, std::vector<char*>& argv, std::vector<char*>& environment, char* listen_pid, int report_fd, pid_t parent) {
     sigset_t none;
     ::sigemptyset(&none);
     for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
@@ -58,10 +62,24 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
         if (high[static_cast<std::size_t>(i)] < 0 || ::dup2(high[static_cast<std::size_t>(i)], 3 + i) < 0) give_up(moved_report, kDescriptors);
     close_descriptors_from(3 + count, {moved_report});
 
+    if (what.open_files > 0) {
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        const rlim_t wanted = what.open_files;
+        if (rlimit more{wanted, std::max(wanted, limit.rlim_max)}; ::setrlimit(RLIMIT_NOFILE, &more) != 0) {
+            limit.rlim_cur = std::min(wanted, limit.rlim_max);  // not root: as far as the hard limit goes
+            ::setrlimit(RLIMIT_NOFILE, &limit);
+        }
+    }
     if (what.identity) {
         const auto& who = *what.identity;
         if (::setgroups(who.supplementary.size(), who.supplementary.data()) != 0 || ::setgid(who.gid) != 0 || ::setuid(who.uid) != 0)
             give_up(moved_report, kIdentity);
+    }
+    if (what.umask >= 0) ::umask(static_cast<mode_t>(what.umask));
+    if (what.signal_when_we_die != 0) {  // after the change of user, which clears it (prctl(2))
+        ::prctl(PR_SET_PDEATHSIG, what.signal_when_we_die, 0, 0, 0);
+        if (::getppid() != parent) ::_exit(127);
     }
     if (::chdir(what.directory.c_str()) != 0) give_up(moved_report, kDirectory);
     if (listen_pid != nullptr) {  // digits, written without the allocator
@@ -115,9 +133,9 @@ Result<pid_t> spawn(const Spawn& what) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("cannot make a pipe");
     Fd reader(ends[0]), writer(ends[1]);
-    const pid_t pid = ::fork();
+    const pid_t parent = ::getpid(), pid = ::fork();
     if (pid < 0) return fail_errno("cannot fork");
-    if (pid == 0) become(what, argv, variables, listen_pid, writer.get());
+    if (pid == 0) become(what, argv, variables, listen_pid, writer.get(), parent);
     writer.reset();
 
     int message[2];

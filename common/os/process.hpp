@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ struct Spawn {
     int standard_error = -1;                // -1: ours
     std::optional<Identity> identity = {};  // needs root
     std::string directory = "/";
+    int umask = -1;                         // -1: ours
+    std::uint64_t open_files = 0;           // RLIMIT_NOFILE, as far as ours allows; 0: ours
+    int signal_when_we_die = 0;             // PR_SET_PDEATHSIG; 0: none
 };
 
 // Starts it with default signals and an empty signal mask, in a session of its own. When exec itself fails, that is the
