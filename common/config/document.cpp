@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/document.hpp"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 #include "common/base/text.hpp"
@@ -49,17 +47,16 @@ void flatten(const toml::table& table, std::vector<std::string>& path, std::vect
 std::string Entry::key() const { return text::join(path, "."); }
 
 Result<std::vector<Entry>> read_document(std::string_view toml, std::string_view name) {
-    const toml::parse_result parsed = toml::parse(toml);
-    if (!parsed) {
-        const toml::parse_error& error = parsed.error();
+    std::vector<Entry> entries;
+    try {
+        std::vector<std::string> path;
+        flatten(toml::parse(toml), path, entries);
+    } catch (const toml::parse_error& error) {
         std::string why(error.description());
-        for (const std::string_view noise : {"Error while parsing ", "error while parsing "})
-            if (why.starts_with(noise)) why = "cannot read " + why.substr(noise.size());
+        constexpr std::string_view noise = "Error while parsing ";
+        if (why.starts_with(noise)) why = "cannot read " + why.substr(noise.size());
         return fail(Errc::Config, fmt::format("{}:{}: {}", name, error.source().begin.line, why));
     }
-    std::vector<Entry> entries;
-    std::vector<std::string> path;
-    flatten(parsed.table(), path, entries);
     std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin.line < b.begin.line; });
     return entries;
 }
