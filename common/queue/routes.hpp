@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace gk::queue {
+
+// Where the mail of a domain is taken.
+struct Route {
+    enum class Kind {
+        Mx,        // HOST is the domain: by DNS
+        Host,      // HOST (a name, or an IP literal) and PORT
+        LmtpUnix,  // PATH
+        LmtpHost,  // HOST and PORT, by LMTP
+    };
+    Kind kind = Kind::Mx;
+    std::string host, path;
+    std::uint16_t port = 0;
+    bool is_lmtp() const noexcept { return kind == Kind::LmtpUnix || kind == Kind::LmtpHost; }
+    // Equal for routes that may share connections; for people too: "b.test", "[192.0.2.1]:25", "lmtp:unix:/run/…".
+    std::string key() const;
+};
+
+// "mx.b.test:2525", "[192.0.2.1]:25", "[2001:db8::1]:25", "192.0.2.1:25", "smart.test", "lmtp:unix:/path", "lmtp:host:24".
+Result<Route> parse_route(std::string_view text, std::uint16_t default_port = 25);
+
+// Decides by, in this order: a configured route for the domain, one for a parent (".b.test"), local domains, "*", MX.
+class Routes {
+public:
+    using IsLocal = std::function<Result<bool>(std::string_view domain)>;
+    static Result<Routes> create(const std::map<std::string, std::string>& table, std::uint16_t mx_port, IsLocal is_local,
+                                 const std::string& local_socket);
+    // DOMAIN in lower case and A-labels; a literal is connected to as it stands. BadInput for a broken literal.
+    Result<Route> find(std::string_view domain) const;
+
+private:
+    std::map<std::string, Route, std::less<>> table_;
+    std::uint16_t mx_port_ = 25;
+    IsLocal is_local_;
+    Route local_;
+};
+
+}  // namespace gk::queue

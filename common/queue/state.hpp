@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/queue/envelope.hpp"
+#include "common/queue/spool_file.hpp"
+
+namespace gk::queue {
+
+struct RecipientState {
+    enum class Kind { Waiting, Delivered, Failed };
+    Kind kind = Kind::Waiting;
+    unsigned attempts = 0;     // that ended with a deferral
+    TimePoint next{};          // Waiting: due from then on
+    TimePoint last{};          // of the last attempt
+    std::string text, status, peer;  // of the last attempt
+    bool owes_notice = false;  // a DSN (failure or success) is due and not yet durable
+};
+
+// What the outcomes in a spool file add up to. A value: the file is the truth, this is how to read it.
+struct MessageState {
+    std::vector<RecipientState> recipients;
+    bool held = false;
+    bool warned = false;       // of delay
+
+    static MessageState of(const Envelope& envelope, std::span<const Outcome> outcomes);
+    void apply(const Envelope& envelope, const Outcome& outcome);
+
+    bool finished() const noexcept;  // nothing to deliver and nobody to tell: the file may go
+    bool has_waiting() const noexcept;
+    // When the next recipient is due; nothing where none waits.
+    std::optional<TimePoint> next_due() const noexcept;
+    std::string_view summary() const noexcept;  // "held", "deferred", "new", "bouncing", "done"
+};
+
+// "5.2.2" in "552 5.2.2 mailbox full", or the general code of the reply's class; "5.0.0" for no reply at all.
+std::string status_of_reply(std::string_view reply);
+// True where the DSN rules (RFC 3461, 4.1) let the sender be told. Never true for a null reverse-path.
+bool wants_failure_notice(const Envelope& envelope, const Recipient& recipient) noexcept;
+bool wants_delay_notice(const Envelope& envelope, const Recipient& recipient) noexcept;
+bool wants_success_notice(const Envelope& envelope, const Recipient& recipient) noexcept;
+
+}  // namespace gk::queue

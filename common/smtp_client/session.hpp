@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/net/stream.hpp"
+#include "common/smtp_client/reply.hpp"
+#include "common/tls/tls.hpp"
+
+// The client's side of SMTP (RFC 5321) and LMTP (RFC 2033): blocking, one thread a session.
+namespace gk::smtp_client {
+
+using std::chrono::milliseconds;
+
+enum class TlsPolicy {
+    Never,
+    Opportunistic,  // RFC 7435: STARTTLS where offered; when the handshake fails, again in plain text
+    Required,
+};
+
+// RFC 5321, 4.5.3.2.
+struct Timeouts {
+    milliseconds command{300'000};
+    milliseconds data_block{180'000};   // for the peer to take a piece of the message
+    milliseconds data_end{600'000};
+    milliseconds handshake{60'000};
+    milliseconds quit{2'000};           // nobody waits for a goodbye
+};
+
+struct Credentials { std::string user, password; };
+
+struct Options {
+    std::string helo = "localhost";
+    bool lmtp = false;
+    TlsPolicy tls = TlsPolicy::Opportunistic;
+    bool implicit_tls = false;          // port 465: TLS from the first byte
+    std::shared_ptr<tls::ClientContext> tls_context;  // without one there is no TLS
+    std::string server_name;            // for SNI; empty for none
+    std::optional<Credentials> credentials;
+    Timeouts timeouts = {};
+};
+
+// What the server said to EHLO or LHLO.
+struct Capabilities {
+    bool esmtp = false, pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, dsn = false,
+         enhanced = false, chunking = false, binary = false, size_given = false, trace = false;
+    std::uint64_t size = 0;             // 0: no limit said
+    std::uint64_t recipients = 0;       // LIMITS RCPTMAX (RFC 9422, 4.2); 0: not said
+    std::uint64_t messages = 0;         // LIMITS MAILMAX; 0: not said
+    std::vector<std::string> auth;      // mechanisms, upper case
+};
+Capabilities parse_capabilities(const Reply& ehlo);
+
+struct Recipient {
+    std::string address;                // "ann@a.test"
+    std::string orcpt, notify;          // DSN parameters as in SMTP; empty for none
+};
+
+struct Transaction {
+    std::string reverse_path;           // empty: null
+    std::vector<Recipient> recipients;  // 1 or more
+    std::string ret, envid;             // "FULL", "HDRS"; xtext
+    bool eight_bit = false, binary = false, smtputf8 = false;
+    std::uint64_t size = 0;             // of the message
+    std::string trace_id;               // for a server that knows XGKTRACE
+};
+
+// COUNT message bytes from OFFSET on, fewer only at the end.
+using Source = std::function<Result<std::string>(std::uint64_t offset, std::size_t count)>;
+
+struct Verdict {
+    enum class Kind { Delivered, Deferred, Failed };
+    Kind kind = Kind::Deferred;
+    std::string text;                   // the reply on one line, or what happened to the connection
+    std::string status;                 // enhanced status code
+    bool from_peer = false;             // TEXT is a reply
+};
+
+struct Outcome {
+    std::vector<Verdict> verdicts;      // one for each recipient, in order
+    bool reusable = false;              // the session may carry another transaction
+    bool dsn_relayed = false;           // the peer took over the DSN parameters
+    bool stale = false;                 // a reused session was dead already: nothing was tried, open another
+};
+
+class Session {
+public:
+    using Connect = std::function<Result<std::unique_ptr<net::SocketStream>>()>;
+
+    // Connects, greets, upgrades to TLS and logs in. CONNECT is called once more when TLS fails and may be left
+    // out. Errors: Temporary, Timeout, Closed; Permanent where the server refuses for good (its reply as text);
+    // Denied for refused credentials.
+    static Result<std::unique_ptr<Session>> open(const Connect& connect, const Options& options);
+    ~Session();
+
+    // One message to the given recipients. Never fails: what goes wrong is in the verdicts.
+    Outcome send(const Transaction& transaction, const Source& source);
+    // True if an idle session still answers (RSET).
+    bool is_alive();
+    // Says QUIT without waiting long.
+    void quit() noexcept;
+
+    const Capabilities& capabilities() const noexcept { return capabilities_; }
+    const Reply& greeting() const noexcept { return greeting_; }
+    // "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty for plain text.
+    std::string tls_text() const;
+    // Why an opportunistic session ended up in plain text although TLS was offered; empty where it did not.
+    const std::string& tls_failure() const noexcept { return tls_failure_; }
+
+private:
+    explicit Session(const Options& options) : options_(options) {}
+    Status start(const Connect& connect, bool allow_tls);
+    Status hello();
+    Status start_tls();
+    Status authenticate();
+    Status write(std::string_view bytes, milliseconds timeout);
+    Result<Reply> read_reply(milliseconds timeout);
+    Result<Reply> command(std::string_view line, milliseconds timeout);
+    std::string mail_command(const Transaction& transaction) const;
+    std::string rcpt_command(const Recipient& recipient) const;
+    std::optional<Verdict> refuse_beforehand(const Transaction& transaction) const;
+    Status envelope(const Transaction& transaction, Outcome& outcome, std::vector<std::size_t>& accepted);
+    Status content(const Transaction& transaction, const Source& source, Outcome& outcome,
+                   const std::vector<std::size_t>& accepted);
+    Status send_data(const Source& source);
+    Status send_bdat(const Source& source, std::uint64_t size);
+    net::Stream& stream() noexcept;
+
+    Options options_;
+    std::unique_ptr<net::SocketStream> plain_;
+    std::unique_ptr<tls::Stream> secure_;
+    Capabilities capabilities_;
+    Reply greeting_;
+    ReplyParser parser_;
+    std::string unread_, tls_failure_;
+    bool used_ = false, broken_ = false;
+};
+
+// Message bytes as DATA wants them: a dot at a line's begin is doubled (RFC 5321, 4.5.2), and since bare CR and LF
+// must not be sent (2.3.8), a bare LF becomes CRLF and a bare CR a blank. Keeps state between pieces.
+class DotStuffer {
+public:
+    void append(std::string& out, std::string_view piece);
+    // CRLF where the last line lacks it, and the final dot.
+    void finish(std::string& out);
+
+private:
+    bool line_start_ = true;
+    bool pending_cr_ = false;
+};
+
+}  // namespace gk::smtp_client
