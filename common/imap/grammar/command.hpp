@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/imap/format/section.hpp"
+
 // IMAP commands as values (RFC 3501 and RFC 9051, section 9). Strings are the client's bytes, unquoted; mailbox
 // names are not decoded yet (their encoding depends on what the session enabled), except that INBOX, in any
 // case, is "INBOX".
@@ -26,19 +28,6 @@ struct SequenceSet {
     bool operator==(const SequenceSet&) const = default;
 };
 
-struct Section {
-    enum class Text { All, Header, HeaderFields, HeaderFieldsNot, Text, Mime };
-    std::vector<std::uint32_t> part;
-    Text text = Text::All;
-    std::vector<std::string> fields;  // of HEADER.FIELDS, as the client wrote them
-    bool operator==(const Section&) const = default;
-};
-
-struct Partial {
-    std::uint64_t offset = 0, count = 0;
-    bool operator==(const Partial&) const = default;
-};
-
 struct FetchItem {
     enum class Kind {
         Flags, InternalDate, Rfc822Size, Envelope, Body, BodyStructure, Uid,
@@ -48,7 +37,6 @@ struct FetchItem {
     bool peek = false;
     Section section = {};                  // of BodySection, Binary and BinarySize
     std::optional<Partial> partial = {};
-    bool operator==(const FetchItem&) const = default;
 };
 
 struct SearchKey {

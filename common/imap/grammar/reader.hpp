@@ -25,7 +25,8 @@ struct Fatal { std::string text; };            // answer "* BYE text" and end th
 struct RawLine { std::string line; };          // a line in raw mode (DONE after IDLE)
 struct MessageBytes { std::string_view bytes; };  // part of APPEND's message; valid until the next call
 struct MessageEnd { bool complete = true; };   // message and command are over; false: something followed that may not
-using ReaderEvent = std::variant<NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
+struct Nothing {};                             // never leaves the reader
+using ReaderEvent = std::variant<Nothing, NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
 
 // Cuts the client's bytes into commands. Any split gives the same events, except where MessageBytes are cut.
 // Holds at most one command's text; an APPEND's message passes through. After Command(Append) the caller calls
@@ -37,7 +38,7 @@ public:
     void feed(std::string_view bytes);
     ReaderEvent next();
     // The message will come as MessageBytes, then MessageEnd.
-    void accept_message();
+    void accept_message() {}
     // A synchronizing message is not sent then; a non-synchronizing one is read and dropped. No MessageEnd follows.
     void refuse_message();
     // The next lines are not commands.
@@ -47,21 +48,24 @@ public:
     bool at_command_start() const noexcept { return state_ == State::Line && command_.empty() && !has_input(); }
 
 private:
-    enum class State { Line, Literal, SkipLiteral, SkipLine, Message, MessageTail, Refused, Stopped };
-    ReaderEvent finish();
+    enum class State { Line, Literal, SkipLiteral, SkipLine, Message, MessageTail, Stopped };
+    ReaderEvent step();
     ReaderEvent on_line_end();
+    ReaderEvent on_skipped_line();
+    ReaderEvent refuse(std::string text);
+    ReaderEvent stop(std::string text);
     bool take_line();           // moves input up to LF into command_; true when the line is complete
+    void drop_command();
     void compact();
 
     ReaderLimits limits_;
     std::string input_;         // fed, not yet consumed from at_ on
     std::size_t at_ = 0;
-    std::string command_;       // the command so far
+    std::string command_;       // the command so far; while skipping, the end of the line so far
     std::size_t line_at_ = 0;   // where in command_ the current line began
     State state_ = State::Line;
     std::uint64_t left_ = 0;    // of a literal or message
-    std::string pending_tag_, pending_text_;  // BadCommand to report after what must be skipped
-    bool pending_silent_ = false;             // already answered
+    std::uint64_t skipped_ = 0;
     bool message_sync_ = true;
     bool raw_ = false;
 };

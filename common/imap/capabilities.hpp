@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string_view>
+
+namespace gk::imap {
+
+// What a logged-in session can do, each complete. Before login, the front adds its AUTH= and STARTTLS.
+constexpr std::string_view kCapabilities =
+    "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE "
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY";
+
+}  // namespace gk::imap

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/imap/session.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+// RFC 4315, 3: "COPYUID" SP uidvalidity SP uid-set SP uid-set, both in the order of copying
+std::string copied_code(const store::Copied& copied) {
+    std::vector<store::Uid> sources, targets;
+    for (const auto& [source, target] : copied.uids) {
+        sources.push_back(source);
+        targets.push_back(target);
+    }
+    std::string code = fmt::format("[COPYUID {} ", copied.uidvalidity);
+    append_uid_set(code, sources);
+    code += ' ';
+    append_uid_set(code, targets);
+    return code + ']';
+}
+
+}  // namespace
+
+// copy = "COPY" SP sequence-set SP mailbox: RFC 9051, 6.4.7; move = "MOVE" SP sequence-set SP mailbox: RFC 9051, 6.4.8
+// and RFC 6851. All or none.
+void Session::on(const Copy& command) {
+    if (command.move ? !need_writable() : !need_selected()) return;
+    const auto ranges = resolve(command.set, command.uid);
+    if (!ranges) return;
+    const auto name = mailbox_named(command.mailbox);
+    if (!name) return;
+    const std::vector<store::Uid> uids = view_->uids_of(*ranges);
+    if (uids.empty()) return finish("OK No such messages");
+    const auto copied = command.move ? view_->mailbox().move(uids, *name) : view_->mailbox().copy(uids, *name);
+    if (!copied) return refuse(copied.error(), "TRYCREATE");
+    if (copied->uids.empty()) return finish("NO [EXPUNGEISSUED] The messages were expunged meanwhile");
+    if (!command.move) return finish(fmt::format("OK {} Copied", copied_code(*copied)));
+    // RFC 6851, 4.3: COPYUID before the EXPUNGEs.
+    untagged(fmt::format("OK {} Moved", copied_code(*copied)));
+    std::vector<store::Uid> gone;
+    for (const auto& [source, target] : copied->uids) gone.push_back(source);
+    view_->vanish(gone);
+    tell_vanished();
+    finish("OK Moved");
+}
+
+}  // namespace gk::imap

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/imap/format/format.hpp"
+#include "common/imap/session.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+using Kind = FetchItem::Kind;
+
+constexpr std::size_t kBatchOfRows = 1000;
+constexpr std::size_t kBatchOfMessages = 64;
+constexpr std::uint64_t kEnoughOutput = 128 * 1024;
+
+bool is_whole_message(const FetchItem& item) {
+    if (item.kind == Kind::Rfc822) return true;
+    return (item.kind == Kind::BodySection || item.kind == Kind::Binary) && item.section.part.empty() &&
+           item.section.text == Section::Text::All;
+}
+
+bool needs_file(const FetchItem& item) {
+    switch (item.kind) {
+        case Kind::Rfc822:
+        case Kind::Rfc822Header:
+        case Kind::Rfc822Text:
+        case Kind::BodySection:
+        case Kind::Binary:
+        case Kind::BinarySize: return true;
+        default: return false;
+    }
+}
+
+bool needs_structure(const FetchItem& item) {
+    switch (item.kind) {
+        case Kind::Envelope:
+        case Kind::Body:
+        case Kind::BodyStructure: return true;
+        default: return needs_file(item) && !(is_whole_message(item) && !item.partial);
+    }
+}
+
+bool marks_seen(const FetchItem& item) { return needs_file(item) && !item.peek; }
+
+// Octets of BYTES once each LF has its CR. Counted, not believed: a file's name or the index may be wrong, and a wrong
+// literal would garble the rest of the session.
+std::uint64_t octets_with_crlf(std::string_view bytes) {
+    std::uint64_t octets = bytes.size();
+    for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
+        if (at == 0 || bytes[at - 1] != '\r') ++octets;
+    return octets;
+}
+
+}  // namespace
+
+// fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / item / "(" item *(SP item) ")")
+// RFC 3501, 6.4.5; RFC 9051, 6.4.5; BINARY: RFC 3516, 4.2
+struct Session::FetchJob final : Session::Job {
+    explicit FetchJob(Fetch fetch) : command(std::move(fetch)) {
+        for (const FetchItem& item : command.items) {
+            files = files || needs_file(item);
+            structures = structures || needs_structure(item);
+            seen = seen || marks_seen(item);
+            has_uid = has_uid || item.kind == Kind::Uid;
+            has_flags = has_flags || item.kind == Kind::Flags;
+        }
+    }
+
+    bool resume(Session& session) override;
+    std::vector<std::uint32_t> next_batch() const;
+    void passed(std::uint32_t index);
+    Status mark_seen(Session& session, const std::vector<std::uint32_t>& batch);
+    Status answer(Session& session, const std::vector<std::uint32_t>& batch);
+    void one(Session& session, std::uint32_t index, const message::Structure* structure);
+    void section(Session& session, const FetchItem& item, const OutputQueue::File& file, const message::Structure* structure);
+    void binary(Session& session, const FetchItem& item, const OutputQueue::File& file, const message::Structure& structure);
+
+    Fetch command;
+    std::vector<IndexRange> ranges;
+    bool files = false, structures = false, seen = false, has_uid = false, has_flags = false;
+    std::size_t range = 0;                 // where we are: in ranges
+    std::uint32_t offset = 0;              // and in ranges[range]
+    std::vector<std::uint32_t> flags_news; // sorted: rows whose flags the client has not seen
+    bool missing = false, unknown_encoding = false;
+};
+
+std::vector<std::uint32_t> Session::FetchJob::next_batch() const {
+    const std::size_t most = files || structures ? kBatchOfMessages : kBatchOfRows;
+    std::vector<std::uint32_t> batch;
+    std::uint32_t skip = offset;
+    for (std::size_t r = range; r < ranges.size() && batch.size() < most; ++r, skip = 0)
+        for (std::uint32_t i = ranges[r].first + skip; i <= ranges[r].last && batch.size() < most; ++i) batch.push_back(i);
+    return batch;
+}
+
+void Session::FetchJob::passed(std::uint32_t index) {
+    while (range < ranges.size() && ranges[range].last < index) {
+        ++range;
+        offset = 0;
+    }
+    if (range == ranges.size()) return;
+    offset = index - ranges[range].first + 1;
+    if (index == ranges[range].last) {
+        ++range;
+        offset = 0;
+    }
+}
+
+// RFC 9051, 6.4.5: what is read without .PEEK becomes \Seen, and the new flags are part of the answer.
+Status Session::FetchJob::mark_seen(Session& session, const std::vector<std::uint32_t>& batch) {
+    View& view = *session.view_;
+    std::vector<store::Uid> unseen;
+    for (const std::uint32_t index : batch)
+        if (!(view.rows()[index].flags & store::kSeen)) unseen.push_back(view.rows()[index].uid);
+    if (unseen.empty()) return ok();
+    store::FlagUpdate update;
+    update.flags = store::kSeen;
+    GK_TRY(store::FlagsStored stored, view.mailbox().store(unseen, update));
+    if (view.set_keywords(std::move(stored.keywords))) session.tell_flags_known();
+    for (const store::Row& row : stored.rows) {
+        const auto index = view.find(row.uid);
+        if (!index) continue;
+        view.replace_row(*index, row);
+        flags_news.push_back(*index);
+    }
+    std::sort(flags_news.begin(), flags_news.end());
+    return ok();
+}
+
+bool Session::FetchJob::resume(Session& session) {
+    while (range < ranges.size()) {
+        if (session.out_.waiting() >= kEnoughOutput) return false;
+        const auto batch = next_batch();
+        Status done = ok();
+        if (seen && !session.view_->read_only()) done = mark_seen(session, batch);
+        if (done) done = answer(session, batch);
+        if (!done) {
+            session.refuse(done.error());
+            return true;
+        }
+    }
+    if (unknown_encoding) session.finish("NO [UNKNOWN-CTE] A part's transfer encoding is not known", command.uid);
+    else if (missing) session.finish("NO [EXPUNGEISSUED] Some messages were expunged meanwhile", command.uid);
+    else session.finish("OK Fetched", command.uid);
+    return true;
+}
+
+Status Session::FetchJob::answer(Session& session, const std::vector<std::uint32_t>& batch) {
+    if (!structures) {
+        for (const std::uint32_t index : batch) {
+            one(session, index, nullptr);
+            passed(index);
+            if (files && session.out_.waiting() >= kEnoughOutput) break;
+        }
+        return ok();
+    }
+    std::vector<store::Uid> uids;
+    for (const std::uint32_t index : batch) uids.push_back(session.view_->rows()[index].uid);
+    std::size_t at = 0;
+    return session.view_->mailbox().structures(uids, [&](store::Uid, const message::Structure* structure) {
+        if (at >= batch.size()) return false;
+        const std::uint32_t index = batch[at++];
+        if (structure != nullptr) one(session, index, structure);
+        else missing = true;
+        passed(index);
+        return session.out_.waiting() < kEnoughOutput;
+    });
+}
+
+void Session::FetchJob::one(Session& session, std::uint32_t index, const message::Structure* structure) {
+    const store::Row& row = session.view_->rows()[index];
+    OutputQueue::File file;
+    if (files) {
+        auto opened = session.view_->mailbox().open(row.uid);
+        if (!opened) {
+            missing = true;
+            return;
+        }
+        file = std::make_shared<const store::OpenMessage>(std::move(*opened));
+    }
+    fmt::format_to(std::back_inserter(session.out_.text()), "* {} FETCH (", index + 1);
+    bool first = true;
+    const auto begin = [&](std::string_view label) -> std::string& {
+        std::string& out = session.out_.text();
+        if (!std::exchange(first, false)) out += ' ';
+        return out += label;
+    };
+    if (command.uid && !has_uid) fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid);
+    for (const FetchItem& item : command.items) {
+        switch (item.kind) {
+            case Kind::Flags: session.append_flags(begin("FLAGS "), row); break;
+            case Kind::Uid: fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid); break;
+            case Kind::InternalDate: append_internal_date(begin("INTERNALDATE "), from_unix_s(row.internal_date)); break;
+            case Kind::Rfc822Size: fmt::format_to(std::back_inserter(begin("RFC822.SIZE ")), "{}", row.size); break;
+            case Kind::Envelope: append_envelope(begin("ENVELOPE "), structure->envelope(), session.rev2_); break;
+            case Kind::Body: append_body(begin("BODY "), *structure, false, session.rev2_); break;
+            case Kind::BodyStructure: append_body(begin("BODYSTRUCTURE "), *structure, true, session.rev2_); break;
+            case Kind::Rfc822: begin("RFC822 "); break;
+            case Kind::Rfc822Header: begin("RFC822.HEADER "); break;
+            case Kind::Rfc822Text: begin("RFC822.TEXT "); break;
+            case Kind::BodySection: begin("BODY["); break;
+            case Kind::Binary: begin("BINARY["); break;
+            case Kind::BinarySize: begin("BINARY.SIZE["); break;
+        }
+        if (!needs_file(item)) continue;
+        std::string& out = session.out_.text();
+        if (item.kind == Kind::BodySection || item.kind == Kind::Binary || item.kind == Kind::BinarySize) {
+            out += format_section(item.section);
+            out += ']';
+            if (item.partial) fmt::format_to(std::back_inserter(out), "<{}>", item.partial->offset);
+            out += ' ';
+        }
+        if (item.kind == Kind::BinarySize || (item.kind == Kind::Binary && !is_whole_message(item))) binary(session, item, file, *structure);
+        else section(session, item, file, structure);
+    }
+    if (!has_flags && std::binary_search(flags_news.begin(), flags_news.end(), index)) session.append_flags(begin("FLAGS "), row);
+    session.out_.text() += ")\r\n";
+}
+
+void Session::FetchJob::section(Session& session, const FetchItem& item, const OutputQueue::File& file,
+                                const message::Structure* structure) {
+    const std::string_view bytes = file->file.bytes();
+    const bool convert = file->line_ends == message::LineEnds::Convert;
+    if (is_whole_message(item) && !item.partial) {
+        const std::uint64_t octets = convert ? octets_with_crlf(bytes) : bytes.size();
+        fmt::format_to(std::back_inserter(session.out_.text()), "{{{}}}\r\n", octets);
+        session.out_.slice(file, 0, bytes.size(), convert, octets);
+        return;
+    }
+    Section wanted = item.section;
+    if (item.kind == Kind::Rfc822Header) wanted.text = Section::Text::Header;
+    if (item.kind == Kind::Rfc822Text) wanted.text = Section::Text::Text;
+    const auto content = find_section(*structure, bytes, wanted, item.partial);
+    if (!content) {
+        append_nil(session.out_.text());
+        return;
+    }
+    fmt::format_to(std::back_inserter(session.out_.text()), "{{{}}}\r\n", content->octets);
+    for (const Piece& piece : content->pieces) {
+        if (!piece.own.empty()) session.out_.text() += piece.own;
+        else session.out_.slice(file, piece.begin, piece.end, piece.to_crlf, content->octets);
+    }
+}
+
+// RFC 3516, 4.2 and RFC 9051, 6.4.5: the part's content with its transfer encoding undone; literal8 where it holds a NUL.
+void Session::FetchJob::binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
+                               const message::Structure& structure) {
+    std::string& out = session.out_.text();
+    const std::uint32_t number = find_part(structure, item.section.part);
+    if (number == message::kNone) {
+        if (item.kind == Kind::BinarySize) out += '0';
+        else append_nil(out);
+        return;
+    }
+    const message::Part& part = structure.parts[number];
+    const std::string_view bytes = file->file.bytes();
+    std::uint64_t end = std::min<std::uint64_t>(part.body_end, bytes.size());
+    std::uint64_t begin = std::min(item.section.part.empty() ? 0 : part.body_begin, end);
+    auto encoding = message::Encoding::Identity;
+    if (part.kind == message::Part::Kind::Leaf && !item.section.part.empty() && !part.encoding.empty()) {
+        if (!message::encoding_is_known(part.encoding)) {
+            unknown_encoding = true;
+            if (item.kind == Kind::BinarySize) out += '0';
+            else append_nil(out);
+            return;
+        }
+        encoding = message::encoding_named(part.encoding);
+    }
+    const bool convert = file->line_ends == message::LineEnds::Convert;
+    const DecodedSize size = decoded_size(bytes.substr(begin, end - begin), convert, encoding);
+    if (item.kind == Kind::BinarySize) {
+        fmt::format_to(std::back_inserter(out), "{}", size.octets);
+        return;
+    }
+    const std::uint64_t skip = item.partial ? std::min(item.partial->offset, size.octets) : 0;
+    const std::uint64_t count = item.partial ? std::min(item.partial->length, size.octets - skip) : size.octets;
+    fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", size.has_nul ? "~" : "", count);
+    if (count > 0) session.out_.decoded(file, begin, end, convert, encoding, skip, count);
+}
+
+void Session::on(const Fetch& fetch) {
+    if (!need_selected()) return;
+    auto ranges = resolve(fetch.set, fetch.uid);
+    if (!ranges) return;
+    auto job = std::make_unique<FetchJob>(fetch);
+    job->ranges = std::move(*ranges);
+    job_ = std::move(job);
+}
+
+}  // namespace gk::imap

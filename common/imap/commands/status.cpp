@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/imap/mailbox_name.hpp"
+#include "common/imap/session.hpp"
+
+namespace gk::imap {
+
+// status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")": RFC 9051, 6.3.11; RFC 3501, 6.3.10; SIZE: RFC 8438
+void Session::on(const StatusOf& command) {
+    const auto name = mailbox_named(command.mailbox);
+    if (!name) return;
+    const auto status = account_->status(*name);
+    if (!status) return refuse(status.error());
+    append_status(out_.text(), *name, command.items, *status);
+    finish("OK Status told");
+}
+
+void Session::append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
+                            const store::MailboxStatus& status) const {
+    out += "* STATUS ";
+    append_mailbox(out, mailbox, rev2_);
+    out += " (";
+    const char* separator = "";
+    for (const StatusItem item : items) {
+        const auto add = [&](std::string_view name, std::uint64_t number) {
+            fmt::format_to(std::back_inserter(out), "{}{} {}", std::exchange(separator, " "), name, number);
+        };
+        switch (item) {
+            case StatusItem::Messages: add("MESSAGES", status.messages); break;
+            case StatusItem::Recent: add("RECENT", status.recent); break;
+            case StatusItem::UidNext: add("UIDNEXT", status.uidnext); break;
+            case StatusItem::UidValidity: add("UIDVALIDITY", status.uidvalidity); break;
+            case StatusItem::Unseen: add("UNSEEN", status.unseen); break;
+            case StatusItem::Deleted: add("DELETED", status.deleted); break;
+            case StatusItem::Size: add("SIZE", status.size); break;
+        }
+    }
+    out += ")\r\n";
+}
+
+}  // namespace gk::imap

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/grammar/parser.hpp"
+
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+#include "common/imap/grammar/rules.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+using Rule = CommandBody (*)(Scanner& in);
+
+// RFC 9051, 6.2: fit only before login; their arguments are not read.
+template <char... Name>
+CommandBody not_now(Scanner& in) {
+    while (!in.at_end() && !in.failed()) in.accept(in.peek());
+    return NotNow{std::string{Name...}};
+}
+
+std::string one_mailbox(Scanner& in) {
+    in.space();
+    return in.mailbox();
+}
+
+// id = "ID" SP ("(" [string SP nstring *(SP string SP nstring)] ")" / nil); RFC 2971, 3.1: 30 pairs at the most
+Id id_command(Scanner& in) {
+    Id id;
+    in.space();
+    if (in.accept_word("NIL")) return id;
+    in.expect('(');
+    if (in.accept(')')) return id;
+    do {
+        std::string name = in.string();
+        in.space();
+        id.fields.emplace_back(std::move(name), in.nstring());
+        if (id.fields.size() > 30) in.fail("more than 30 fields in ID");
+    } while (in.accept(' '));
+    in.expect(')');
+    return id;
+}
+
+// enable = "ENABLE" 1*(SP capability)
+Enable enable_command(Scanner& in) {
+    Enable enable;
+    do {
+        in.space();
+        enable.capabilities.push_back(in.word());
+    } while (in.next_is(' '));
+    return enable;
+}
+
+Rename rename_command(Scanner& in) {
+    Rename rename;
+    rename.from = one_mailbox(in);
+    rename.to = one_mailbox(in);
+    return rename;
+}
+
+StatusOf status_command(Scanner& in) {
+    StatusOf status;
+    status.mailbox = one_mailbox(in);
+    in.space();
+    status.items = status_items(in);
+    return status;
+}
+
+Fetch fetch_command(Scanner& in, bool uid) {
+    Fetch fetch;
+    fetch.uid = uid;
+    in.space();
+    fetch.set = in.sequence_set();
+    in.space();
+    fetch.items = fetch_items(in);
+    return fetch;
+}
+
+// store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flag *(SP flag))
+Store store_command(Scanner& in, bool uid) {
+    Store store;
+    store.uid = uid;
+    in.space();
+    store.set = in.sequence_set();
+    in.space();
+    if (in.accept('+')) store.mode = Store::Mode::Add;
+    else if (in.accept('-')) store.mode = Store::Mode::Remove;
+    if (in.accept_word("FLAGS.SILENT")) store.silent = true;
+    else if (!in.accept_word("FLAGS")) in.fail("FLAGS expected");
+    in.space();
+    if (in.next_is('(')) {
+        store.flags = in.flag_list();
+    } else {
+        do store.flags.push_back(in.flag());
+        while (in.accept(' '));
+    }
+    return store;
+}
+
+Copy copy_command(Scanner& in, bool uid, bool move) {
+    Copy copy;
+    copy.uid = uid;
+    copy.move = move;
+    in.space();
+    copy.set = in.sequence_set();
+    copy.mailbox = one_mailbox(in);
+    return copy;
+}
+
+// uid = "UID" SP (copy / move / fetch / search / store / expunge)
+CommandBody uid_command(Scanner& in) {
+    in.space();
+    const std::string name = in.word();
+    if (name == "FETCH") return fetch_command(in, true);
+    if (name == "SEARCH") return search_command(in, true);
+    if (name == "STORE") return store_command(in, true);
+    if (name == "COPY") return copy_command(in, true, false);
+    if (name == "MOVE") return copy_command(in, true, true);
+    if (name == "EXPUNGE") {
+        in.space();
+        return Expunge{in.sequence_set()};
+    }
+    in.fail(fmt::format("unknown command UID {}", text::printable(name, 40)));
+    return Noop{};
+}
+
+// RFC 9051, 6 and RFC 3501, 6; sorted for reading, not for search
+constexpr std::pair<std::string_view, Rule> kCommands[] = {
+    {"APPEND", [](Scanner& in) -> CommandBody { return append_command(in); }},
+    {"AUTHENTICATE", not_now<'A', 'U', 'T', 'H', 'E', 'N', 'T', 'I', 'C', 'A', 'T', 'E'>},
+    {"CAPABILITY", [](Scanner&) -> CommandBody { return Capability{}; }},
+    {"CHECK", [](Scanner&) -> CommandBody { return Check{}; }},
+    {"CLOSE", [](Scanner&) -> CommandBody { return Close{}; }},
+    {"COPY", [](Scanner& in) -> CommandBody { return copy_command(in, false, false); }},
+    {"CREATE", [](Scanner& in) -> CommandBody { return Create{one_mailbox(in)}; }},
+    {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
+    {"ENABLE", [](Scanner& in) -> CommandBody { return enable_command(in); }},
+    {"EXAMINE", [](Scanner& in) -> CommandBody { return Select{one_mailbox(in), true}; }},
+    {"EXPUNGE", [](Scanner&) -> CommandBody { return Expunge{}; }},
+    {"FETCH", [](Scanner& in) -> CommandBody { return fetch_command(in, false); }},
+    {"ID", [](Scanner& in) -> CommandBody { return id_command(in); }},
+    {"IDLE", [](Scanner&) -> CommandBody { return Idle{}; }},
+    {"LIST", [](Scanner& in) -> CommandBody { return list_command(in); }},
+    {"LOGIN", not_now<'L', 'O', 'G', 'I', 'N'>},
+    {"LOGOUT", [](Scanner&) -> CommandBody { return Logout{}; }},
+    {"LSUB", [](Scanner& in) -> CommandBody { return lsub_command(in); }},
+    {"MOVE", [](Scanner& in) -> CommandBody { return copy_command(in, false, true); }},
+    {"NAMESPACE", [](Scanner&) -> CommandBody { return Namespace{}; }},
+    {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
+    {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
+    {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
+    {"SELECT", [](Scanner& in) -> CommandBody { return Select{one_mailbox(in), false}; }},
+    {"STARTTLS", not_now<'S', 'T', 'A', 'R', 'T', 'T', 'L', 'S'>},
+    {"STATUS", [](Scanner& in) -> CommandBody { return status_command(in); }},
+    {"STORE", [](Scanner& in) -> CommandBody { return store_command(in, false); }},
+    {"SUBSCRIBE", [](Scanner& in) -> CommandBody { return Subscribe{one_mailbox(in), true}; }},
+    {"UID", uid_command},
+    {"UNSELECT", [](Scanner&) -> CommandBody { return Unselect{}; }},
+    {"UNSUBSCRIBE", [](Scanner& in) -> CommandBody { return Subscribe{one_mailbox(in), false}; }},
+};
+
+}  // namespace
+
+// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP (literal / literal8); RFC 3501, 6.3.11; RFC 3516, 4.4
+Append append_command(Scanner& in) {
+    Append append;
+    append.mailbox = one_mailbox(in);
+    in.space();
+    if (in.next_is('(')) {
+        append.flags = in.flag_list();
+        in.space();
+    }
+    if (in.next_is('"')) {
+        append.date_unix_s = in.date_time();
+        in.space();
+    }
+    append.binary = in.accept('~');
+    in.expect('{');
+    append.size = in.number64();
+    append.sync = !in.accept('+');
+    in.expect('}');
+    return append;
+}
+
+std::string_view tag_of(std::string_view text) noexcept {
+    std::size_t end = 0;
+    while (end < text.size() && (is_atom_char(static_cast<unsigned char>(text[end])) || text[end] == ']') && text[end] != '+') ++end;
+    if (end == 0 || end > 200 || (end < text.size() && text[end] != ' ')) return {};
+    return text.substr(0, end);
+}
+
+Result<Command> parse_command(std::string_view text) {
+    Scanner in(text);
+    Command command;
+    command.tag = in.tag();
+    in.space();
+    const std::string name = in.word();
+    if (in.failed()) return fail(Errc::BadInput, in.error());
+    for (const auto& [word, rule] : kCommands) {
+        if (name != word) continue;
+        command.body = rule(in);
+        in.expect_end();
+        if (in.failed()) return fail(Errc::BadInput, fmt::format("{}: {}", name, in.error()));
+        return command;
+    }
+    return fail(Errc::BadInput, fmt::format("unknown command '{}'", text::printable(name, 40)));
+}
+
+bool is_append_message(std::string_view text) {
+    Scanner in(text);
+    in.tag();
+    in.space();
+    if (in.word() != "APPEND") return false;
+    append_command(in);
+    return !in.failed() && in.at_end();
+}
+
+std::optional<LiteralMark> literal_mark(std::string_view line) noexcept {
+    if (line.size() < 3 || line.back() != '}') return std::nullopt;
+    const std::size_t open = line.rfind('{');
+    if (open == std::string_view::npos) return std::nullopt;
+    std::string_view digits = line.substr(open + 1, line.size() - open - 2);
+    LiteralMark mark;
+    if (!digits.empty() && digits.back() == '+') {
+        mark.sync = false;
+        digits.remove_suffix(1);
+    }
+    if (digits.empty() || digits.size() > 19) return std::nullopt;
+    const auto size = text::to_uint(digits);
+    if (!size || *size > INT64_MAX) return std::nullopt;
+    mark.size = *size;
+    mark.binary = open > 0 && line[open - 1] == '~';
+    mark.at = mark.binary ? open - 1 : open;
+    return mark;
+}
+
+Result<SequenceSet> parse_sequence_set(std::string_view text) {
+    Scanner in(text);
+    SequenceSet set = in.sequence_set();
+    in.expect_end();
+    if (in.failed()) return fail(Errc::BadInput, in.error());
+    return set;
+}
+
+}  // namespace gk::imap

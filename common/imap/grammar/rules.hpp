@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/imap/grammar/command.hpp"
+#include "common/imap/grammar/scanner.hpp"
+
+// The larger rules of the grammar, one file each. Each reads on after the command's name (and "UID").
+namespace gk::imap {
+
+std::vector<FetchItem> fetch_items(Scanner& in);
+SearchKey search_program(Scanner& in);
+Search search_command(Scanner& in, bool uid);
+List list_command(Scanner& in);
+List lsub_command(Scanner& in);
+std::vector<StatusItem> status_items(Scanner& in);
+// Up to, and with, the announcement of the message.
+Append append_command(Scanner& in);
+
+}  // namespace gk::imap

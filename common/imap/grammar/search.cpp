@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+#include "common/imap/grammar/parser.hpp"
+#include "common/imap/grammar/rules.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+using Kind = SearchKey::Kind;
+
+enum class Takes { Nothing, Text, Keyword, Day, Number, Field };
+struct Rule {
+    std::string_view name;
+    Kind kind;
+    Takes takes = Takes::Nothing;
+};
+
+// search-key, RFC 3501, 6.4.4 and RFC 9051, 6.4.4 (which drops RECENT, OLD and NEW; we keep them for both)
+constexpr Rule kRules[] = {
+    {"ALL", Kind::All},
+    {"ANSWERED", Kind::Answered},
+    {"BCC", Kind::Bcc, Takes::Text},
+    {"BEFORE", Kind::Before, Takes::Day},
+    {"BODY", Kind::Body, Takes::Text},
+    {"CC", Kind::Cc, Takes::Text},
+    {"DELETED", Kind::Deleted},
+    {"DRAFT", Kind::Draft},
+    {"FLAGGED", Kind::Flagged},
+    {"FROM", Kind::From, Takes::Text},
+    {"HEADER", Kind::Header, Takes::Field},
+    {"KEYWORD", Kind::Keyword, Takes::Keyword},
+    {"LARGER", Kind::Larger, Takes::Number},
+    {"NEW", Kind::New},
+    {"OLD", Kind::Old},
+    {"ON", Kind::On, Takes::Day},
+    {"RECENT", Kind::Recent},
+    {"SEEN", Kind::Seen},
+    {"SENTBEFORE", Kind::SentBefore, Takes::Day},
+    {"SENTON", Kind::SentOn, Takes::Day},
+    {"SENTSINCE", Kind::SentSince, Takes::Day},
+    {"SINCE", Kind::Since, Takes::Day},
+    {"SMALLER", Kind::Smaller, Takes::Number},
+    {"SUBJECT", Kind::Subject, Takes::Text},
+    {"TEXT", Kind::Text, Takes::Text},
+    {"TO", Kind::To, Takes::Text},
+    {"UNANSWERED", Kind::Unanswered},
+    {"UNDELETED", Kind::Undeleted},
+    {"UNDRAFT", Kind::Undraft},
+    {"UNFLAGGED", Kind::Unflagged},
+    {"UNKEYWORD", Kind::Unkeyword, Takes::Keyword},
+    {"UNSEEN", Kind::Unseen},
+};
+
+struct KeyReader {
+    Scanner& in;
+    std::size_t keys = 0;
+
+    SearchKey key(int depth);
+    SearchKey sequence(int depth, char end);
+};
+
+SearchKey KeyReader::sequence(int depth, char end) {
+    SearchKey all{.kind = Kind::And};
+    do all.children.push_back(key(depth + 1));
+    while (in.accept(' '));
+    if (end != '\0') in.expect(end);
+    if (all.children.size() == 1) return SearchKey(std::move(all.children.front()));
+    return all;
+}
+
+SearchKey KeyReader::key(int depth) {
+    SearchKey key;
+    if (depth > kMaxSearchDepth) in.fail("a search is nested too deeply");
+    if (++keys > kMaxSearchKeys) in.fail("a search has too many keys");
+    if (in.failed()) return key;
+    if (in.accept('(')) return sequence(depth, ')');
+    if (text::is_digit(in.peek()) || in.next_is('*') || in.next_is('$')) {
+        key.kind = Kind::Set;
+        key.set = in.sequence_set();
+        return key;
+    }
+    const std::string name = in.word();
+    if (name == "NOT" || name == "OR") {
+        key.kind = name == "OR" ? Kind::Or : Kind::Not;
+        in.space();
+        key.children.push_back(this->key(depth + 1));
+        if (key.kind == Kind::Or) {
+            in.space();
+            key.children.push_back(this->key(depth + 1));
+        }
+        return key;
+    }
+    if (name == "UID") {
+        in.space();
+        key.kind = Kind::UidSet;
+        key.set = in.sequence_set();
+        return key;
+    }
+    const auto* rule = std::find_if(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.name == name; });
+    if (rule == std::end(kRules)) {
+        in.fail(fmt::format("unknown search key '{}'", text::printable(name, 40)));
+        return key;
+    }
+    key.kind = rule->kind;
+    if (rule->takes != Takes::Nothing) in.space();
+    switch (rule->takes) {
+        case Takes::Nothing: break;
+        case Takes::Text: key.text = in.astring(); break;
+        case Takes::Keyword: key.text = in.flag(); break;
+        case Takes::Day: key.day = in.date_day(); break;
+        case Takes::Number: key.number = in.number64(); break;
+        case Takes::Field:
+            key.field = in.astring();
+            in.space();
+            key.text = in.astring();
+            break;
+    }
+    return key;
+}
+
+}  // namespace
+
+SearchKey search_program(Scanner& in) { return KeyReader{in}.sequence(0, '\0'); }
+
+// search = "SEARCH" [SP "RETURN" SP "(" [options] ")"] SP ["CHARSET" SP charset SP] search-key *(SP search-key)
+// RFC 9051, 6.4.4; RFC 4731, 3.1; RFC 5182
+Search search_command(Scanner& in, bool uid) {
+    Search search;
+    search.uid = uid;
+    in.space();
+    if (in.accept_word("RETURN")) {
+        search.extended = true;
+        in.space();
+        in.expect('(');
+        if (!in.accept(')')) {
+            do {
+                if (in.accept_word("MIN")) search.min = true;
+                else if (in.accept_word("MAX")) search.max = true;
+                else if (in.accept_word("ALL")) search.all = true;
+                else if (in.accept_word("COUNT")) search.count = true;
+                else if (in.accept_word("SAVE")) search.save = true;
+                else in.fail("an unknown RETURN option");
+            } while (in.accept(' '));
+            in.expect(')');
+        }
+        // RFC 4731, 3.1: an empty list means ALL.
+        if (!search.min && !search.max && !search.count && !search.save) search.all = true;
+        in.space();
+    }
+    if (in.accept_word("CHARSET")) {
+        in.space();
+        search.charset = text::upper(in.astring());
+        in.space();
+    }
+    search.key = search_program(in);
+    return search;
+}
+
+}  // namespace gk::imap

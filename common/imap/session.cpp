@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/session.hpp"
+
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+#include "common/imap/capabilities.hpp"
+#include "common/imap/mailbox_name.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+// Past this much waiting output, work rests until the host has drained it.
+constexpr std::uint64_t kEnoughOutput = 128 * 1024;
+
+// What may stand in resp-text: no line ends, no 8-bit where the client did not ask for it.
+std::string shown(std::string_view text) { return text::printable(text, 300); }
+
+std::string_view response_code(Errc code, std::string_view on_not_found) {
+    switch (code) {  // RFC 5530, 3
+        case Errc::NotFound: return on_not_found;
+        case Errc::Exists: return "ALREADYEXISTS";
+        case Errc::Denied: return "NOPERM";
+        case Errc::BadInput:
+        case Errc::Unsupported: return "CANNOT";
+        case Errc::Temporary:
+        case Errc::Timeout:
+        case Errc::Closed: return "UNAVAILABLE";
+        case Errc::Bug: return "SERVERBUG";
+        default: return "";
+    }
+}
+
+constexpr std::pair<store::Flags, std::string_view> kFlagNames[] = {{store::kAnswered, "\\Answered"},
+                                                                    {store::kFlagged, "\\Flagged"},
+                                                                    {store::kDeleted, "\\Deleted"},
+                                                                    {store::kSeen, "\\Seen"},
+                                                                    {store::kDraft, "\\Draft"}};
+
+}  // namespace
+
+Session::Session(std::shared_ptr<store::Account> account, SessionOptions options)
+    : account_(std::move(account)), options_(options), reader_(options.limits) {}
+
+Session::~Session() = default;
+
+void Session::greet_preauthenticated() { untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", kCapabilities, shown(account_->name()))); }
+
+void Session::greet_logged_in(std::string_view tag, bool with_capabilities) {
+    tag_ = tag;
+    reply(with_capabilities ? fmt::format("OK [CAPABILITY {}] Logged in", kCapabilities) : "OK Logged in");
+}
+
+void Session::feed(std::string_view bytes) {
+    if (closed_) return;
+    reader_.feed(bytes);
+    more_ = true;
+}
+
+bool Session::has_work() const noexcept { return !closed_ && (job_ || more_); }
+
+void Session::run() {
+    while (has_work() && out_.waiting() < kEnoughOutput) {
+        if (job_) {
+            std::unique_ptr<Job> job = std::move(job_);
+            if (!job->resume(*this) && !closed_) job_ = std::move(job);
+            continue;
+        }
+        step();
+    }
+}
+
+void Session::step() {
+    ReaderEvent event = reader_.next();
+    if (std::holds_alternative<NeedMore>(event)) {
+        more_ = false;
+    } else if (auto* command = std::get_if<Command>(&event)) {
+        bad_commands_ = 0;
+        dispatch(std::move(*command));
+    } else if (std::holds_alternative<WantsLiteral>(event)) {
+        out_.text() += "+ OK\r\n";
+    } else if (const auto* bad = std::get_if<BadCommand>(&event)) {
+        complain(bad->tag, bad->text);
+    } else if (const auto* fatal = std::get_if<Fatal>(&event)) {
+        bye(fatal->text);
+    } else if (const auto* line = std::get_if<RawLine>(&event)) {
+        end_idle(line->line);
+    } else if (const auto* message = std::get_if<MessageBytes>(&event)) {
+        on_message_bytes(message->bytes);
+    } else if (const auto* end = std::get_if<MessageEnd>(&event)) {
+        on_message_end(end->complete);
+    }
+}
+
+void Session::dispatch(Command command) {
+    ++commands_;
+    tag_ = std::move(command.tag);
+    std::visit([this](const auto& body) { on(body); }, command.body);
+}
+
+void Session::reply(std::string_view status_and_text) {
+    std::string& out = out_.text();
+    out += tag_;
+    out += ' ';
+    out += status_and_text;
+    out += "\r\n";
+}
+
+void Session::untagged(std::string_view text) {
+    std::string& out = out_.text();
+    out += "* ";
+    out += text;
+    out += "\r\n";
+}
+
+void Session::refuse(const Error& error, std::string_view on_not_found) {
+    const std::string_view code = response_code(error.code, on_not_found);
+    reply(code.empty() ? fmt::format("NO {}", shown(error.text)) : fmt::format("NO [{}] {}", code, shown(error.text)));
+}
+
+void Session::complain(std::string_view tag, std::string_view text) {
+    fmt::format_to(std::back_inserter(out_.text()), "{} BAD {}\r\n", tag, shown(text));
+    if (++bad_commands_ >= options_.max_bad_commands) bye("Too many commands that make no sense");
+}
+
+void Session::bye(std::string_view text) {
+    if (closed_) return;
+    untagged(fmt::format("BYE {}", shown(text)));
+    job_.reset();
+    appending_.reset();
+    view_.reset();
+    closed_ = true;
+}
+
+void Session::finish(std::string_view status_and_text, bool expunges) {
+    tell_news(expunges);
+    if (!closed_) reply(status_and_text);
+}
+
+void Session::changed(store::Look look) {
+    if (state_ == State::Idling && !closed_) tell_news(true, look);
+}
+
+void Session::tell_news(bool expunges, store::Look look) {
+    if (!view_) return;
+    auto changes = view_->mailbox().changes_since(view_->modseq(), look);
+    if (!changes) {
+        // A mailbox that is gone leaves nothing to talk about; as Dovecot does, and clients expect. What passes is
+        // looked at again with the next command.
+        if (changes.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
+        return;
+    }
+    const View::News news = view_->apply(std::move(*changes));
+    if (news.keywords) tell_flags_known();
+    // An EXPUNGE moves the rows behind it, so what has changed is told first, under the numbers that the client knows.
+    for (const std::uint32_t index : news.changed) append_flags_fetch(index, rev2_);
+    if (expunges) tell_vanished();
+    if (!news.grown) return;
+    untagged(fmt::format("{} EXISTS", view_->exists()));
+    if (!rev2_) untagged(fmt::format("{} RECENT", view_->recent()));
+}
+
+void Session::tell_vanished() {
+    std::string& out = out_.text();
+    view_->expunge([&](std::uint32_t sequence) { fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", sequence); });
+}
+
+void Session::append_flags(std::string& out, const store::Row& row) const {
+    out += '(';
+    const std::size_t begin = out.size();
+    const auto add = [&](std::string_view name) {
+        if (out.size() > begin) out += ' ';
+        out += name;
+    };
+    for (const auto& [bit, name] : kFlagNames)
+        if (row.flags & bit) add(name);
+    if (!rev2_ && view_->is_recent(row)) add("\\Recent");
+    const auto& keywords = view_->keywords();
+    for (std::size_t i = 0; i < keywords.size(); ++i)
+        if (row.keywords >> i & 1 && !keywords[i].empty()) add(keywords[i]);
+    out += ')';
+}
+
+void Session::append_flags_fetch(std::uint32_t index, bool with_uid) {
+    const store::Row& row = view_->rows()[index];
+    std::string& out = out_.text();
+    fmt::format_to(std::back_inserter(out), "* {} FETCH (", index + 1);
+    if (with_uid) fmt::format_to(std::back_inserter(out), "UID {} ", row.uid);
+    out += "FLAGS ";
+    append_flags(out, row);
+    out += ")\r\n";
+}
+
+// RFC 3501, 7.2.6 and 7.1 (PERMANENTFLAGS)
+void Session::tell_flags_known() {
+    std::string known = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    for (const std::string& keyword : view_->keywords())
+        if (!keyword.empty()) known += ' ' + keyword;
+    untagged(fmt::format("FLAGS ({})", known));
+    if (view_->read_only()) untagged("OK [PERMANENTFLAGS ()] Read-only mailbox");
+    else untagged(fmt::format("OK [PERMANENTFLAGS ({} \\*)] Flags permitted", known));
+}
+
+void Session::deselect() {
+    view_.reset();
+    saved_.clear();
+}
+
+bool Session::need_selected() {
+    if (view_) return true;
+    complain(tag_, "No mailbox is selected");
+    return false;
+}
+
+bool Session::need_writable() {
+    if (!need_selected()) return false;
+    if (!view_->read_only()) return true;
+    reply("NO [NOPERM] The mailbox was opened read-only");
+    return false;
+}
+
+std::optional<std::string> Session::mailbox_named(const std::string& wire) {
+    auto name = decode_mailbox(wire, rev2_);
+    if (name) return store::canonical_name(*name);
+    reply(rev2_ ? "NO [CANNOT] The mailbox name is not UTF-8" : "NO [CANNOT] The mailbox name is not modified UTF-7");
+    return std::nullopt;
+}
+
+std::optional<std::vector<IndexRange>> Session::resolve(const SequenceSet& set, bool uid) {
+    auto ranges = view_->resolve(set, uid, saved_);
+    if (!ranges) complain(tag_, "A message sequence number is past the end of the mailbox");
+    return ranges;
+}
+
+std::optional<store::FlagUpdate> flag_update(const std::vector<std::string>& flags) {
+    store::FlagUpdate update;
+    for (const std::string& flag : flags) {
+        if (flag[0] != '\\') {
+            if (std::find(update.keywords.begin(), update.keywords.end(), flag) == update.keywords.end()) update.keywords.push_back(flag);
+            continue;
+        }
+        bool known = text::equals_nocase(flag, "\\Recent");  // RFC 3501, 2.3.2: not for clients to alter
+        for (const auto& [bit, name] : kFlagNames) {
+            if (flag != name) continue;
+            update.flags = static_cast<store::Flags>(update.flags | bit);
+            known = true;
+        }
+        if (!known) return std::nullopt;
+    }
+    return update;
+}
+
+}  // namespace gk::imap

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/imap/grammar/reader.hpp"
+#include "common/imap/output.hpp"
+#include "common/imap/view.hpp"
+#include "common/store/account.hpp"
+#include "common/store/incoming.hpp"
+
+namespace gk::imap {
+
+struct SessionOptions {
+    ReaderLimits limits = {};
+    std::uint64_t max_message = 100u << 20;  // of an APPEND
+    int max_bad_commands = 20;               // in a row; then BYE
+};
+
+// One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
+// descriptor and no clock; the mail is in the account it was given. The host's loop:
+//
+//   session.feed(bytes);
+//   do { session.run(); drain(session.output()); } while (session.has_work());
+//
+// run() stops early when much output waits, so that neither a large FETCH nor a client that pipelines without
+// reading fills the memory. Any split of the input gives the same output.
+class Session {
+public:
+    Session(std::shared_ptr<store::Account> account, SessionOptions options = {});
+    Session(Session&&) = delete;
+    ~Session();
+
+    // The first words: "* PREAUTH", or the tagged answer to the login that the front took.
+    void greet_preauthenticated();
+    void greet_logged_in(std::string_view tag, bool with_capabilities);
+
+    void feed(std::string_view bytes);
+    void run();
+    bool has_work() const noexcept;  // run() would do more now, were the output drained
+    OutputQueue& output() noexcept { return out_; }
+
+    // Something changed in the selected mailbox, as others say. Told at once to a client that idles; else the next
+    // command looks for itself.
+    void changed(store::Look look = store::Look::Gate);
+    // The host ends the session: "* BYE TEXT". What was asked for and is being answered is left unfinished.
+    void bye(std::string_view text);
+
+    bool closed() const noexcept { return closed_; }
+    bool idling() const noexcept { return state_ == State::Idling; }
+    // The selected mailbox, or empty.
+    std::string_view selected() const noexcept { return view_ ? std::string_view(view_->name()) : std::string_view(); }
+    std::uint64_t commands() const noexcept { return commands_; }
+
+private:
+    enum class State { Ready, Idling, Appending };
+    // A command that is answered in several turns. resume() returns true when it is over, its tagged answer included.
+    struct Job {
+        virtual ~Job() = default;
+        virtual bool resume(Session& session) = 0;
+    };
+    struct FetchJob;
+    struct SearchJob;
+
+    // session.cpp
+    void step();
+    void dispatch(Command command);
+    void reply(std::string_view status_and_text);            // "<tag> OK …"
+    void untagged(std::string_view text);
+    void refuse(const Error& error, std::string_view on_not_found = "NONEXISTENT");  // "<tag> NO [CODE] …"
+    void complain(std::string_view tag, std::string_view text);                      // BAD, counted
+    // Ends a command: news first, then the tagged answer. EXPUNGE only where EXPUNGES.
+    void finish(std::string_view status_and_text, bool expunges = true);
+    void tell_news(bool expunges, store::Look look = store::Look::Gate);
+    void tell_vanished();
+    void append_flags(std::string& out, const store::Row& row) const;
+    void append_flags_fetch(std::uint32_t index, bool with_uid);
+    void tell_flags_known();                                 // "* FLAGS …" and PERMANENTFLAGS
+    void deselect();
+    bool need_selected();                                    // else BAD
+    bool need_writable();                                    // else NO
+    // The name in the store's terms, or nothing and the command is answered.
+    std::optional<std::string> mailbox_named(const std::string& wire);
+    std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
+
+    // commands/*.cpp, one file a command
+    void on(const Capability&);
+    void on(const Noop&);
+    void on(const Logout&);
+    void on(const Check&);
+    void on(const Close&);
+    void on(const Unselect&);
+    void on(const Idle&);
+    void on(const Namespace&);
+    void on(const NotNow&);
+    void on(const Id&);
+    void on(const Enable&);
+    void on(const Select&);
+    void on(const Create&);
+    void on(const Delete&);
+    void on(const Rename&);
+    void on(const Subscribe&);
+    void on(const List&);
+    void on(const StatusOf&);
+    void on(const Expunge&);
+    void on(const Search&);
+    void on(const Fetch&);
+    void on(const Store&);
+    void on(const Copy&);
+    void on(const Append&);
+
+    void on_message_bytes(std::string_view bytes);
+    void on_message_end(bool complete);
+    void end_idle(std::string_view line);
+    void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items, const store::MailboxStatus& status) const;
+
+    std::shared_ptr<store::Account> account_;
+    SessionOptions options_;
+    CommandReader reader_;
+    OutputQueue out_;
+    State state_ = State::Ready;
+    bool closed_ = false;
+    bool rev2_ = false;            // ENABLE IMAP4rev2
+    bool more_ = false;            // the reader may have more
+    int bad_commands_ = 0;
+    std::uint64_t commands_ = 0;
+    std::string tag_;              // of the command being answered
+    std::optional<View> view_;
+    std::vector<store::Uid> saved_;  // "$" (RFC 5182)
+    std::unique_ptr<Job> job_;
+
+    struct Appending {
+        std::string mailbox;
+        store::Incoming incoming;
+        std::optional<Error> error;
+    };
+    std::unique_ptr<Appending> appending_;
+};
+
+// Flags as the client wrote them, in the store's terms; nothing where one is not a flag that can be set.
+std::optional<store::FlagUpdate> flag_update(const std::vector<std::string>& flags);
+
+}  // namespace gk::imap

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/imap/grammar/command.hpp"
+#include "common/store/mailbox.hpp"
+
+namespace gk::imap {
+
+// Indices into View::rows(), first to last, both included.
+struct IndexRange {
+    std::uint32_t first = 0, last = 0;
+};
+
+// The selected mailbox as the client was told of it: sequence number n is row n-1. Rows of messages that vanished
+// stay until the client may be told (RFC 3501, 7.4.1).
+class View {
+public:
+    View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only);
+
+    store::Mailbox& mailbox() noexcept { return mailbox_; }
+    const std::string& name() const noexcept { return mailbox_.name(); }
+    bool read_only() const noexcept { return read_only_; }
+    std::uint32_t uidvalidity() const noexcept { return uidvalidity_; }
+    store::Uid uidnext() const noexcept { return uidnext_; }
+    store::ModSeq modseq() const noexcept { return modseq_; }
+    const std::vector<std::string>& keywords() const noexcept { return keywords_; }
+    const std::vector<store::Row>& rows() const noexcept { return rows_; }
+    std::uint32_t exists() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
+    std::uint32_t recent() const noexcept;
+    bool is_recent(const store::Row& row) const noexcept { return row.uid >= recent_floor_; }
+
+    // Where the row of UID is, if the client knows it.
+    std::optional<std::uint32_t> find(store::Uid uid) const noexcept;
+    // SET as ranges of rows, sorted and disjoint. UIDs that do not exist are passed over; a sequence number that
+    // does not exist gives nothing at all: BAD. SAVED is what "$" stands for.
+    std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid, const std::vector<store::Uid>& saved) const;
+    std::vector<store::Uid> uids_of(const std::vector<IndexRange>& ranges) const;
+
+    // What a look at the store brought. Flags of known rows are taken over; the rest waits for what tells it.
+    struct News {
+        std::vector<std::uint32_t> changed;  // indices of rows whose flags the client has not seen
+        bool grown = false;                  // rows were added
+        bool keywords = false;               // a keyword got its first message
+    };
+    News apply(store::Changes changes);
+    // The result of an own STORE for one row: taken over; true when it is not what EXPECTED says.
+    void replace_row(std::uint32_t index, const store::Row& row) { rows_[index] = row; }
+    bool set_keywords(std::vector<std::string> keywords);
+
+    void vanish(const std::vector<store::Uid>& uids);
+    bool has_vanished() const noexcept { return !vanished_.empty(); }
+    // Removes vanished rows; calls TELL with the sequence number of each, as it is at that moment.
+    template <class Tell>
+    void expunge(Tell tell) {
+        if (vanished_.empty()) return;
+        std::size_t kept = 0, range = 0;
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            while (range < vanished_.size() && vanished_[range].last < rows_[i].uid) ++range;
+            if (range < vanished_.size() && vanished_[range].first <= rows_[i].uid) {
+                tell(static_cast<std::uint32_t>(kept + 1));
+                continue;
+            }
+            if (kept != i) rows_[kept] = rows_[i];
+            ++kept;
+        }
+        rows_.resize(kept);
+        vanished_.clear();
+    }
+
+private:
+    void add_vanished(std::vector<store::UidRange> ranges);
+
+    store::Mailbox mailbox_;
+    bool read_only_;
+    std::uint32_t uidvalidity_;
+    store::Uid uidnext_, recent_floor_;
+    store::ModSeq modseq_;
+    std::vector<std::string> keywords_;
+    std::vector<store::Row> rows_;
+    std::vector<store::UidRange> vanished_;  // sorted, disjoint
+};
+
+// "1:3,7" of sorted UIDs.
+void append_uid_set(std::string& out, const std::vector<store::Uid>& uids);
+
+}  // namespace gk::imap
