@@ -10,7 +10,7 @@
 // wrong. One pass, linear, never fails: what is no address is skipped, or kept as a display name.
 namespace gk::address {
 
-constexpr std::size_t kMaxListed = 100'000;  // entries of one field; the rest is not read
+constexpr std::size_t kMaxListed = 20'000;  // entries of one field; the rest is not read
 
 struct Listed {
     enum class Kind : unsigned char { Mailbox, GroupBegin, GroupEnd };

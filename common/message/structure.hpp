@@ -66,6 +66,7 @@ struct Limits {
     std::uint32_t parts = 10'000;
     std::uint64_t header_block = 1u << 20;  // fields past it are not read, and the part is opaque
     std::uint64_t header_line = 64u << 10;  // of one field, unfolded; the rest of it is not read
+    std::uint64_t details = 16u << 20;      // memory for envelopes and Content fields; past it only types are read
 };
 
 struct Structure {
