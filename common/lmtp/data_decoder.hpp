@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 namespace gk::lmtp {
 
-// Watches the line ends of a text that comes in pieces (RFC 5321, 2.3.8: CR and LF only together).
-class LineEnds {
-public:
-    void look(std::string_view bytes) noexcept;
-    bool bare() const noexcept { return bare_; }             // a CR or LF stood alone so far
-    bool bare_at_end() const noexcept { return bare_ || after_cr_; }  // when nothing more comes
-
-private:
-    bool after_cr_ = false, bare_ = false;
-};
-
 // Undoes the transparency of DATA (RFC 5321, 4.5.2). Only CRLF.CRLF ends the message: a dot on a line of its own
-// that ends, or begins, otherwise is content, and bare() tells the caller to refuse the whole.
+// that ends, or begins, otherwise is content, and bare() tells the caller to refuse the whole. (smtp::DataDecoder stops at
+// the first of them, since a stranger is hung up on; here an MTA waits for an answer for each recipient.)
 class DataDecoder {
 public:
     // Takes bytes off INPUT and gives content to WRITE(std::string_view), the same bytes for every split of the input.

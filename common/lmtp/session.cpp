@@ -3,33 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "common/base/text.hpp"
-
 namespace gk::lmtp {
 
 namespace {
 constexpr std::string_view kBareLineEnd = "CR and LF appear only together (RFC 5321, 2.3.8)";
-}
-
-std::string Reply::line() const {
-    const std::string clean = text::printable(text, 400);  // texts may quote what came from outside
-    return enhanced.empty() ? fmt::format("{} {}\r\n", code, clean) : fmt::format("{} {} {}\r\n", code, enhanced, clean);
-}
-
-void LineEnds::look(std::string_view bytes) noexcept {
-    while (!bytes.empty()) {
-        if (after_cr_) {
-            if (bytes.front() == '\n') bytes.remove_prefix(1);
-            else bare_ = true;
-            after_cr_ = false;
-            continue;
-        }
-        const auto end = bytes.find('\r');
-        if (bytes.substr(0, end).find('\n') != std::string_view::npos) bare_ = true;
-        if (end == std::string_view::npos) return;
-        after_cr_ = true;
-        bytes.remove_prefix(end + 1);
-    }
 }
 
 ServerSession::ServerSession(std::string hostname, Receiver& receiver, const Limits& limits)
@@ -73,7 +50,7 @@ std::string ServerSession::feed(std::string_view bytes) {
                 bytes.remove_prefix(piece.size());
                 chunk_left_ -= piece.size();
                 if (!chunk_refused_) {
-                    if (mail_.body != smtp::Body::Binary) line_ends_.look(piece);
+                    if (mail_.body != smtp::Body::Binary) line_ends_.feed(piece);
                     take_content(piece);
                 }
                 if (chunk_left_ == 0) end_chunk();
@@ -117,7 +94,7 @@ void ServerSession::on(const smtp::Rcpt& rcpt) {
     if (recipients_ >= limits_.max_recipients) return refuse(452, "4.5.3", "too many recipients for one transaction");
     const Reply reply = receiver_.recipient(mail_, rcpt);
     if (reply.positive()) ++recipients_;
-    out_ += reply.line();  // a refusal is no error of the client's: gk-smtpd asks here for the whole world
+    out_ += reply.format();  // a refusal is no error of the client's: gk-smtpd asks here for the whole world
 }
 
 void ServerSession::on(const smtp::Data&) {
@@ -165,7 +142,7 @@ void ServerSession::finish_message(bool bare) {
     } else {
         auto replies = receiver_.finish();
         replies.resize(recipients_, Reply{451, "4.3.0", "no answer for this recipient"});
-        for (const Reply& reply : replies) out_ += reply.line();
+        for (const Reply& reply : replies) out_ += reply.format();
     }
     end_transaction();
 }
@@ -194,7 +171,7 @@ void ServerSession::end_transaction() noexcept {
 }
 
 void ServerSession::say(int code, std::string_view enhanced, std::string_view text) {
-    out_ += Reply{code, std::string(enhanced), std::string(text)}.line();
+    out_ += Reply{code, std::string(enhanced), std::string(text)}.format();
 }
 
 void ServerSession::refuse(int code, std::string_view enhanced, std::string_view text) {
@@ -206,7 +183,7 @@ void ServerSession::refuse(int code, std::string_view enhanced, std::string_view
 }
 
 void ServerSession::answer_each(const Reply& reply) {
-    for (std::size_t i = 0; i < recipients_; ++i) out_ += reply.line();
+    for (std::size_t i = 0; i < recipients_; ++i) out_ += reply.format();
 }
 
 }  // namespace gk::lmtp

@@ -9,17 +9,14 @@
 #include "common/base/result.hpp"
 #include "common/lmtp/data_decoder.hpp"
 #include "common/smtp/command.hpp"
+#include "common/smtp/content.hpp"
+#include "common/smtp/reply.hpp"
 
 // The server's side of LMTP (RFC 2033), with PIPELINING, 8BITMIME, SMTPUTF8, CHUNKING, BINARYMIME, ENHANCEDSTATUSCODES,
 // SIZE, DSN and XGKTRACE.
 namespace gk::lmtp {
 
-struct Reply {
-    int code = 250;
-    std::string enhanced, text;
-    bool positive() const noexcept { return code < 400; }
-    std::string line() const;  // "250 2.1.5 text" CRLF
-};
+using smtp::Reply;
 
 // Who answers for recipients and takes messages. Calls come in this order, for each transaction:
 //   recipient() …  write() …  then finish() or reset().
@@ -87,7 +84,7 @@ private:
     smtp::Mail mail_;
     std::size_t recipients_ = 0, errors_ = 0;
     DataDecoder data_;
-    LineEnds line_ends_;
+    smtp::LineEnds line_ends_;
     std::uint64_t size_ = 0, chunk_left_ = 0, chunk_size_ = 0;
     bool chunk_last_ = false, chunk_refused_ = false;
 };
