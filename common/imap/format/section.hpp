@@ -45,7 +45,7 @@ struct Content {
 };
 
 // Nothing where the message has no such part (answered as NIL, or as an empty string where the client's RFC says so).
-// FILE is the whole message, unchanged since STRUCTURE was scanned from it; a shorter one gives less, never a fault.
+// FILE is the whole message that STRUCTURE was scanned from; of another length, it is scanned again.
 // A partial past the end is empty content.
 std::optional<Content> find_section(const message::Structure& structure, std::string_view file, const Section& section,
                                     std::optional<Partial> partial = std::nullopt);
