@@ -93,7 +93,7 @@ private:
     void on(const Noop&);
     void on(const Logout&);
     void on(const Check&);
-    void on(const Close&);
+    void on(const CloseMailbox&);
     void on(const Unselect&);
     void on(const Idle&);
     void on(const Namespace&);

@@ -4,7 +4,7 @@
 namespace gk::imap {
 
 // close = "CLOSE": RFC 9051, 6.4.1: expunges without telling, unless read-only, then deselects.
-void Session::on(const Close&) {
+void Session::on(const CloseMailbox&) {
     if (!need_selected()) return;
     if (!view_->read_only()) {
         const auto expunged = view_->mailbox().expunge();

@@ -62,7 +62,7 @@ struct Capability {};
 struct Noop {};
 struct Logout {};
 struct Check {};
-struct Close {};
+struct CloseMailbox {};  // CLOSE
 struct Unselect {};
 struct Idle {};
 struct Namespace {};
@@ -113,7 +113,7 @@ struct Append {
     bool binary = false;                 // literal8
 };
 
-using CommandBody = std::variant<Capability, Noop, Logout, Check, Close, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
+using CommandBody = std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
                                  Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append>;
 
 struct Command {

@@ -130,7 +130,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"AUTHENTICATE", not_now<'A', 'U', 'T', 'H', 'E', 'N', 'T', 'I', 'C', 'A', 'T', 'E'>},
     {"CAPABILITY", [](Scanner&) -> CommandBody { return Capability{}; }},
     {"CHECK", [](Scanner&) -> CommandBody { return Check{}; }},
-    {"CLOSE", [](Scanner&) -> CommandBody { return Close{}; }},
+    {"CLOSE", [](Scanner&) -> CommandBody { return CloseMailbox{}; }},
     {"COPY", [](Scanner& in) -> CommandBody { return copy_command(in, false, false); }},
     {"CREATE", [](Scanner& in) -> CommandBody { return Create{one_mailbox(in)}; }},
     {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
