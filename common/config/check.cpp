@@ -9,7 +9,7 @@ namespace {
 
 std::string written_bound(const Setting& setting, std::int64_t bound) {
     if (setting.type == Type::Size) return text::format_size(static_cast<std::uint64_t>(bound));
-    if (setting.type == Type::Duration) return fmt::format("{}s", bound);
+    if (setting.type == Type::Duration) return written_duration(bound);
     return std::to_string(bound);
 }
 

@@ -35,5 +35,7 @@ Result<std::vector<Entry>> read_document(std::string_view toml, std::string_view
 Result<std::string> with_setting(std::string_view toml, std::string_view key, std::string_view value);
 
 std::string quoted(std::string_view s);  // as a TOML basic string
+std::string written_duration(std::int64_t seconds);     // "90s", "5m", "2h", "1d": in the largest whole unit
+std::string unknown_setting(std::string_view key);      // "unknown setting 'x'; did you mean 'y'?"
 
 }  // namespace gk::config

@@ -63,6 +63,14 @@ std::string quoted(std::string_view s) {
     return out + '"';
 }
 
+std::string written_duration(std::int64_t seconds) {
+    for (const auto& [unit, name] : {std::pair<std::int64_t, char>{86400, 'd'}, {3600, 'h'}, {60, 'm'}})
+        if (seconds != 0 && seconds % unit == 0) return fmt::format("{}{}", seconds / unit, name);
+    return fmt::format("{}s", seconds);
+}
+
+std::string unknown_setting(std::string_view key) { return unknown(key, false); }
+
 Result<std::string> with_setting(std::string_view toml, std::string_view key, std::string_view value) {
     std::string section, name, written;
     if (const Setting* setting = find_setting(key)) {
