@@ -42,7 +42,7 @@ std::span<const DefaultMailbox> default_mailboxes() noexcept;
 // Reads what a confined process could not read later (boot id, host name). Call once before closing in; cheap.
 void warm_up();
 
-class Account {
+class Account : public std::enable_shared_from_this<Account> {
 public:
     // HOME holds Maildir/ and index.db. NotFound where it is not there and not to be created. A damaged index is set
     // aside (index.db.damaged) and rebuilt from the files.

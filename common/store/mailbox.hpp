@@ -72,6 +72,7 @@ private:
     std::shared_ptr<Account> account_;
     std::int64_t number_;
     std::uint32_t uidvalidity_;
+    bool writable_ = false;
     std::string name_;
 };
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include <map>
+#include <unordered_map>
+
+#include "common/maildir/uidlist.hpp"
+#include "common/store/state.hpp"
+
+// Rows for messages that are durable already. Whoever comes first indexes for all who wait: one transaction and one
+// write to the uidlist for a whole crowd of deliveries.
+namespace gk::store {
+
+namespace {
+
+// A reconcile may have come upon a file between its rename and this: then it has a row.
+Result<std::unordered_map<std::string, Uid>> adopted_names(State& state, const Record& record, Uid from) {
+    std::unordered_map<std::string, Uid> names;
+    if (record.adopted < from) return names;
+    GK_TRY(auto query, state.index.prepare("SELECT key, file FROM messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(record.number, from)).bind(row_key(record.number, record.adopted));
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return names;
+        names.emplace(base_of_file(query.text(1)), static_cast<Uid>(query.integer(0) & 0xffffffff));
+    }
+}
+
+// In a write transaction.
+Status index_in(State& state, Record& record, const std::vector<Arrival*>& arrivals) {
+    std::size_t count = 0;
+    Uid from = record.uidnext;
+    for (const Arrival* arrival : arrivals) {
+        count += arrival->messages.size();
+        from = std::min(from, arrival->known_uidnext);
+    }
+    // Somebody wrote the uidlist, or died between it and the commit: see what there is before giving out UIDs.
+    if (record.uidvalidity == 0 || !uidlist_is_ours(state, record)) GK_CHECK(reconcile_mailbox(state, record, true));
+    GK_CHECK(reserve(state, record, static_cast<std::uint32_t>(count)));
+    GK_TRY(const auto adopted, adopted_names(state, record, from));
+    const ModSeq modseq = ++record.modseq;
+    const auto saved = now_s();
+    std::string lines;
+    std::size_t added = 0;
+    bool high_keywords = false;
+    for (Arrival* arrival : arrivals) {
+        arrival->uidvalidity = record.uidvalidity;
+        for (Arrived& message : arrival->messages) {
+            const auto base = base_of_file(message.file);
+            if (!adopted.empty()) {
+                if (const auto known = adopted.find(std::string(base)); known != adopted.end()) {
+                    message.uid = known->second;
+                    continue;
+                }
+            }
+            message.uid = record.uidnext++;
+            ++added;
+            const StoredRow stored{{message.uid, message.flags, modseq, message.keywords, message.internal_date, saved, message.size}, message.file, {}};
+            GK_CHECK(insert_message(state, record, stored));
+            maildir::append_uidlist_line(lines, message.uid, "", base);
+            high_keywords |= (message.keywords & ~kLetterKeywords) != 0;
+        }
+    }
+    if (added != 0) GK_CHECK(append_uidlist(state, record, lines, added));
+    if (high_keywords) GK_CHECK(write_state(state, record));
+    note_change(state, record);
+    return save_record(state, record);
+}
+
+Status index_batch(State& state, const std::vector<Arrival*>& batch) {
+    std::map<std::int64_t, std::vector<Arrival*>> by_mailbox;
+    for (Arrival* arrival : batch) by_mailbox[arrival->mailbox].push_back(arrival);
+    const Locked lock(state);
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    for (const auto& [mailbox, arrivals] : by_mailbox) {
+        GK_TRY(auto record, find_record(state, mailbox));
+        if (!record) continue;  // removed with all that was in it
+        GK_CHECK(index_in(state, *record, arrivals));
+    }
+    return transaction.commit();
+}
+
+}  // namespace
+
+void index_arrival(State& state, Arrival& arrival) {
+    std::unique_lock lock(state.arrivals_mutex);
+    state.arrivals.push_back(&arrival);
+    for (;;) {
+        if (arrival.done) return;
+        if (!state.indexing) break;
+        state.arrivals_indexed.wait(lock);
+    }
+    state.indexing = true;
+    const std::vector<Arrival*> batch(state.arrivals.begin(), state.arrivals.end());
+    state.arrivals.clear();
+    lock.unlock();
+    const auto indexed = index_batch(state, batch);
+    lock.lock();
+    for (Arrival* one : batch) {
+        // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
+        if (!indexed)
+            for (auto& message : one->messages) message.uid = 0;
+        one->done = true;
+    }
+    state.indexing = false;
+    state.arrivals_indexed.notify_all();
+}
+
+}  // namespace gk::store

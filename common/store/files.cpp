@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "common/maildir/listing.hpp"
+#include "common/maildir/name.hpp"
+#include "common/os/file.hpp"
+#include "common/store/state.hpp"
+
+namespace gk::store {
+
+std::string_view base_of_file(std::string_view file) noexcept { return maildir::base_of(file.substr(file.find('/') + 1)); }
+
+std::string renamed_file(std::string_view file, Flags flags, KeywordMask keywords) {
+    const auto name = file.substr(file.find('/') + 1);
+    const auto parsed = maildir::parse_name(name);
+    auto letters = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
+    letters.flags = flags;
+    letters.keywords = static_cast<std::uint32_t>(keywords & kLetterKeywords);
+    return "cur/" + maildir::format_name(maildir::base_of(name), letters);
+}
+
+Renames::~Renames() {
+    for (auto it = done_.rbegin(); it != done_.rend(); ++it) (void)os::rename(it->second, it->first);
+}
+
+Status Renames::rename(const std::string& from, const std::string& to) {
+    std::string source = directory_.empty() ? from : directory_ + '/' + from;
+    std::string target = directory_.empty() ? to : directory_ + '/' + to;
+    if (::rename(source.c_str(), target.c_str()) != 0) return fail_errno(fmt::format("cannot rename '{}' to '{}'", source, to));
+    done_.emplace_back(std::move(source), std::move(target));
+    return ok();
+}
+
+std::string find_file(const std::string& mailbox_path, std::string_view base) {
+    for (const char* sub : {"cur", "new"}) {
+        maildir::Listing listing;
+        if (!listing.read(mailbox_path + '/' + sub, false)) continue;
+        for (std::size_t i = 0; i < listing.size(); ++i)
+            if (listing.base(i) == base) return fmt::format("{}/{}", sub, listing.name(i));
+    }
+    return {};
+}
+
+Status take_new(State& state, Record& record) {
+    GK_TRY(auto query, state.index.prepare("SELECT key, flags, keywords, file FROM messages WHERE mailbox = ? AND file >= 'new/'"));
+    query.bind(record.number);
+    struct Taken { std::int64_t key; std::string from, to; };
+    std::vector<Taken> all;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) break;
+        const std::string file(query.text(3));
+        all.push_back({query.integer(0), file,
+                       renamed_file(file, static_cast<Flags>(query.integer(1)), static_cast<KeywordMask>(query.integer(2)))});
+    }
+    if (all.empty()) return ok();
+    const OwnChange change(state, record);
+    const std::string path = state.path_of(record.name) + '/';
+    GK_TRY(auto update, state.index.prepare("UPDATE messages SET file = ? WHERE key = ?"));
+    for (const auto& [key, from, to] : all) {
+        // Another reader may have taken it first: then the next look at the directories finds it.
+        if (::rename((path + from).c_str(), (path + to).c_str()) != 0) {
+            if (errno == ENOENT) continue;
+            return fail_errno(fmt::format("cannot move '{}{}' to cur/", path, from));
+        }
+        GK_CHECK(update.bind(to).bind(key).run());
+    }
+    change.done(state, record);
+    return ok();
+}
+
+OwnChange::OwnChange(State& state, const Record& record) {
+    const std::string path = state.path_of(record.name);
+    new_unchanged_ = maildir::stamp_of(path + "/new").mtime_ns == record.new_mtime_ns;
+    cur_unchanged_ = maildir::stamp_of(path + "/cur").mtime_ns == record.cur_mtime_ns;
+}
+
+void OwnChange::done(State& state, Record& record) const {
+    const std::string path = state.path_of(record.name);
+    const auto note = [](bool unchanged_before, std::int64_t now, std::int64_t& stored, int& trust) {
+        // What was changed before us is still to be found: then the stored time stays behind.
+        if (!unchanged_before || now == stored) return;
+        stored = now;
+        trust = kOwnChange;
+    };
+    note(new_unchanged_, maildir::stamp_of(path + "/new").mtime_ns, record.new_mtime_ns, record.new_trust);
+    note(cur_unchanged_, maildir::stamp_of(path + "/cur").mtime_ns, record.cur_mtime_ns, record.cur_trust);
+}
+
+}  // namespace gk::store

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "common/store/incoming.hpp"
+
+#include <deque>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "common/maildir/name.hpp"
+#include "common/maildir/writer.hpp"
+#include "common/os/file.hpp"
+#include "common/store/account.hpp"
+#include "common/store/line_ends.hpp"
+#include "common/store/state.hpp"
+
+namespace gk::store {
+
+namespace {
+
+struct Message {
+    IncomingMessage wanted;
+    maildir::NewMessage file;
+    LineEndFilter filter;
+    bool as_is = false;
+    std::uint64_t wire = 0;  // octets given to write()
+};
+
+// Every error of writing is for the client to try again later; only a mailbox that went away is another matter.
+Error temporary(Error error) {
+    if (error.code != Errc::NotFound && error.code != Errc::BadInput && error.code != Errc::Bug) error.code = Errc::Temporary;
+    return error;
+}
+
+Status set_date(const std::string& path, std::int64_t seconds) {
+    const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return fail_errno(fmt::format("cannot set the date of '{}'", path));
+    return ok();
+}
+
+}  // namespace
+
+struct Incoming::State {
+    std::shared_ptr<Account> account;
+    std::int64_t mailbox = 0;
+    std::uint32_t uidvalidity = 0;
+    Uid known_uidnext = 1;
+    std::string path;
+    std::deque<Message> messages;
+    std::string converted;  // kept for its memory
+
+    Status begin(const IncomingMessage& wanted);
+    Status write(Message& message, std::string_view bytes);
+    Status keep_as_is(Message& message);
+    Status finish(Message& message);
+    Result<std::vector<KeywordMask>> keyword_masks();
+    Result<Appended> commit();
+};
+
+Result<Incoming> Account::incoming(std::string_view mailbox) {
+    const Locked lock(*state_);
+    GK_TRY(const auto record, get_mailbox(*state_, mailbox));
+    auto incoming = std::make_unique<Incoming::State>();
+    incoming->account = shared_from_this();
+    incoming->mailbox = record.number;
+    incoming->uidvalidity = record.uidvalidity;
+    incoming->known_uidnext = record.uidnext;
+    incoming->path = state_->path_of(record.name);
+    return Incoming(std::move(incoming));
+}
+
+Status Incoming::State::begin(const IncomingMessage& wanted) {
+    Message message;
+    message.wanted = wanted;
+    message.as_is = wanted.binary;
+    GK_TRY(message.file, account->state().writer->create(path, maildir::unique_base()));
+    messages.push_back(std::move(message));
+    return ok();
+}
+
+// A bare CR or LF was met: what is in the file so far had none, so its line ends are put back, in a file of its own.
+Status Incoming::State::keep_as_is(Message& message) {
+    GK_CHECK(message.file.flush());
+    GK_TRY(const auto written, os::MappedFile::open(message.file.path()));
+    GK_TRY(auto replacement, account->state().writer->create(path, maildir::unique_base()));
+    std::string_view rest = written.bytes();
+    converted.clear();
+    while (!rest.empty()) {
+        const auto lf = rest.find('\n');
+        converted.append(rest.substr(0, lf));
+        if (lf != std::string_view::npos) converted += "\r\n";
+        rest.remove_prefix(lf == std::string_view::npos ? rest.size() : lf + 1);
+        if (converted.size() < 65536 && !rest.empty()) continue;
+        GK_CHECK(replacement.write(converted));
+        converted.clear();
+    }
+    if (message.filter.pending_cr()) GK_CHECK(replacement.write("\r"));
+    message.file = std::move(replacement);
+    message.as_is = true;
+    return ok();
+}
+
+Status Incoming::State::write(Message& message, std::string_view bytes) {
+    message.wire += bytes.size();
+    if (!message.as_is) {
+        converted.clear();
+        std::size_t consumed = 0;
+        const bool sound = message.filter.feed(bytes, converted, &consumed);
+        GK_CHECK(message.file.write(converted));
+        if (sound) return ok();
+        GK_CHECK(keep_as_is(message));
+        bytes.remove_prefix(consumed);
+    }
+    return message.file.write(bytes);
+}
+
+Status Incoming::State::finish(Message& message) {
+    if (!message.as_is && message.filter.pending_cr()) GK_CHECK(keep_as_is(message));
+    GK_CHECK(message.file.flush());
+    // The file's mtime is the internal date, so that it can be had again without the index.
+    return set_date(message.file.path(), *message.wanted.internal_date);
+}
+
+// Keywords get their letters before a file name uses one.
+Result<std::vector<KeywordMask>> Incoming::State::keyword_masks() {
+    std::vector<KeywordMask> masks(messages.size(), 0);
+    if (std::all_of(messages.begin(), messages.end(), [](const Message& message) { return message.wanted.keywords.empty(); })) return masks;
+    auto& store = account->state();
+    const Locked lock(store);
+    GK_TRY(auto transaction, WriteTransaction::begin(store));
+    GK_TRY(const auto record, get_record(store, mailbox, uidvalidity));
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        GK_TRY(masks[i], ensure_keywords(store, record, messages[i].wanted.keywords));
+    }
+    GK_CHECK(transaction.commit());
+    return masks;
+}
+
+Result<Appended> Incoming::State::commit() {
+    const auto now = now_s();
+    for (auto& message : messages) {
+        if (!message.wanted.internal_date) message.wanted.internal_date = now;
+        GK_CHECK(finish(message));
+    }
+    GK_TRY(const auto keywords, keyword_masks());
+    Arrival arrival;
+    arrival.mailbox = mailbox;
+    arrival.known_uidnext = known_uidnext;
+    std::vector<maildir::Placement> placements;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        Message& message = messages[i];
+        const Flags flags = message.wanted.flags & kAllFlags;
+        std::string name = maildir::with_sizes(message.file.name(), message.file.size(), message.wire);
+        const bool flagged = flags != 0 || keywords[i] != 0;
+        if (flagged) name = renamed_file("cur/" + name, flags, keywords[i]).substr(4);
+        arrival.messages.push_back({(flagged ? "cur/" : "new/") + name, flags, keywords[i], *message.wanted.internal_date, message.wire, 0});
+        placements.push_back({&message.file, flagged ? maildir::Sub::Cur : maildir::Sub::New, std::move(name)});
+    }
+    GK_CHECK(account->state().writer->commit(placements));
+    index_arrival(account->state(), arrival);
+    Appended appended{arrival.uidvalidity, {}};
+    for (const auto& message : arrival.messages) appended.uids.push_back(message.uid);
+    return appended;
+}
+
+Incoming::Incoming(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Incoming::Incoming(Incoming&&) noexcept = default;
+Incoming& Incoming::operator=(Incoming&&) noexcept = default;
+Incoming::~Incoming() = default;
+
+Status Incoming::begin(const IncomingMessage& message) {
+    auto begun = state_->begin(message);
+    return begun ? begun : fail(temporary(begun.error()));
+}
+
+Status Incoming::write(std::string_view bytes) {
+    if (state_->messages.empty()) return fail(Errc::Bug, "write before begin");
+    auto written = state_->write(state_->messages.back(), bytes);
+    return written ? written : fail(temporary(written.error()));
+}
+
+std::uint64_t Incoming::size() const noexcept { return state_->messages.empty() ? 0 : state_->messages.back().wire; }
+
+Result<Appended> Incoming::commit() {
+    if (state_->messages.empty()) return Appended{state_->uidvalidity, {}};
+    auto appended = state_->commit();
+    state_->messages.clear();  // those that did not become durable are unlinked
+    if (!appended) return fail(temporary(appended.error()));
+    return appended;
+}
+
+void Incoming::abandon() noexcept { state_->messages.clear(); }
+
+}  // namespace gk::store

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include "common/store/mailbox.hpp"
+
+#include <fmt/format.h>
+
+#include "common/maildir/name.hpp"
+#include "common/store/state.hpp"
+
+// What a session reads of a mailbox.
+namespace gk::store {
+
+namespace {
+
+constexpr std::size_t kStructuresAtOnce = 200;  // between two looks at the sink, and in one transaction
+
+Row read_row(const db::Statement& query) {
+    Row row;
+    row.uid = static_cast<Uid>(query.integer(0) & 0xffffffff);
+    row.modseq = static_cast<ModSeq>(query.integer(1));
+    row.flags = static_cast<Flags>(query.integer(2));
+    row.keywords = static_cast<KeywordMask>(query.integer(3));
+    row.internal_date = query.integer(4);
+    row.saved_date = query.integer(5);
+    row.size = static_cast<std::uint64_t>(query.integer(6));
+    return row;
+}
+
+Status read_rows(db::Statement& query, std::vector<Row>& rows) {
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return ok();
+        rows.push_back(read_row(query));
+    }
+}
+
+// Every UID below UIDNEXT that no message has: what may be said where expunges are not remembered (RFC 7162, 3.2.5.1).
+Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
+    std::vector<UidRange> gaps;
+    Uid expected = 1;
+    GK_TRY(auto query, state.index.prepare("SELECT key FROM messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(record.number, 0)).bind(row_key(record.number, 0xffffffff));
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) break;
+        const Uid uid = static_cast<Uid>(query.integer(0) & 0xffffffff);
+        if (uid > expected) gaps.push_back({expected, uid - 1});
+        expected = uid + 1;
+    }
+    if (record.uidnext > expected) gaps.push_back({expected, record.uidnext - 1});
+    return gaps;
+}
+
+Result<std::vector<UidRange>> vanished_since(State& state, const Record& record, ModSeq modseq) {
+    if (modseq < record.history_floor) return all_gaps(state, record);
+    GK_TRY(auto query, state.index.prepare("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?"));
+    query.bind(record.number).bind(static_cast<std::int64_t>(modseq));
+    std::vector<UidRange> ranges;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) break;
+        ranges.push_back({static_cast<Uid>(query.integer(0)), static_cast<Uid>(query.integer(1))});
+    }
+    std::sort(ranges.begin(), ranges.end(), [](const UidRange& a, const UidRange& b) { return a.first < b.first; });
+    std::vector<UidRange> joined;
+    for (const auto& range : ranges) {
+        if (!joined.empty() && range.first <= std::uint64_t{joined.back().last} + 1) joined.back().last = std::max(joined.back().last, range.last);
+        else joined.push_back(range);
+    }
+    return joined;
+}
+
+// A session with write access has seen all there is: files leave new/, and nothing is recent to the next.
+Status take_recent(State& state, Record& record) {
+    if (record.recent_floor >= record.uidnext) return ok();
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    GK_TRY(record, get_record(state, record.number, record.uidvalidity));
+    GK_CHECK(take_new(state, record));
+    record.recent_floor = record.uidnext;
+    GK_CHECK(save_record(state, record));
+    return transaction.commit();
+}
+
+message::LineEnds line_ends_of(std::uint64_t bytes, std::uint64_t octets) {
+    return bytes == octets ? message::LineEnds::AsStored : message::LineEnds::Convert;
+}
+
+// With the lock held.
+Result<OpenMessage> open_locked(State& state, Record& record, Uid uid) {
+    const std::string path = state.path_of(record.name) + '/';
+    for (const bool again : {false, true}) {
+        GK_TRY(const auto message, load_message(state, record.number, uid));
+        if (!message) break;
+        auto file = os::MappedFile::open(path + message->file);
+        if (file) {
+            const auto bytes = file->bytes().size();
+            return OpenMessage{std::move(*file), line_ends_of(bytes, message->row.size), message->row.size};
+        }
+        if (file.error().code != Errc::NotFound) return fail(file.error());
+        // A foreign tool renamed or removed it since we looked.
+        if (!again) GK_CHECK(refresh(state, record, true));
+    }
+    return fail(Errc::NotFound, fmt::format("message {} of '{}' was expunged", uid, record.name));
+}
+
+}  // namespace
+
+Result<Snapshot> Mailbox::snapshot(bool writable) {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    GK_CHECK(refresh(state, record, false));
+    Snapshot snapshot;
+    snapshot.recent_floor = record.recent_floor;
+    if (writable) GK_CHECK(take_recent(state, record));
+    writable_ = writable;
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(record, get_record(state, number_, uidvalidity_));
+    snapshot.uidvalidity = record.uidvalidity;
+    snapshot.uidnext = record.uidnext;
+    snapshot.highest_modseq = record.modseq;
+    GK_TRY(snapshot.keywords, load_keywords(state, number_));
+    GK_TRY(auto query, state.index.prepare(
+        "SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
+    snapshot.rows.reserve(record.messages);
+    GK_CHECK(read_rows(query, snapshot.rows));
+    return snapshot;
+}
+
+Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    if (look != Look::Index) GK_CHECK(refresh(state, record, look == Look::Thorough));
+    if (writable_ && look != Look::Index) GK_CHECK(take_recent(state, record));
+    Changes changes;
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(record, get_record(state, number_, uidvalidity_));
+    changes.highest_modseq = record.modseq;
+    changes.uidnext = record.uidnext;
+    GK_TRY(changes.keywords, load_keywords(state, number_));
+    if (record.modseq <= modseq) return changes;
+    // In the order of the index, which is that of mod-sequences: sorted here, not in SQL, which would leave the index.
+    GK_TRY(auto query, state.index.prepare(
+        "SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM messages WHERE mailbox = ? AND modseq > ?"));
+    query.bind(number_).bind(static_cast<std::int64_t>(modseq));
+    GK_CHECK(read_rows(query, changes.rows));
+    std::sort(changes.rows.begin(), changes.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
+    GK_TRY(changes.vanished, vanished_since(state, record, modseq));
+    return changes;
+}
+
+Result<MailboxStatus> Mailbox::status() {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    GK_CHECK(refresh(state, record, false));
+    MailboxStatus status{record.messages,    0,           record.unseen, record.deleted, record.uidnext,
+                         record.uidvalidity, record.modseq, record.bytes,  record.deleted_bytes};
+    if (record.recent_floor < record.uidnext) {
+        GK_TRY(auto query, state.index.prepare("SELECT count(*) FROM messages WHERE key BETWEEN ? AND ?"));
+        query.bind(row_key(number_, record.recent_floor)).bind(row_key(number_, 0xffffffff));
+        GK_TRY(const bool row, query.step());
+        if (row) status.recent = static_cast<std::uint32_t>(query.integer(0));
+        query.reset();
+    }
+    return status;
+}
+
+Result<std::vector<std::string>> Mailbox::keywords() {
+    State& state = account_->state();
+    const Locked lock(state);
+    return load_keywords(state, number_);
+}
+
+Result<OpenMessage> Mailbox::open(Uid uid) {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    return open_locked(state, record, uid);
+}
+
+Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink) {
+    State& state = account_->state();
+    for (std::size_t start = 0; start < uids.size(); start += kStructuresAtOnce) {
+        const auto chunk = uids.subspan(start, std::min(kStructuresAtOnce, uids.size() - start));
+        std::vector<std::optional<message::Structure>> found(chunk.size());
+        {
+            const Locked lock(state);
+            GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+            std::vector<std::pair<Uid, std::string>> parsed;
+            for (std::size_t i = 0; i < chunk.size(); ++i) {
+                GK_TRY(auto query, state.index.prepare("SELECT structure FROM structures WHERE key = ?"));
+                GK_TRY(const bool row, query.bind(row_key(number_, chunk[i])).step());
+                if (row) {
+                    if (auto kept = message::deserialise(query.text(0))) found[i] = std::move(*kept);
+                    query.reset();
+                    if (found[i]) continue;
+                }
+                const auto opened = open_locked(state, record, chunk[i]);
+                if (!opened && opened.error().code == Errc::NotFound) continue;
+                if (!opened) return fail(opened.error());
+                found[i] = message::scan(opened->file.bytes(), opened->line_ends);
+                parsed.emplace_back(chunk[i], message::serialise(*found[i]));
+            }
+            // Kept for the next time where that is possible now; the answer does not depend on it.
+            if (!parsed.empty()) {
+                const auto keep = [&]() -> Status {
+                    GK_TRY(auto transaction, WriteTransaction::begin(state));
+                    GK_TRY(auto insert, state.index.prepare(
+                        "INSERT OR REPLACE INTO structures(key, structure) SELECT ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE key = ?)"));
+                    for (const auto& [uid, bytes] : parsed)
+                        GK_CHECK(insert.bind(row_key(number_, uid)).bind_blob(bytes).bind(row_key(number_, uid)).run());
+                    return transaction.commit();
+                };
+                (void)keep();
+            }
+        }
+        for (std::size_t i = 0; i < chunk.size(); ++i)
+            if (!sink(chunk[i], found[i] ? &*found[i] : nullptr)) return ok();
+    }
+    return ok();
+}
+
+Result<message::Structure> Mailbox::structure(Uid uid) {
+    std::optional<message::Structure> found;
+    GK_CHECK(structures({&uid, 1}, [&](Uid, const message::Structure* structure) {
+        if (structure != nullptr) found = *structure;
+        return true;
+    }));
+    if (!found) return fail(Errc::NotFound, fmt::format("message {} of '{}' was expunged", uid, name_));
+    return std::move(*found);
+}
+
+}  // namespace gk::store

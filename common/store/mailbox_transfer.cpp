@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/maildir/name.hpp"
+#include "common/maildir/uidlist.hpp"
+#include "common/os/file.hpp"
+#include "common/store/mailbox.hpp"
+#include "common/store/state.hpp"
+
+// COPY and MOVE (RFC 9051, 6.4.7 and 6.4.8): all or none, in one transaction over both mailboxes.
+namespace gk::store {
+
+namespace {
+
+// Removes the new names again unless keep() was called.
+class Links {
+public:
+    Links() = default;
+    Links(const Links&) = delete;
+    ~Links() {
+        for (const auto& path : made_) (void)os::unlink(path);
+    }
+    Status add(const std::string& from, const std::string& to) {
+        if (::link(from.c_str(), to.c_str()) == 0) {
+            made_.push_back(to);
+            return ok();
+        }
+        // No more links (EMLINK), or a file system without them: a copy with the same dates.
+        if (errno != EMLINK && errno != EPERM && errno != EXDEV && errno != EOPNOTSUPP) return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
+        GK_TRY(const auto source, os::MappedFile::open(from));
+        GK_TRY(auto file, os::NewFile::create(to));
+        made_.push_back(to);
+        GK_CHECK(file.write(source.bytes()));
+        struct stat status {};
+        if (::stat(from.c_str(), &status) == 0) {
+            const timespec times[2] = {status.st_atim, status.st_mtim};
+            (void)::futimens(file.fd(), times);
+        }
+        GK_CHECK(file.sync());
+        return file.close();
+    }
+    void keep() noexcept { made_.clear(); }
+
+private:
+    std::vector<std::string> made_;
+};
+
+// A keyword has another bit in another mailbox.
+Result<std::vector<KeywordMask>> map_keywords(State& state, const Record& from, const Record& to, const std::vector<StoredRow>& messages) {
+    std::vector<KeywordMask> mapped(kMaxKeywords, 0);
+    KeywordMask used = 0;
+    for (const auto& message : messages) used |= message.row.keywords;
+    if (used == 0) return mapped;
+    GK_TRY(const auto names, load_keywords(state, from.number));
+    for (unsigned bit = 0; bit < kMaxKeywords; ++bit) {
+        if ((used >> bit & 1) == 0 || names[bit].empty()) continue;
+        GK_TRY(mapped[bit], ensure_keywords(state, to, {names[bit]}));
+    }
+    return mapped;
+}
+
+KeywordMask translate(KeywordMask keywords, const std::vector<KeywordMask>& mapped) {
+    KeywordMask out = 0;
+    for (unsigned bit = 0; keywords != 0; ++bit, keywords >>= 1)
+        if ((keywords & 1) != 0) out |= mapped[bit];
+    return out;
+}
+
+// The size fields of a base, for the new one: ",S=28,W=32".
+std::string_view size_fields(std::string_view base) {
+    const auto comma = base.find(",S=");
+    return comma == std::string_view::npos ? std::string_view() : base.substr(comma);
+}
+
+Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
+    GK_TRY(auto insert, state.index.prepare("INSERT INTO structures(key, structure) SELECT ?, structure FROM structures WHERE key = ?"));
+    return insert.bind(to).bind(from).run();
+}
+
+struct Transfer {
+    State& state;
+    bool moving;
+    std::string source_path, target_path;
+    Copied copied;
+    ModSeq source_modseq = 0;
+
+    // In a write transaction. TARGET may be SOURCE: then both are one record.
+    Status run(Record& source, Record& target, std::span<const Uid> uids, Links& links, Renames& renames);
+};
+
+Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, Links& links, Renames& renames) {
+    GK_TRY(const auto messages, load_messages(state, source.number, uids));
+    copied.uidvalidity = target.uidvalidity;
+    if (messages.empty()) return ok();
+    if (!uidlist_is_ours(state, target)) GK_CHECK(reconcile_mailbox(state, target, true));
+    GK_TRY(const auto mapped, map_keywords(state, source, target, messages));
+    GK_CHECK(reserve(state, source, 0));
+    GK_CHECK(reserve(state, target, static_cast<std::uint32_t>(messages.size())));
+    const OwnChange source_change(state, source), target_change(state, target);
+    const ModSeq modseq = ++target.modseq;
+    const auto saved = now_s();
+    std::string lines;
+    bool high_keywords = false;
+    std::vector<Uid> gone;
+    for (const auto& message : messages) {
+        std::string file = message.file;
+        StoredRow arrived{message.row, {}, {}};
+        arrived.row.keywords = translate(message.row.keywords, mapped);
+        const std::string base = maildir::unique_base() + std::string(size_fields(base_of_file(file)));
+        arrived.file = "cur/" + base;
+        arrived.file = renamed_file(arrived.file, arrived.row.flags, arrived.row.keywords);
+        const auto place = [&] {
+            const std::string from = source_path + '/' + file, to = target_path + '/' + arrived.file;
+            return moving ? renames.rename(from, to) : links.add(from, to);
+        };
+        auto done = place();
+        if (!done && done.error().os_errno == ENOENT) {
+            file = find_file(source_path, base_of_file(file));
+            if (file.empty()) continue;  // a foreign tool removed it
+            done = place();
+        }
+        GK_CHECK(done);
+        arrived.row.uid = target.uidnext++;
+        arrived.row.modseq = modseq;
+        arrived.row.saved_date = saved;
+        GK_CHECK(insert_message(state, target, arrived));
+        GK_CHECK(copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));
+        maildir::append_uidlist_line(lines, arrived.row.uid, "", base);
+        high_keywords |= (arrived.row.keywords & ~kLetterKeywords) != 0;
+        copied.uids.emplace_back(message.row.uid, arrived.row.uid);
+        if (!moving) continue;
+        GK_CHECK(delete_message(state, source, message.row));
+        gone.push_back(message.row.uid);
+    }
+    if (copied.uids.empty()) return ok();
+    GK_CHECK(append_uidlist(state, target, lines, copied.uids.size()));
+    if (!gone.empty()) {
+        source_modseq = ++source.modseq;
+        GK_CHECK(record_expunged(state, source, gone, source_modseq));
+    }
+    if (high_keywords) GK_CHECK(write_state(state, target));
+    source_change.done(state, source);
+    target_change.done(state, target);
+    GK_CHECK(save_record(state, target));
+    note_change(state, target);
+    if (&source == &target || !moving) return ok();
+    note_change(state, source);
+    return save_record(state, source);
+}
+
+Result<Copied> transfer(Account& account, std::int64_t number, std::uint32_t uidvalidity, std::span<const Uid> uids,
+                        std::string_view target_name, bool moving, ModSeq* modseq) {
+    State& state = account.state();
+    Transfer work{state, moving, {}, {}, {}, 0};
+    {
+        const Locked lock(state);
+        GK_TRY(auto target, get_mailbox(state, target_name));
+        GK_TRY(auto transaction, WriteTransaction::begin(state));
+        GK_TRY(auto source, get_record(state, number, uidvalidity));
+        GK_TRY(target, get_record(state, target.number, target.uidvalidity));
+        work.source_path = state.path_of(source.name);
+        work.target_path = state.path_of(target.name);
+        Links links;
+        Renames renames;
+        GK_CHECK(work.run(source, source.number == target.number ? source : target, uids, links, renames));
+        GK_CHECK(transaction.commit());
+        links.keep();
+        renames.keep();
+    }
+    if (modseq != nullptr) *modseq = work.source_modseq;
+    if (work.copied.uids.empty()) return std::move(work.copied);
+    // The new names before the old ones are gone for good.
+    maildir::Syncer& syncer = state.writer->syncer();
+    for (const auto* path : {&work.target_path, &work.source_path}) {
+        if (path == &work.source_path && (!moving || work.source_path == work.target_path)) continue;
+        GK_TRY(const auto directory, syncer.open(*path));
+        GK_CHECK(syncer.sync_directory(*directory, "cur"));
+    }
+    return std::move(work.copied);
+}
+
+}  // namespace
+
+Result<Copied> Mailbox::copy(std::span<const Uid> uids, std::string_view target) {
+    return transfer(*account_, number_, uidvalidity_, uids, target, false, nullptr);
+}
+
+Result<Copied> Mailbox::move(std::span<const Uid> uids, std::string_view target, ModSeq* modseq) {
+    return transfer(*account_, number_, uidvalidity_, uids, target, true, modseq);
+}
+
+}  // namespace gk::store

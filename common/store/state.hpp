@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/db/database.hpp"
+#include "common/maildir/listing.hpp"
+#include "common/maildir/uidlist.hpp"
+#include "common/maildir/writer.hpp"
+#include "common/store/account.hpp"
+#include "common/store/types.hpp"
+
+// Private to the store: an account's open index and what its parts do with it. Functions that take a State expect its
+// lock to be held (see Locked); those that take a Record besides expect a write transaction.
+namespace gk::store {
+
+// One row of the table mailboxes.
+struct Record {
+    std::int64_t number = 0;
+    std::string name;
+    std::uint32_t uidvalidity = 0;   // 0: found, but not looked into yet
+    Uid uidnext = 1;
+    ModSeq modseq = 1;
+    Uid recent_floor = 1;
+    Uid adopted = 0;                 // highest UID that a reconcile gave to a file it found
+    ModSeq history_floor = 1;        // expunges up to here are not recorded
+    std::uint32_t messages = 0, unseen = 0, deleted = 0;
+    std::uint64_t bytes = 0, deleted_bytes = 0;
+    std::string special_use, guid, boot;
+    Uid uid_ceiling = 1;             // reserved durably in gk-state during BOOT
+    ModSeq modseq_ceiling = 1;
+    std::int64_t uidlist_inode = 0, uidlist_size = 0, uidlist_lines = 0;
+    std::int64_t new_mtime_ns = 0, cur_mtime_ns = 0;
+    int new_trust = 0, cur_trust = 0;  // in these; see Trust
+};
+
+// How far an unchanged mtime means an unchanged directory.
+enum Trust : int {
+    kOwnChange = 0,   // our own change moved it: a foreign one in the same instant would be hidden
+    kTooYoung = 1,    // it was less than two seconds old when the directory was read
+    kTrusted = 2,
+};
+
+// A message with the name of its file, "new/NAME" or "cur/NAME:2,S".
+struct StoredRow {
+    Row row;
+    std::string file;
+    std::string extra;  // of its uidlist line
+};
+
+// A message that is durable under its final name and wants a row.
+struct Arrived {
+    std::string file;
+    Flags flags = 0;
+    KeywordMask keywords = 0;
+    std::int64_t internal_date = 0;
+    std::uint64_t size = 0;
+    Uid uid = 0;  // out
+};
+struct Arrival {
+    std::int64_t mailbox = 0;
+    Uid known_uidnext = 1;         // UIDNEXT before the first of them was visible
+    std::vector<Arrived> messages;
+    std::uint32_t uidvalidity = 0; // out
+    bool done = false;
+};
+
+struct Account::State {
+    std::string home, root;  // root: home/Maildir
+    AccountOptions options;
+    std::unique_ptr<maildir::Writer> own_writer;
+    maildir::Writer* writer = nullptr;
+
+    std::mutex mutex;        // guards what follows, up to the empty line
+    db::Database index;
+    maildir::Stamp tree_stamp;
+    std::int64_t tree_read_ns = 0;
+    struct Pending { std::string mailbox; ModSeq modseq; };
+    std::vector<Pending> changes;  // committed or about to be; told when the lock is released
+
+    std::mutex arrivals_mutex;
+    std::condition_variable arrivals_indexed;
+    std::deque<Arrival*> arrivals;
+    bool indexing = false;
+
+    std::string path_of(std::string_view mailbox) const;
+};
+using State = Account::State;
+
+// Holds the lock; on the way out tells the sink, without it, of the changes that were committed.
+class Locked {
+public:
+    explicit Locked(State& state) : state_(state), lock_(state.mutex) {}
+    ~Locked();
+    Locked(const Locked&) = delete;
+
+private:
+    State& state_;
+    std::unique_lock<std::mutex> lock_;
+};
+
+// Forgets the changes noted since its construction unless commit() succeeded.
+class WriteTransaction {
+public:
+    static Result<WriteTransaction> begin(State& state);
+    WriteTransaction(WriteTransaction&&) noexcept = default;
+    ~WriteTransaction();
+    Status commit();
+
+private:
+    WriteTransaction(State& state, db::Transaction transaction)
+        : state_(&state), noted_(state.changes.size()), transaction_(std::move(transaction)) {}
+    State* state_;
+    std::size_t noted_;
+    bool committed_ = false;
+    std::optional<db::Transaction> transaction_;
+};
+
+// One consistent view over several SELECTs.
+class ReadTransaction {
+public:
+    static Result<ReadTransaction> begin(State& state);
+    ReadTransaction(ReadTransaction&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    ~ReadTransaction();
+
+private:
+    explicit ReadTransaction(State& state) : state_(&state) {}
+    State* state_;
+};
+
+// index.cpp: rows of the index.
+Result<db::Database> open_index(const std::string& home);
+Result<std::optional<Record>> find_record(State& state, std::string_view name);
+Result<std::optional<Record>> find_record(State& state, std::int64_t number);
+Result<std::vector<Record>> all_records(State& state);
+// A Mailbox's own record; NotFound where it is gone or another has its place.
+Result<Record> get_record(State& state, std::int64_t number, std::uint32_t uidvalidity);
+Status insert_record(State& state, Record& record);  // sets its number
+Status save_record(State& state, const Record& record);
+Status delete_messages(State& state, std::int64_t mailbox);
+
+std::int64_t row_key(std::int64_t mailbox, Uid uid) noexcept;
+Status insert_message(State& state, Record& record, const StoredRow& message);  // counts it
+Status update_message(State& state, Record& record, const Row& before, const StoredRow& after);
+Status delete_message(State& state, Record& record, const Row& row);
+Status record_expunged(State& state, const Record& record, const std::vector<Uid>& uids, ModSeq modseq);
+// Those of UIDS that exist, in order.
+Result<std::vector<StoredRow>> load_messages(State& state, std::int64_t mailbox, std::span<const Uid> uids);
+Result<std::optional<StoredRow>> load_message(State& state, std::int64_t mailbox, Uid uid);
+
+// ceilings.cpp: makes sure, durably, that COUNT more UIDs and one mod-sequence may be given out.
+Status reserve(State& state, Record& record, std::uint32_t count);
+// A UIDVALIDITY that no mailbox of the account ever had.
+Result<std::uint32_t> new_uidvalidity(State& state);
+// Rewrites the part of gk-state that RECORD and the table keywords know.
+Status write_state(State& state, const Record& record);
+
+// keywords.cpp: names and bits.
+Result<std::vector<std::string>> load_keywords(State& state, std::int64_t mailbox);
+// The mask for NAMES, which are given bits where they have none. BadInput: no atom, or no bit left.
+Result<KeywordMask> ensure_keywords(State& state, const Record& record, const std::vector<std::string>& names);
+// Reads dovecot-keywords and gk-state into the index, where a name has no bit yet.
+Status adopt_keywords(State& state, const Record& record);
+Status name_unknown_keywords(State& state, const Record& record, std::uint32_t letters);
+inline constexpr KeywordMask kLetterKeywords = (KeywordMask{1} << 26) - 1;
+
+// uidlist.cpp: the file of UIDs.
+bool uidlist_is_ours(State& state, const Record& record);
+Status append_uidlist(State& state, Record& record, std::string_view lines, std::size_t count);
+Status rewrite_uidlist(State& state, Record& record);
+
+// reconcile.cpp: what others did to the files.
+bool looks_changed(State& state, const Record& record, bool thorough);
+Status reconcile_mailbox(State& state, Record& record, bool everything);
+// Outside of a transaction: reconciles RECORD where it looks changed, and reads it again.
+Status refresh(State& state, Record& record, bool thorough);
+// The state of both directories just before our own change, and the bookkeeping after it.
+struct OwnChange {
+    OwnChange(State& state, const Record& record);
+    void done(State& state, Record& record) const;
+
+private:
+    bool new_unchanged_ = false, cur_unchanged_ = false;
+};
+
+// tree.cpp
+Status sync_tree(State& state);
+Result<Record> get_mailbox(State& state, std::string_view name);  // NotFound; reconciled where new
+
+// files.cpp: moving messages' files about.
+std::string renamed_file(std::string_view file, Flags flags, KeywordMask keywords);  // "cur/BASE:2,FLAGS"
+std::string_view base_of_file(std::string_view file) noexcept;
+// Renames below DIRECTORY (or whole paths), one after the other, and back again unless keep() was called.
+class Renames {
+public:
+    explicit Renames(std::string directory = "") : directory_(std::move(directory)) {}
+    Renames(const Renames&) = delete;
+    ~Renames();
+    Status rename(const std::string& from, const std::string& to);
+    void keep() noexcept { done_.clear(); }
+
+private:
+    std::string directory_;
+    std::vector<std::pair<std::string, std::string>> done_;
+};
+// The file of a message that is not under its name any more: searched by its base. Empty: it is gone.
+std::string find_file(const std::string& mailbox_path, std::string_view base);
+
+// arrivals.cpp: returns when ARRIVAL has its UIDs, or 0 for them where the index could not be had. Takes the lock.
+void index_arrival(State& state, Arrival& arrival);
+
+// Files in new/ to cur/, as a mail reader does; what another moved first is left alone.
+Status take_new(State& state, Record& record);
+void note_change(State& state, const Record& record);
+std::int64_t now_s();
+std::int64_t now_ns();
+
+}  // namespace gk::store
