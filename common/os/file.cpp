@@ -127,6 +127,15 @@ Status rename(const std::string& from, const std::string& to) {
     return ok();
 }
 
+Status rename_new(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return ok();
+    const std::string what = fmt::format("cannot rename '{}' to '{}'", from, to);
+    if (errno != EINVAL) return fail_errno(what);
+    // The file system cannot do this in one step (some network and FUSE ones).
+    if (::link(from.c_str(), to.c_str()) != 0 || ::unlink(from.c_str()) != 0) return fail_errno(what);
+    return ok();
+}
+
 Status link(const std::string& from, const std::string& to) {
     if (::link(from.c_str(), to.c_str()) != 0) return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
     return ok();

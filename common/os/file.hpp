@@ -43,6 +43,7 @@ Status append_file(const std::string& path, std::string_view bytes, bool sync, u
 Status sync_directory(const std::string& path);
 Status sync_filesystem(const std::string& path_on_it);  // syncfs
 Status rename(const std::string& from, const std::string& to);
+Status rename_new(const std::string& from, const std::string& to);  // Exists where TO is there already
 Status link(const std::string& from, const std::string& to);
 Status unlink(const std::string& path);
 Status make_directories(const std::string& path, unsigned mode = 0700);  // like mkdir -p; not synced

@@ -158,8 +158,15 @@ Result<std::string> SpoolWriter::commit() {
     }
     GK_CHECK(file_.sync());
     GK_CHECK(file_.close());
-    const std::string final_path = fmt::format("{}/new/{}", dir_, id_);
-    GK_CHECK(os::rename(file_.path(), final_path));
+    std::string final_path = fmt::format("{}/new/{}", dir_, id_);
+    auto renamed = os::rename_new(file_.path(), final_path);
+    if (!renamed && renamed.error().code == Errc::Exists) {
+        // The id was used already (two parts of one message): the name decides, so this part gets another.
+        id_ = new_id();
+        final_path = fmt::format("{}/new/{}", dir_, id_);
+        renamed = os::rename_new(file_.path(), final_path);
+    }
+    GK_CHECK(renamed);
     open_ = false;
     if (auto synced = sync_directory_shared(dir_ + "/new"); !synced) {
         // Not known to be durable, so the caller will not say 250: the sender tries again, and this copy must go.

@@ -178,6 +178,9 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     auto envelope = parse_envelope(lines);
     if (!envelope) return bad(envelope.error().text);
     file.envelope_ = std::move(*envelope);
+    // The name is the id: it is what others know, and it changes where two files came with one id.
+    const auto name = path.substr(path.rfind('/') + 1);
+    if (is_queue_id(name)) file.envelope_.id = name;
 
     GK_TRY(const std::string tail, read_at(file.fd_.get(), tail_at, std::min(size - tail_at, kMaxOutcomes), path));
     file.torn_tail_ = !tail.empty() && tail.back() != '\n';

@@ -29,7 +29,7 @@ MessageState MessageState::of(const Envelope& envelope, std::span<const Outcome>
     MessageState state;
     for (const auto& recipient : envelope.recipients) {
         RecipientState r;
-        r.next = std::max(envelope.arrival, envelope.hold_until);
+        r.next = envelope.hold_until;
         if (!recipient.failed.empty()) {
             r.kind = RecipientState::Kind::Failed;
             r.text = recipient.failed;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "common/queue/access.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include "common/base/log.hpp"
+#include "common/base/text.hpp"
+#include "common/os/file.hpp"
+#include "common/queue/spool.hpp"
+#include "common/queue/state.hpp"
+
+namespace gk::queue {
+
+Summary summarize(const SpoolFile& file, const MessageState& state) {
+    const auto& envelope = file.envelope();
+    Summary s;
+    s.id = envelope.id;
+    s.trace_id = envelope.trace_id;
+    s.sender = envelope.reverse_path;
+    s.status = state.summary();
+    s.size = file.message_size();
+    s.arrival = envelope.arrival;
+    s.next = state.next_due();
+    s.recipients_total = envelope.recipients.size();
+    TimePoint last{};
+    for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
+        const auto& r = state.recipients[i];
+        s.attempts = std::max(s.attempts, r.attempts);
+        if (r.kind == RecipientState::Kind::Waiting) s.recipients.push_back(envelope.recipients[i].address);
+        if (!r.text.empty() && r.kind != RecipientState::Kind::Delivered && r.last >= last) {
+            last = r.last;
+            s.reason = r.text;
+        }
+    }
+    if (s.recipients.empty())
+        for (const auto& recipient : envelope.recipients) s.recipients.push_back(recipient.address);
+    return s;
+}
+
+Result<os::Fd> lock_spool(const std::string& spool_dir) {
+    const std::string path = spool_dir + "/lock";
+    os::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
+    if (!fd) return fail_errno("cannot open '" + path + "'");
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return fail(Errc::Temporary, "the spool '" + spool_dir + "' is in use by another gk-queue");
+        return fail_errno("cannot lock '" + path + "'");
+    }
+    return fd;
+}
+
+namespace {
+
+// The queue while no daemon runs. Reads the files each time; the lock keeps a daemon from starting meanwhile.
+class FileAccess final : public Access {
+public:
+    FileAccess(std::string spool_dir, os::Fd lock) : dir_(std::move(spool_dir)), lock_(std::move(lock)) {}
+
+    Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
+        std::uint64_t shown = 0;
+        GK_TRY(const auto files, all());
+        for (const auto& path : files) {
+            auto file = SpoolFile::open(path);
+            if (!file) continue;  // the daemon sets it aside when it starts
+            const auto summary = summarize(*file, MessageState::of(file->envelope(), file->outcomes()));
+            if (!filter.matches(summary)) continue;
+            each(summary);
+            if (filter.limit != 0 && ++shown >= filter.limit) break;
+        }
+        return ok();
+    }
+
+    Result<Detail> show(const std::string& id) override {
+        GK_TRY(const auto file, find(id));
+        const auto state = MessageState::of(file.first.envelope(), file.first.outcomes());
+        return Detail{file.first.envelope(), file.first.outcomes(), file.first.message_size(), std::string(state.summary())};
+    }
+
+    Status change(Action action, const std::string& id) override {
+        GK_TRY(auto file, find(id));
+        if (action == Action::Delete) {
+            GK_CHECK(os::unlink(file.second));
+            return os::sync_directory(file.second.substr(0, file.second.rfind('/')));
+        }
+        return append(file.first, action == Action::Hold ? OutcomeKind::Hold : action == Action::Release ? OutcomeKind::Release : OutcomeKind::Retry);
+    }
+
+    Result<std::uint64_t> flush() override {
+        std::uint64_t count = 0;
+        GK_TRY(const auto files, all());
+        for (const auto& path : files) {
+            auto file = SpoolFile::open(path);
+            if (!file) continue;
+            ++count;
+            const auto state = MessageState::of(file->envelope(), file->outcomes());
+            if (!state.held && state.has_waiting()) GK_CHECK(append(*file, OutcomeKind::Retry));
+        }
+        return count;
+    }
+
+private:
+    Status append(SpoolFile& file, OutcomeKind kind) {
+        Outcome outcome;
+        outcome.kind = kind;
+        outcome.at = now();
+        outcome.text = "by command";
+        GK_CHECK(file.append(std::span(&outcome, 1)));
+        // The index is told by starting without it: what it says about this file is out of date.
+        for (const char* name : {"/queue.db", "/queue.db-wal", "/queue.db-shm"})
+            if (os::exists(dir_ + name)) GK_CHECK(os::unlink(dir_ + name));
+        return ok();
+    }
+
+    Result<std::vector<std::string>> all() const {
+        std::vector<std::pair<std::string, std::string>> named;
+        for (const char* sub : {"active", "new"}) {
+            const std::string dir = fmt::format("{}/{}", dir_, sub);
+            if (!os::exists(dir)) continue;
+            GK_TRY(const auto entries, os::list_directory(dir));
+            for (const auto& entry : entries)
+                if (is_queue_id(entry.name)) named.emplace_back(entry.name, fmt::format("{}/{}", dir, entry.name));
+        }
+        std::sort(named.begin(), named.end());
+        std::vector<std::string> paths;
+        for (auto& [name, path] : named) paths.push_back(std::move(path));
+        return paths;
+    }
+
+    Result<std::pair<SpoolFile, std::string>> find(const std::string& id) {
+        if (!is_queue_id(id)) return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id, 80)));
+        for (const char* sub : {"active", "new"}) {
+            std::string path = fmt::format("{}/{}/{}", dir_, sub, id);
+            auto file = SpoolFile::open(path);
+            if (file) return std::pair(std::move(*file), std::move(path));
+            if (file.error().code != Errc::NotFound) return fail(file.error());
+        }
+        GK_TRY(const auto files, all());
+        for (const auto& path : files)
+            if (auto file = SpoolFile::open(path); file && file->envelope().trace_id == id) return std::pair(std::move(*file), path);
+        return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id));
+    }
+
+    std::string dir_;
+    os::Fd lock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Access> connect_control(const std::string& socket_path);
+
+Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const std::string& socket_path) {
+    if (auto access = connect_control(socket_path)) return access;
+    if (!os::exists(spool_dir)) GK_CHECK(create_spool(spool_dir));
+    auto lock = lock_spool(spool_dir);
+    if (!lock) return fail(lock.error());
+    return std::unique_ptr<Access>(std::make_unique<FileAccess>(spool_dir, std::move(*lock)));
+}
+
+}  // namespace gk::queue

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/queue/envelope.hpp"
+#include "common/queue/index.hpp"
+#include "common/queue/spool_file.hpp"
+
+// What a person may ask of the queue, and do to it: through the running daemon's socket, or on the files.
+namespace gk::queue {
+
+struct Detail {
+    Envelope envelope;
+    std::vector<Outcome> outcomes;
+    std::uint64_t size = 0;
+    std::string status;
+};
+
+enum class Action { Hold, Release, Retry, Delete };
+
+class Access {
+public:
+    virtual ~Access() = default;
+    virtual Status list(const Filter& filter, const std::function<void(const Summary&)>& each) = 0;
+    // ID is a queue id or a trace id; NotFound where the queue has no such message.
+    virtual Result<Detail> show(const std::string& id) = 0;
+    // Durable on return. A message that is being sent is held or deleted for what is not sent yet.
+    virtual Status change(Action action, const std::string& id) = 0;
+    // All that wait, and are not held, are tried now. The count of messages in the queue.
+    virtual Result<std::uint64_t> flush() = 0;
+};
+
+// The daemon's socket at SOCKET_PATH where one listens, else the files below SPOOL_DIR, locked meanwhile.
+Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const std::string& socket_path);
+
+// The lock of who works on the spool: the daemon for as long as it runs. Temporary where another has it.
+Result<os::Fd> lock_spool(const std::string& spool_dir);
+
+// One connection of the control socket: requests and answers are JSON objects, one a line. Ends with the client.
+//   {"op":"list","sender":"","recipient":"","status":"","limit":0}  answered by {"message":{…}} …, {"ok":true}
+//   {"op":"show","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…"}
+//   {"op":"hold|release|retry|delete","id":"…"}   {"op":"flush"}   {"ok":true,"count":1}
+//   {"ok":false,"code":"not-found","text":"…"}
+void serve_control(os::Fd connection, Access& access);
+
+Summary summarize(const SpoolFile& file, const class MessageState& state);
+
+}  // namespace gk::queue

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/dns/resolver.hpp"
+#include "common/queue/routes.hpp"
+#include "common/queue/settings.hpp"
+#include "common/smtp_client/session.hpp"
+
+namespace gk::queue {
+
+// An open session, or why there is none.
+struct Opened {
+    std::unique_ptr<smtp_client::Session> session;
+    std::string peer;             // "mx.b.test [192.0.2.1]:25", "unix:/run/gk/lmtp.sock"
+    bool permanent = false;       // without a session: nothing will change by waiting
+    std::string text, status;     // without a session
+};
+
+// From a route to a session: MX, addresses, connection, greeting, TLS, login. Any thread.
+class Connector {
+public:
+    static Result<std::unique_ptr<Connector>> create(const Settings& settings);
+    Opened open(const Route& route);
+
+private:
+    explicit Connector(const Settings& settings) : settings_(settings) {}
+    Opened open_unix(const Route& route);
+    Opened open_hosts(const std::vector<dns::Mx>& hosts, std::uint16_t port, bool lmtp);
+    Opened open_address(const std::string& host, const std::string& ip, std::uint16_t port, bool lmtp);
+    Opened open_mx(const Route& route);
+    smtp_client::Options options_for(const std::string& host, std::uint16_t port, bool lmtp) const;
+
+    const Settings& settings_;
+    std::unique_ptr<dns::Resolver> resolver_;
+    std::shared_ptr<tls::ClientContext> tls_;
+    std::map<std::string, smtp_client::Credentials> credentials_;
+};
+
+// RFC 5321, 5.1: where OWN_NAME is among the hosts, those of its preference and worse are left out. True where it was.
+bool drop_own_host(std::vector<dns::Mx>& hosts, std::string_view own_name);
+
+}  // namespace gk::queue

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+#include "common/net/stream.hpp"
+#include "common/queue/access.hpp"
+#include "common/queue/json.hpp"
+
+// Both ends of the control socket.
+namespace gk::queue {
+namespace {
+
+namespace json = boost::json;
+
+// An envelope of 10,000 recipients and its outcomes go over as one line.
+constexpr std::size_t kMaxLine = 512u << 20;
+constexpr net::milliseconds kTimeout{60'000};
+constexpr net::milliseconds kClientPatience{300'000};
+
+constexpr std::pair<std::string_view, Action> kActions[] = {
+    {"hold", Action::Hold}, {"release", Action::Release}, {"retry", Action::Retry}, {"delete", Action::Delete}};
+
+std::string text_of(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::uint64_t number_of(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    if (!value) return 0;
+    if (value->is_uint64()) return value->as_uint64();
+    return value->is_int64() && value->as_int64() > 0 ? static_cast<std::uint64_t>(value->as_int64()) : 0;
+}
+
+json::object error_object(const Error& error) {
+    return {{"ok", false}, {"code", std::string(errc_name(error.code))}, {"text", error.text}};
+}
+
+Error error_of(const json::object& answer) {
+    const std::string code = text_of(answer, "code");
+    for (int i = 0; i <= static_cast<int>(Errc::Bug); ++i)
+        if (errc_name(static_cast<Errc>(i)) == code) return Error{static_cast<Errc>(i), text_of(answer, "text")};
+    return Error{Errc::Temporary, text_of(answer, "text")};
+}
+
+json::object answer(const json::object& request, Access& access, const std::function<Status(const json::object&)>& send) {
+    const std::string op = text_of(request, "op"), id = text_of(request, "id");
+    if (op == "list") {
+        const Filter filter{text_of(request, "sender"), text_of(request, "recipient"), text_of(request, "status"), number_of(request, "limit")};
+        Status sent = ok();
+        auto done = access.list(filter, [&](const Summary& s) {
+            if (sent) sent = send({{"message", to_json(s)}});
+        });
+        if (!done) return error_object(done.error());
+        return {{"ok", true}};
+    }
+    if (op == "show") {
+        auto detail = access.show(id);
+        if (!detail) return error_object(detail.error());
+        std::string outcomes;
+        for (const auto& outcome : detail->outcomes) outcomes += format_outcome(outcome);
+        return {{"ok", true}, {"envelope", format_envelope(detail->envelope)}, {"outcomes", outcomes}, {"size", detail->size}, {"status", detail->status}};
+    }
+    if (op == "flush") {
+        auto count = access.flush();
+        if (!count) return error_object(count.error());
+        return {{"ok", true}, {"count", *count}};
+    }
+    for (const auto& [name, action] : kActions) {
+        if (op != name) continue;
+        auto done = access.change(action, id);
+        return done ? json::object{{"ok", true}} : error_object(done.error());
+    }
+    return error_object({Errc::BadInput, fmt::format("unknown op '{}'", text::printable(op, 40))});
+}
+
+class SocketAccess final : public Access {
+public:
+    explicit SocketAccess(std::unique_ptr<net::SocketStream> socket) : socket_(std::move(socket)), reader_(*socket_, kMaxLine) {}
+
+    Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
+        GK_CHECK(send({{"op", "list"}, {"sender", filter.sender}, {"recipient", filter.recipient}, {"status", filter.status}, {"limit", filter.limit}}));
+        for (;;) {
+            GK_TRY(const json::object line, receive());
+            const auto* message = line.if_contains("message");
+            if (!message) return ok();
+            if (message->is_object()) each(summary_from(message->as_object()));
+        }
+    }
+
+    Result<Detail> show(const std::string& id) override {
+        GK_CHECK(send({{"op", "show"}, {"id", id}}));
+        GK_TRY(const json::object line, receive());
+        Detail detail;
+        GK_TRY(detail.envelope, parse_envelope(text_of(line, "envelope")));
+        detail.outcomes = parse_outcomes(text_of(line, "outcomes"));
+        detail.size = number_of(line, "size");
+        detail.status = text_of(line, "status");
+        return detail;
+    }
+
+    Status change(Action action, const std::string& id) override {
+        for (const auto& [name, value] : kActions)
+            if (value == action) GK_CHECK(send({{"op", std::string(name)}, {"id", id}}));
+        GK_TRY(const json::object line, receive());
+        return ok();
+    }
+
+    Result<std::uint64_t> flush() override {
+        GK_CHECK(send({{"op", "flush"}}));
+        GK_TRY(const json::object line, receive());
+        return number_of(line, "count");
+    }
+
+private:
+    Status send(const json::object& object) { return socket_->write_all(json::serialize(object) + "\n", kTimeout); }
+
+    Result<json::object> receive() {
+        GK_TRY(const std::string line, reader_.read_line(kTimeout));
+        boost::system::error_code error;
+        auto value = json::parse(line, error);
+        if (error || !value.is_object()) return fail(Errc::Bug, "gk-queue's answer is no JSON object");
+        const auto* good = value.as_object().if_contains("ok");
+        if (good && good->is_bool() && !good->as_bool()) return fail(error_of(value.as_object()));
+        return std::move(value.as_object());
+    }
+
+    std::unique_ptr<net::SocketStream> socket_;
+    net::LineReader reader_;
+};
+
+}  // namespace
+
+json::object to_json(const Summary& s) {
+    json::object object{{"v", 1}, {"id", s.id}, {"trace", s.trace_id}, {"status", s.status}, {"sender", s.sender}, {"size", s.size},
+                        {"arrival", format_rfc3339(s.arrival)}, {"attempts", s.attempts}, {"recipients", json::value_from(s.recipients)},
+                        {"recipients_total", s.recipients_total}, {"reason", s.reason}};
+    if (s.next) object["next"] = format_rfc3339(std::max(*s.next, s.arrival));
+    return object;
+}
+
+Summary summary_from(const json::object& object) {
+    Summary s;
+    s.id = text_of(object, "id");
+    s.trace_id = text_of(object, "trace");
+    s.status = text_of(object, "status");
+    s.sender = text_of(object, "sender");
+    s.reason = text_of(object, "reason");
+    s.size = number_of(object, "size");
+    s.attempts = static_cast<unsigned>(number_of(object, "attempts"));
+    s.recipients_total = number_of(object, "recipients_total");
+    s.arrival = parse_rfc3339(text_of(object, "arrival")).value_or(TimePoint{});
+    s.next = parse_rfc3339(text_of(object, "next"));
+    if (const auto* recipients = object.if_contains("recipients"); recipients && recipients->is_array())
+        for (const auto& r : recipients->as_array())
+            if (r.is_string()) s.recipients.emplace_back(r.as_string());
+    return s;
+}
+
+void serve_control(os::Fd connection, Access& access) {
+    net::SocketStream socket(std::move(connection));
+    net::LineReader reader(socket, 64 * 1024);
+    const auto send = [&](const json::object& object) { return socket.write_all(json::serialize(object) + "\n", kTimeout); };
+    for (;;) {
+        const auto line = reader.read_line(kClientPatience);
+        if (!line) return;
+        boost::system::error_code error;
+        json::parse_options shallow;
+        shallow.max_depth = 4;
+        const auto request = json::parse(*line, error, {}, shallow);
+        const bool good = !error && request.is_object();
+        if (!send(good ? answer(request.as_object(), access, send) : error_object({Errc::BadInput, "not a JSON object"}))) return;
+    }
+}
+
+std::unique_ptr<Access> connect_control(const std::string& socket_path) {
+    auto socket = net::connect_unix(socket_path, kTimeout);
+    if (!socket) return nullptr;
+    return std::make_unique<SocketAccess>(std::move(*socket));
+}
+
+}  // namespace gk::queue

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT
+#include "common/queue/engine.hpp"
+
+#include <cerrno>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/ids.hpp"
+#include "common/base/log.hpp"
+#include "common/base/text.hpp"
+#include "common/queue/engine_impl.hpp"
+#include "common/queue/spool.hpp"
+
+namespace gk::queue {
+namespace {
+
+// Messages in memory at a time; the others wait on disk.
+constexpr std::size_t kMaxActive = 2000;
+constexpr std::chrono::seconds kIdleSession{5};
+constexpr std::chrono::seconds kStuckRetry{10};
+constexpr std::chrono::hours kForgetFailures{1};
+// What lies in tmp/ for longer was never acknowledged: its writer died.
+constexpr std::int64_t kTemporaryAge_s = 36 * 3600;
+
+void remove_old_temporaries(const std::string& dir) {
+    auto entries = os::list_directory(dir);
+    if (!entries) return;
+    for (const auto& entry : *entries) {
+        const std::string path = dir + "/" + entry.name;
+        struct stat st {};
+        if (::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && to_unix_s(now()) - st.st_mtime > kTemporaryAge_s) (void)os::unlink(path);
+    }
+}
+
+}  // namespace
+
+Status Engine::Impl::prepare(std::function<Result<bool>(std::string_view)> is_local) {
+    GK_CHECK(create_spool(settings.spool_dir));
+    GK_TRY(lock, lock_spool(settings.spool_dir));
+    GK_TRY(routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
+    GK_TRY(connector, Connector::create(settings));
+    GK_TRY(index, Index::open(settings.spool_dir + "/queue.db"));
+    wake = os::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wake) return fail_errno("cannot create an event descriptor");
+    GK_CHECK(watch());
+    remove_old_temporaries(settings.spool_dir + "/tmp");
+    return scan();
+}
+
+Status Engine::Impl::watch() {
+    inotify = os::Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    // Without inotify (its instances are limited) the scheduler looks by itself.
+    if (!inotify || ::inotify_add_watch(inotify.get(), (settings.spool_dir + "/new").c_str(), IN_MOVED_TO | IN_CREATE) < 0) {
+        log::Event("queue.unwatched", log::Level::Warning).field("error", os_error(errno, "cannot watch the spool").text);
+        inotify.reset();
+    }
+    return ok();
+}
+
+// Brings index and files together: a file that the index does not know becomes due, a row without a file goes.
+Status Engine::Impl::scan() {
+    const std::string dir = settings.spool_dir + "/active";
+    GK_TRY(const auto entries, os::list_directory(dir));
+    GK_TRY(auto known, index->ids());
+    for (const auto& entry : entries) {
+        if (known.erase(entry.name) > 0) continue;
+        const std::string path = dir + "/" + entry.name;
+        auto file = is_queue_id(entry.name) ? SpoolFile::open(path) : fail(Errc::BadInput, "not a queue id");
+        if (!file) {
+            if (file.error().code != Errc::BadInput) return fail(file.error());
+            set_aside(path, entry.name, file.error().text);
+            continue;
+        }
+        const auto state = MessageState::of(file->envelope(), file->outcomes());
+        Summary summary = summarize(*file, state);
+        if (!summary.next) summary.next = now();
+        GK_CHECK(index->put(summary, state.held));
+    }
+    for (const auto& gone : known) GK_CHECK(index->remove(gone));
+    GK_CHECK(index->recover(now(), now() + settings.schedule.most * 2));
+    rescan = true;
+    return ok();
+}
+
+void Engine::Impl::set_aside(const std::string& path, const std::string& name, std::string_view why) {
+    const std::string to = fmt::format("{}/corrupt/{}.{}", settings.spool_dir, name, new_id());
+    const auto moved = os::rename(path, to);
+    log::Event("queue.corrupt", log::Level::Error).field("file", name).field("error", why).field("moved_to", moved ? to : moved.error().text);
+}
+
+void Engine::Impl::wake_scheduler() noexcept { (void)::eventfd_write(wake.get(), 1); }
+
+void Engine::Impl::read_inotify() {
+    alignas(inotify_event) char buffer[16 * 1024];
+    for (;;) {
+        const ssize_t n = ::read(inotify.get(), buffer, sizeof buffer);
+        if (n <= 0) return;
+        for (ssize_t at = 0; at < n;) {
+            const auto* event = reinterpret_cast<const struct inotify_event*>(buffer + at);
+            if (event->mask & IN_Q_OVERFLOW) rescan = true;
+            else if (event->len > 0) arrived.emplace_back(event->name);
+            at += static_cast<ssize_t>(sizeof(struct inotify_event) + event->len);
+        }
+    }
+}
+
+void Engine::Impl::list_arrived() {
+    rescan = false;
+    auto entries = os::list_directory(settings.spool_dir + "/new");
+    if (!entries) {
+        rescan = true;
+        return;
+    }
+    std::sort(entries->begin(), entries->end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    arrived.clear();
+    for (auto& entry : *entries) arrived.push_back(std::move(entry.name));
+}
+
+std::size_t Engine::Impl::room() {
+    const std::lock_guard guard(mutex);
+    return active.size() < kMaxActive ? kMaxActive - active.size() : 0;
+}
+
+void Engine::Impl::take_arrived(const std::string& name) {
+    const std::string from = fmt::format("{}/new/{}", settings.spool_dir, name);
+    if (!is_queue_id(name)) {
+        if (os::exists(from)) set_aside(from, name, "not a queue id");
+        return;
+    }
+    std::string id = name;
+    auto moved = os::rename_new(from, fmt::format("{}/active/{}", settings.spool_dir, id));
+    if (!moved && moved.error().code == Errc::Exists) {
+        id = new_id();
+        moved = os::rename_new(from, fmt::format("{}/active/{}", settings.spool_dir, id));
+    }
+    if (moved) return activate(id, true);
+    if (moved.error().code == Errc::NotFound) return;  // seen twice: by listing and by inotify
+    rescan = true;
+    log::Event("queue.trouble", log::Level::Error).field("id", name).field("error", moved.error().text);
+}
+
+void Engine::Impl::activate(const std::string& id, bool is_new) {
+    {
+        const std::lock_guard guard(mutex);
+        if (active.contains(id)) return;
+    }
+    const std::string path = fmt::format("{}/active/{}", settings.spool_dir, id);
+    auto file = SpoolFile::open(path);
+    if (!file) {
+        const auto code = file.error().code;
+        if (code == Errc::BadInput) set_aside(path, id, file.error().text);
+        if (code == Errc::BadInput || code == Errc::NotFound) {
+            (void)index->remove(id);
+            return;
+        }
+        // Out of descriptors or memory: it stays on disk, and comes back soon.
+        log::Event("queue.trouble", log::Level::Error).field("id", id).field("error", file.error().text);
+        (void)index->postpone(id, now() + kStuckRetry);
+        return;
+    }
+    auto message = std::make_shared<ActiveMessage>();
+    message->id = id;
+    message->path = path;
+    message->file = std::move(*file);
+    const auto& envelope = message->file.envelope();
+    message->state = MessageState::of(envelope, message->file.outcomes());
+    if (is_new)
+        log::Event("queue.accepted").field("id", envelope.trace_id).field("queue", id).field("sender", envelope.reverse_path)
+            .field("recipients", envelope.recipients.size()).field("size", message->file.message_size());
+    {
+        const std::lock_guard guard(mutex);
+        active[id] = message;
+    }
+    begin(message);
+}
+
+void Engine::Impl::schedule() {
+    auto last_listing = Steady::now();
+    while (true) {
+        {
+            const std::lock_guard guard(mutex);
+            if (stopping) return;
+        }
+        // The spool is listed now and then even though inotify tells: a lost event must not cost a day.
+        if (rescan || Steady::now() - last_listing > (inotify ? std::chrono::seconds(60) : std::chrono::seconds(1))) {
+            list_arrived();
+            last_listing = Steady::now();
+        }
+        std::size_t free = room();
+        while (free > 0 && !arrived.empty()) {
+            const std::string name = std::move(arrived.front());
+            arrived.pop_front();
+            take_arrived(name);
+            if (--free == 0) free = room();
+        }
+        if (free > 0) {
+            auto due = index->take_due(now(), free);
+            if (!due) log::Event("queue.trouble", log::Level::Error).field("error", due.error().text);
+            else
+                for (const auto& id : *due) activate(id, false);
+        }
+        std::vector<std::shared_ptr<ActiveMessage>> again;
+        {
+            const std::lock_guard guard(mutex);
+            while (!stuck.empty() && stuck.front().first <= Steady::now()) {
+                again.push_back(std::move(stuck.front().second));
+                stuck.pop_front();
+            }
+        }
+        for (const auto& message : again) finish(message);
+
+        // Bounded, so that a clock that jumps is noticed.
+        std::int64_t wait_ms = 30'000;
+        if (auto next = index->next_due(); next && *next)
+            wait_ms = std::min(wait_ms, std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1));
+        {
+            const std::lock_guard guard(mutex);
+            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, 1000);
+            if (active.size() >= kMaxActive) wait_ms = 100;
+        }
+        if (!inotify || rescan) wait_ms = std::min<std::int64_t>(wait_ms, 1000);
+        pollfd fds[2] = {{wake.get(), POLLIN, 0}, {inotify ? inotify.get() : -1, POLLIN, 0}};
+        (void)::poll(fds, 2, static_cast<int>(wait_ms));
+        eventfd_t ignored = 0;
+        if (fds[0].revents) (void)::eventfd_read(wake.get(), &ignored);
+        if (inotify) read_inotify();
+    }
+}
+
+void Engine::Impl::close_idle() {
+    std::unique_lock guard(mutex);
+    while (!stopping) {
+        work.wait_for(guard, std::chrono::seconds(1), [&] { return stopping; });
+        std::vector<IdleSession> old;
+        for (auto at = destinations.begin(); at != destinations.end();) {
+            Destination& d = *at->second;
+            std::erase_if(d.idle, [&](IdleSession& idle) {
+                if (!stopping && Steady::now() - idle.since < kIdleSession) return false;
+                old.push_back(std::move(idle));
+                return true;
+            });
+            const bool unused = d.idle.empty() && d.waiting.empty() && d.running == 0 && !d.is_ready && 
+                                (d.failures == 0 ? d.down_until < Steady::now() : d.down_until + kForgetFailures < Steady::now());
+            at = unused ? destinations.erase(at) : std::next(at);
+        }
+        guard.unlock();
+        for (auto& idle : old) idle.session->quit();
+        guard.lock();
+    }
+}
+
+Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Engine>> Engine::start(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
+    auto impl = std::make_shared<Impl>();
+    impl->settings = settings;
+    GK_CHECK(impl->prepare(std::move(is_local)));
+    auto* raw = impl.get();
+    impl->scheduler = std::thread([raw] { raw->schedule(); });
+    impl->closer = std::thread([raw] { raw->close_idle(); });
+    return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+bool Engine::drain() {
+    auto& impl = *impl_;
+    {
+        const std::lock_guard guard(impl.mutex);
+        impl.stopping = true;
+    }
+    impl.work.notify_all();
+    impl.wake_scheduler();
+    if (impl.scheduler.joinable()) impl.scheduler.join();
+    std::unique_lock guard(impl.mutex);
+    return impl.all_idle.wait_for(guard, impl.settings.drain_timeout, [&] { return impl.busy_workers == 0; });
+}
+
+Engine::~Engine() {
+    const bool drained = drain();
+    auto& impl = *impl_;
+    if (impl.closer.joinable()) impl.closer.join();
+    for (auto& worker : impl.workers) {
+        if (drained) worker.join();
+        // A worker in the middle of a session keeps what it uses alive until the program ends.
+        else worker.detach();
+    }
+}
+
+Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
+    if (!is_queue_id(id_or_trace)) return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
+    {
+        const std::lock_guard guard(mutex);
+        if (active.contains(id_or_trace)) return id_or_trace;
+        for (const auto& [id, message] : active)
+            if (message->trace() == id_or_trace) return id;
+    }
+    GK_TRY(auto found, index->find(id_or_trace));
+    if (found) return *found;
+    return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id_or_trace));
+}
+
+Status Engine::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
+    std::vector<std::shared_ptr<ActiveMessage>> now_active;
+    {
+        const std::lock_guard guard(impl_->mutex);
+        for (const auto& [id, message] : impl_->active) now_active.push_back(message);
+    }
+    std::map<std::string, Summary> rows;
+    Filter any = filter;
+    any.limit = 0;
+    GK_CHECK(impl_->index->list(any, [&](const Summary& s) { rows[s.id] = s; }));
+    for (const auto& message : now_active) {
+        const std::lock_guard guard(message->mutex);
+        Summary summary = summarize(message->file, message->state);
+        if (summary.status == "new" || summary.status == "deferred") summary.status = "active";
+        rows.erase(message->id);
+        if (!message->deleted && summary.status != "done" && filter.matches(summary)) rows[message->id] = std::move(summary);
+    }
+    std::uint64_t shown = 0;
+    for (const auto& [id, summary] : rows) {
+        if (filter.limit != 0 && shown++ >= filter.limit) break;
+        each(summary);
+    }
+    return ok();
+}
+
+Result<Detail> Engine::show(const std::string& id_or_trace) {
+    GK_TRY(const std::string id, impl_->id_of(id_or_trace));
+    auto file = SpoolFile::open(fmt::format("{}/active/{}", impl_->settings.spool_dir, id));
+    if (!file) return fail(file.error());
+    const auto state = MessageState::of(file->envelope(), file->outcomes());
+    Detail detail{file->envelope(), file->outcomes(), file->message_size(), std::string(state.summary())};
+    const std::lock_guard guard(impl_->mutex);
+    if (impl_->active.contains(id)) detail.status = "active";
+    return detail;
+}
+
+Status Engine::change(Action action, const std::string& id_or_trace) {
+    auto& impl = *impl_;
+    GK_TRY(const std::string id, impl.id_of(id_or_trace));
+    const Outcome outcome{action == Action::Hold ? OutcomeKind::Hold : action == Action::Release ? OutcomeKind::Release : OutcomeKind::Retry,
+                          -1, now(), {}, "by command", {}, {}, {}};
+    std::shared_ptr<ActiveMessage> message;
+    {
+        const std::lock_guard guard(impl.mutex);
+        if (const auto at = impl.active.find(id); at != impl.active.end()) message = at->second;
+    }
+    const std::string path = fmt::format("{}/active/{}", impl.settings.spool_dir, id);
+    if (message) {
+        const std::lock_guard guard(message->mutex);
+        if (action == Action::Delete) {
+            message->deleted = true;
+            log::Event("queue.deleted").field("id", message->trace()).field("queue", id);
+            return ok();
+        }
+        GK_CHECK(message->file.append(std::span(&outcome, 1)));
+        message->state.apply(message->file.envelope(), outcome);
+        return ok();
+    }
+    GK_TRY(auto file, SpoolFile::open(path));
+    if (action == Action::Delete) {
+        GK_CHECK(os::unlink(path));
+        log::Event("queue.deleted").field("id", file.envelope().trace_id).field("queue", id);
+        return impl.index->remove(id);
+    }
+    GK_CHECK(file.append(std::span(&outcome, 1)));
+    const auto state = MessageState::of(file.envelope(), file.outcomes());
+    log::Event(action == Action::Hold ? "queue.held" : action == Action::Release ? "queue.released" : "queue.retried")
+        .field("id", file.envelope().trace_id).field("queue", id);
+    GK_CHECK(impl.index->put(summarize(file, state), state.held));
+    if (action == Action::Retry) {
+        const std::lock_guard guard(impl.mutex);
+        for (auto& [key, destination] : impl.destinations) destination->down_until = {};
+    }
+    impl.wake_scheduler();
+    return ok();
+}
+
+Result<std::uint64_t> Engine::flush() {
+    GK_CHECK(impl_->index->make_due(now()));
+    {
+        const std::lock_guard guard(impl_->mutex);
+        for (auto& [key, destination] : impl_->destinations) destination->down_until = {};
+    }
+    impl_->wake_scheduler();
+    return impl_->index->count();
+}
+
+bool Engine::is_idle(std::chrono::milliseconds span) {
+    {
+        const std::lock_guard guard(impl_->mutex);
+        if (!impl_->active.empty() || impl_->busy_workers > 0) return false;
+    }
+    auto entries = os::list_directory(impl_->settings.spool_dir + "/new");
+    if (!entries || !entries->empty()) return false;
+    auto next = impl_->index->next_due();
+    return next && (!*next || **next > now() + span);
+}
+
+}  // namespace gk::queue

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/base/ids.hpp"
+#include "common/base/log.hpp"
+#include "common/queue/engine_impl.hpp"
+
+// From verdicts to what is on disk, and from there to the message's next step.
+namespace gk::queue {
+namespace {
+
+using Kind = smtp_client::Verdict::Kind;
+
+constexpr std::chrono::seconds kStuckRetry{10};
+
+void log_attempt(const ActiveMessage& message, const Recipient& recipient, const Outcome& outcome) {
+    const char* name = outcome.kind == OutcomeKind::Deferred ? "queue.deferred" : outcome.kind == OutcomeKind::Failed ? "queue.failed" : "queue.delivered";
+    log::Event event(name, outcome.kind == OutcomeKind::Failed ? log::Level::Warning : log::Level::Info);
+    event.field("id", message.trace()).field("queue", message.id).field("recipient", recipient.address);
+    if (!outcome.peer.empty()) event.field("peer", outcome.peer);
+    if (!outcome.tls.empty()) event.field("tls", outcome.tls);
+    event.field("status", outcome.status).field("reply", outcome.text);
+    if (outcome.kind == OutcomeKind::Deferred) event.field("next", format_rfc3339(outcome.until));
+}
+
+}  // namespace
+
+void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& attempts) {
+    const std::lock_guard guard(message.mutex);
+    const Envelope& envelope = message.file.envelope();
+    const TimePoint at = now();
+    const auto expire = envelope.is_dsn ? settings.schedule.expire_dsn : settings.schedule.expire;
+    for (const auto& attempt : attempts) {
+        const auto& recipient = envelope.recipients[attempt.recipient];
+        Outcome outcome;
+        outcome.recipient = static_cast<int>(attempt.recipient);
+        outcome.at = at;
+        outcome.text = attempt.verdict.text;
+        outcome.status = attempt.verdict.status;
+        outcome.peer = attempt.peer;
+        outcome.tls = attempt.tls;
+        switch (attempt.verdict.kind) {
+            case Kind::Delivered:
+                // A success report is ours to make where the next server will not (RFC 3461, 5.2.2), and after local
+                // delivery, which makes none.
+                outcome.kind = wants_success_notice(envelope, recipient) && (!attempt.dsn_relayed || attempt.is_lmtp) ? OutcomeKind::Relayed
+                                                                                                                      : OutcomeKind::Delivered;
+                break;
+            case Kind::Failed: outcome.kind = OutcomeKind::Failed; break;
+            case Kind::Deferred:
+                outcome.kind = OutcomeKind::Deferred;
+                auto wait = settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1, random_u64());
+                if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
+                outcome.until = at + wait;
+                if (at - envelope.arrival >= expire) {
+                    outcome.kind = OutcomeKind::Failed;
+                    outcome.until = {};
+                    outcome.status = "5.4.7";
+                    if (!attempt.verdict.from_peer) outcome.text = "given up after too long a time; last: " + outcome.text;
+                }
+                break;
+        }
+        message.state.apply(envelope, outcome);
+        log_attempt(message, recipient, outcome);
+        message.unwritten.push_back(std::move(outcome));
+    }
+    // At once, to keep the time short in which a kill would repeat a delivery. What fails here, finish() does again.
+    (void)write_out(message);
+}
+
+// The destination is known to be away: nothing was tried, and nothing need be recorded unless it has become too late.
+void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Opened& why, std::chrono::seconds wait) {
+    std::vector<Attempt> expired;
+    {
+        const std::lock_guard guard(message.mutex);
+        const Envelope& envelope = message.file.envelope();
+        const auto expire = envelope.is_dsn ? settings.schedule.expire_dsn : settings.schedule.expire;
+        const bool too_late = now() - envelope.arrival >= expire;
+        for (const auto i : group.recipients) {
+            if (too_late) expired.push_back({i, {Kind::Deferred, why.text, why.status, false}, why.peer, {}, false, false, {}, {}});
+            message.state.recipients[i].next = now() + wait;
+            message.state.recipients[i].text = why.text;
+            message.state.recipients[i].status = why.status;
+        }
+        log::Event("queue.postponed").field("id", message.trace()).field("queue", message.id).field("peer", why.peer)
+            .field("error", why.text).field("next", format_rfc3339(now() + wait));
+    }
+    if (!expired.empty()) record(message, expired);
+}
+
+Status Engine::Impl::write_out(ActiveMessage& message) {
+    if (message.unwritten.empty()) return ok();
+    GK_CHECK(message.file.append(message.unwritten));
+    message.unwritten.clear();
+    return ok();
+}
+
+Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark) {
+    if (recipients.empty()) return ok();
+    GK_TRY(const std::string id, send_dsn(settings.spool_dir, message.file, message.state, recipients, {settings.hostname, settings.dsn_size}));
+    std::vector<Outcome> marks;
+    for (const auto& r : recipients) {
+        if (mark == OutcomeKind::Warned && !marks.empty()) break;
+        Outcome outcome;
+        outcome.kind = mark;
+        outcome.recipient = mark == OutcomeKind::Warned ? -1 : static_cast<int>(r.index);
+        outcome.at = now();
+        outcome.text = "DSN " + id;
+        marks.push_back(std::move(outcome));
+    }
+    const auto action = recipients[0].action;
+    log::Event(action == DsnAction::Failed ? "queue.bounced" : action == DsnAction::Delayed ? "queue.warned" : "queue.reported")
+        .field("id", message.trace()).field("queue", message.id).field("to", message.file.envelope().reverse_path)
+        .field("recipients", recipients.size()).field("dsn", id);
+    for (const auto& outcome : marks) message.state.apply(message.file.envelope(), outcome);
+    message.unwritten.insert(message.unwritten.end(), marks.begin(), marks.end());
+    return write_out(message);
+}
+
+Status Engine::Impl::notify(ActiveMessage& message) {
+    const Envelope& envelope = message.file.envelope();
+    std::vector<DsnRecipient> failed, delivered, relayed, delayed;
+    for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
+        const auto& r = message.state.recipients[i];
+        if (r.owes_notice && r.kind == RecipientState::Kind::Failed) failed.push_back({i, DsnAction::Failed, {}});
+        if (r.owes_notice && r.kind == RecipientState::Kind::Delivered) {
+            if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
+            else relayed.push_back({i, DsnAction::Relayed, {}});
+        }
+        if (r.kind == RecipientState::Kind::Waiting && r.attempts > 0 && wants_delay_notice(envelope, envelope.recipients[i]))
+            delayed.push_back({i, DsnAction::Delayed, envelope.arrival + settings.schedule.expire});
+    }
+    GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
+    GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
+    GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
+    if (settings.schedule.delay_warning.count() > 0 && !message.state.warned && now() - envelope.arrival >= settings.schedule.delay_warning)
+        GK_CHECK(send_notice(message, delayed, OutcomeKind::Warned));
+    return ok();
+}
+
+// All groups of this round are through. Ends with the message out of memory: its file removed, or back in the index.
+void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
+    Status done = ok();
+    {
+        const std::lock_guard guard(message->mutex);
+        if (message->deleted) {
+            done = os::unlink(message->path);
+            if (done || done.error().code == Errc::NotFound) done = index->remove(message->id);
+        } else {
+            done = write_out(*message);
+            if (done && !message->state.held) done = notify(*message);
+            if (done && message->state.finished()) {
+                done = os::unlink(message->path);
+                if (!done && done.error().code == Errc::NotFound) done = ok();
+                if (done) done = index->remove(message->id);
+                if (done) log::Event("queue.done").field("id", message->trace()).field("queue", message->id);
+            } else if (done) {
+                done = index->put(summarize(message->file, message->state), message->state.held);
+            }
+        }
+    }
+    const std::lock_guard guard(mutex);
+    if (!done) {
+        log::Event("queue.trouble", log::Level::Error).field("id", message->trace()).field("queue", message->id).field("error", done.error().text);
+        stuck.emplace_back(Steady::now() + kStuckRetry, message);
+        return;
+    }
+    active.erase(message->id);
+    wake_scheduler();
+}
+
+}  // namespace gk::queue

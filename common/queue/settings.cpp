@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "common/queue/settings.hpp"
+
+#include <unistd.h>
+
+#include "common/base/text.hpp"
+#include "common/os/file.hpp"
+
+namespace gk::queue {
+namespace {
+
+std::string system_hostname() {
+    char name[256] = {};
+    if (::gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
+    return name;
+}
+
+std::chrono::milliseconds in_ms(std::int64_t seconds) { return std::chrono::milliseconds(seconds * 1000); }
+
+}  // namespace
+
+Result<Settings> Settings::from(const config::Config& config) {
+    Settings s;
+    s.spool_dir = config.paths().spool;
+    s.local_socket = config.paths().run + "/lmtp.sock";
+    s.hostname = config.string("server.hostname");
+    if (s.hostname.empty()) s.hostname = system_hostname();
+    s.schedule.first = seconds(config.duration_s("queue.retry_first"));
+    s.schedule.most = seconds(config.duration_s("queue.retry_most"));
+    s.schedule.expire = seconds(config.duration_s("queue.expire"));
+    s.schedule.expire_dsn = seconds(config.duration_s("queue.expire_dsn"));
+    s.schedule.delay_warning = seconds(config.duration_s("queue.delay_warning"));
+    s.threads = static_cast<unsigned>(config.integer("queue.threads"));
+    s.destination_connections = static_cast<unsigned>(config.integer("queue.destination_connections"));
+    s.session_messages = static_cast<unsigned>(config.integer("queue.session_messages"));
+    s.recipients = static_cast<unsigned>(config.integer("queue.recipients"));
+    s.mx_port = static_cast<std::uint16_t>(config.integer("queue.port"));
+    s.ipv6 = config.boolean("queue.ipv6");
+    const auto& tls = config.string("queue.tls");
+    s.tls = tls == "always" ? smtp_client::TlsPolicy::Required
+            : tls == "never" ? smtp_client::TlsPolicy::Never : smtp_client::TlsPolicy::Opportunistic;
+    s.timeouts.command = in_ms(config.duration_s("queue.command_timeout"));
+    s.timeouts.data_block = std::min(s.timeouts.data_block, s.timeouts.command);
+    s.timeouts.handshake = std::min(s.timeouts.handshake, s.timeouts.command);
+    s.timeouts.data_end = in_ms(config.duration_s("queue.data_timeout"));
+    s.connect_timeout = in_ms(config.duration_s("queue.connect_timeout"));
+    s.drain_timeout = in_ms(config.duration_s("server.drain_timeout"));
+    s.dsn_size = config.size("queue.dsn_size");
+    s.routes = config.table("queue.routes");
+    s.credentials = config.table("queue.credentials");
+    s.dns.servers = config.strings("dns.resolver");
+    s.dns.stubs = config.table("dns.stubs");
+    s.dns.trust_anchor_file = config.string("dns.trust_anchor_file");
+    s.dns.timeout = in_ms(config.duration_s("dns.timeout"));
+    s.dns.max_in_flight = static_cast<unsigned>(config.integer("dns.queries"));
+    return s;
+}
+
+Result<smtp_client::Credentials> read_credentials(const std::string& path) {
+    GK_TRY(const std::string bytes, os::read_file(path, 4096));
+    const auto lines = text::split(bytes, '\n');
+    const auto line = [&](std::size_t i) {
+        auto s = i < lines.size() ? lines[i] : std::string_view();
+        if (s.ends_with('\r')) s.remove_suffix(1);
+        return std::string(s);
+    };
+    smtp_client::Credentials credentials{line(0), line(1)};
+    if (credentials.user.empty() || credentials.password.empty())
+        return fail(Errc::Config, "'" + path + "' must have the user on its first line and the password on the second");
+    return credentials;
+}
+
+}  // namespace gk::queue

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/config/config.hpp"
+#include "common/dns/resolver.hpp"
+#include "common/queue/schedule.hpp"
+#include "common/smtp_client/session.hpp"
+
+namespace gk::queue {
+
+struct Settings {
+    std::string spool_dir, hostname, local_socket;
+    Schedule schedule;
+    unsigned threads = 50;
+    unsigned destination_connections = 20;
+    unsigned session_messages = 100;
+    unsigned recipients = 100;
+    std::uint16_t mx_port = 25;
+    bool ipv6 = true;
+    smtp_client::TlsPolicy tls = smtp_client::TlsPolicy::Opportunistic;
+    smtp_client::Timeouts timeouts;
+    std::chrono::milliseconds connect_timeout{30'000};
+    std::chrono::milliseconds drain_timeout{30'000};
+    std::uint64_t dsn_size = 256 * 1024;
+    std::map<std::string, std::string> routes, credentials;
+    dns::Options dns;
+
+    static Result<Settings> from(const config::Config& config);
+};
+
+// First line the user, second the password.
+Result<smtp_client::Credentials> read_credentials(const std::string& path);
+
+}  // namespace gk::queue

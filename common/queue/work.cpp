@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "common/address/path.hpp"
+#include "common/base/ids.hpp"
+#include "common/base/log.hpp"
+#include "common/base/text.hpp"
+#include "common/queue/engine_impl.hpp"
+
+// From a message that is due to its recipients' verdicts.
+namespace gk::queue {
+namespace {
+
+// Local delivery that is away is being restarted: seconds, not the schedule's minutes.
+constexpr std::chrono::seconds kLocalWait{5};
+constexpr std::size_t kScannedHeader = 64 * 1024;
+
+std::string domain_of(std::string_view address) {
+    const auto at = address.rfind('@');
+    if (at == std::string_view::npos) return {};
+    const auto domain = address.substr(at + 1);
+    if (domain.starts_with('[')) return text::lower(domain);
+    auto ascii = address::to_a_labels(domain);
+    return ascii ? *ascii : text::lower(domain);
+}
+
+// RFC 6531, 3.5: the extension is needed for UTF-8 in the envelope or header, not because a client asked for it.
+bool needs_smtputf8(const SpoolFile& file) {
+    const auto& envelope = file.envelope();
+    if (!envelope.smtputf8) return false;
+    const auto header = file.read_message(0, kScannedHeader);
+    if (!header) return true;
+    return !text::is_ascii(std::string_view(*header).substr(0, header->find("\r\n\r\n")));
+}
+
+}  // namespace
+
+void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
+    struct Planned { Route route; std::vector<std::size_t> recipients; };
+    std::map<std::string, Planned> plan;
+    std::vector<Attempt> refused;
+    {
+        const std::lock_guard guard(message->mutex);
+        message->needs_smtputf8 = needs_smtputf8(message->file);
+        const auto& recipients = message->file.envelope().recipients;
+        std::map<std::string, Result<Route>> routes_found;
+        for (std::size_t i = 0; i < recipients.size() && !message->state.held; ++i) {
+            const auto& r = message->state.recipients[i];
+            // What is due within a second goes along now.
+            if (r.kind != RecipientState::Kind::Waiting) continue;
+            // A next attempt further ahead than any schedule sets it was written under a wrong clock.
+            const bool is_wrong = r.attempts > 0 && r.next > now() + settings.schedule.most * 2;
+            if (r.next > now() + std::chrono::seconds(1) && !is_wrong) continue;
+            const std::string domain = domain_of(recipients[i].address);
+            auto found = routes_found.find(domain);
+            if (found == routes_found.end()) found = routes_found.emplace(domain, routes.find(domain)).first;
+            const auto& route = found->second;
+            if (!route) {
+                const bool bad = route.error().code == Errc::BadInput;
+                refused.push_back({i, {bad ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
+                                       route.error().text, bad ? "5.1.3" : "4.3.0", false}, {}, {}, false, false, {}, {}});
+                continue;
+            }
+            auto& planned = plan[route->key()];
+            planned.route = *route;
+            planned.recipients.push_back(i);
+        }
+    }
+    if (!refused.empty()) record(*message, refused);
+    std::vector<std::pair<Route, Group>> groups;
+    for (auto& [key, planned] : plan)
+        for (std::size_t at = 0; at < planned.recipients.size(); at += settings.recipients) {
+            const auto end = std::min<std::size_t>(at + settings.recipients, planned.recipients.size());
+            groups.emplace_back(planned.route, Group{message, {planned.recipients.begin() + static_cast<std::ptrdiff_t>(at),
+                                                               planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)}});
+        }
+    if (groups.empty()) return finish(message);
+    {
+        const std::lock_guard guard(mutex);
+        message->groups_left = groups.size();
+        for (auto& [route, group] : groups) enqueue_locked(route, std::move(group));
+    }
+    work.notify_all();
+}
+
+void Engine::Impl::enqueue_locked(const Route& route, Group group) {
+    auto& slot = destinations[route.key()];
+    if (!slot) {
+        slot = std::make_unique<Destination>();
+        slot->route = route;
+    }
+    slot->waiting.push_back(std::move(group));
+    if (!slot->is_ready && slot->running < slot->limit) {
+        slot->is_ready = true;
+        ready.push_back(slot.get());
+    }
+    if (idle_workers < ready.size() && workers.size() < settings.threads && !stopping)
+        workers.emplace_back([self = shared_from_this()] { self->run_worker(); });
+}
+
+void Engine::Impl::run_worker() {
+    std::unique_lock guard(mutex);
+    for (;;) {
+        ++idle_workers;
+        work.wait(guard, [&] { return stopping || !ready.empty(); });
+        --idle_workers;
+        if (stopping) return;
+        // Destinations take turns: one group each, however many wait for one of them.
+        Destination& d = *ready.front();
+        ready.pop_front();
+        d.is_ready = false;
+        if (d.waiting.empty()) continue;
+        Group group = std::move(d.waiting.front());
+        d.waiting.pop_front();
+        ++d.running;
+        ++busy_workers;
+        if (!d.waiting.empty() && d.running < d.limit) {
+            d.is_ready = true;
+            ready.push_back(&d);
+        }
+        std::optional<IdleSession> session;
+        if (!d.idle.empty()) {
+            session = std::move(d.idle.back());
+            d.idle.pop_back();
+        }
+        guard.unlock();
+
+        deliver(d, group, session);
+        if (session && session->messages >= settings.session_messages) {
+            session->session->quit();
+            session.reset();
+        }
+        group_done(group.message);
+
+        guard.lock();
+        if (session) {
+            session->since = Steady::now();
+            d.idle.push_back(std::move(*session));
+        }
+        --d.running;
+        --busy_workers;
+        if (!d.waiting.empty() && !d.is_ready && d.running < d.limit) {
+            d.is_ready = true;
+            ready.push_back(&d);
+        }
+        if (busy_workers == 0) all_idle.notify_all();
+    }
+}
+
+smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& message, const Group& group, bool is_lmtp) const {
+    const auto& envelope = message.file.envelope();
+    smtp_client::Transaction t;
+    t.reverse_path = envelope.reverse_path;
+    t.ret = envelope.ret == Ret::Full ? "FULL" : envelope.ret == Ret::Headers ? "HDRS" : "";
+    t.envid = envelope.envid;
+    t.eight_bit = envelope.body != Body::SevenBit;
+    t.binary = envelope.body == Body::BinaryMime;
+    t.smtputf8 = message.needs_smtputf8;
+    t.size = message.file.message_size();
+    t.trace_id = envelope.trace_id;
+    for (const auto i : group.recipients) {
+        const auto& r = envelope.recipients[i];
+        std::string address = r.address;
+        // An ASCII local part at an internationalized domain can be written in ASCII altogether.
+        const auto at = address.rfind('@');
+        if (!is_lmtp && at != std::string::npos && !text::is_ascii(address) && text::is_ascii(std::string_view(address).substr(0, at)))
+            address = address.substr(0, at + 1) + domain_of(address);
+        t.recipients.push_back({std::move(address), r.orcpt, format_notify(r.notify)});
+    }
+    return t;
+}
+
+void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSession>& session) {
+    ActiveMessage& message = *group.message;
+    {
+        const std::lock_guard guard(message.mutex);
+        if (message.deleted || message.state.held) return;
+    }
+    const bool is_lmtp = d.route.is_lmtp();
+    const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
+    const auto transaction = transaction_for(message, group, is_lmtp);
+    const auto source = [&message](std::uint64_t offset, std::size_t count) { return message.file.read_message(offset, count); };
+
+    std::optional<smtp_client::Outcome> outcome;
+    if (session) {
+        outcome = session->session->send(transaction, source);
+        if (outcome->stale) {
+            outcome.reset();
+            session.reset();
+        }
+    }
+    if (!outcome) {
+        std::optional<Opened> down;
+        std::chrono::seconds wait{0};
+        {
+            const std::lock_guard guard(mutex);
+            if (Steady::now() < d.down_until) {
+                down = Opened{nullptr, d.last_failure.peer, false, d.last_failure.text, d.last_failure.status};
+                wait = std::chrono::duration_cast<std::chrono::seconds>(d.down_until - Steady::now()) + std::chrono::seconds(1);
+            }
+        }
+        if (down) return postpone(message, group, *down, wait);
+        Opened opened = connector->open(d.route);
+        if (!opened.session) {
+            std::vector<Attempt> attempts;
+            for (const auto i : group.recipients)
+                attempts.push_back({i, {opened.permanent ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
+                                        opened.text, opened.status, false}, opened.peer, {}, false, is_lmtp, {}, is_local ? kLocalWait : std::chrono::seconds(0)});
+            record(message, attempts);
+            const std::lock_guard guard(mutex);
+            d.limit = 1;
+            if (opened.permanent) return;
+            // The others that wait for it need not find out one by one.
+            ++d.failures;
+            d.down_until = Steady::now() + (is_local ? kLocalWait : std::min(std::chrono::seconds(300), settings.schedule.wait(d.failures, random_u64())) / 2);
+            d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
+            return;
+        }
+        session = IdleSession{std::move(opened.session), opened.peer, 0, Steady::now()};
+        {
+            const std::lock_guard guard(mutex);
+            d.failures = 0;
+            d.down_until = {};
+            d.limit = std::min(d.limit + 1, settings.destination_connections);
+        }
+        outcome = session->session->send(transaction, source);
+    }
+    ++session->messages;
+    if (outcome->reusable) {
+        const std::lock_guard guard(mutex);
+        d.limit = std::min(d.limit + 1, settings.destination_connections);
+    }
+    std::vector<Attempt> attempts;
+    for (std::size_t i = 0; i < group.recipients.size(); ++i)
+        attempts.push_back({group.recipients[i], outcome->verdicts[i], session->peer, session->session->tls_text(),
+                            outcome->dsn_relayed, is_lmtp, {}, is_local ? settings.schedule.first : std::chrono::seconds(0)});
+    record(message, attempts);
+    if (!outcome->reusable) {
+        session->session->quit();
+        session.reset();
+    }
+}
+
+void Engine::Impl::group_done(const std::shared_ptr<ActiveMessage>& message) {
+    {
+        const std::lock_guard guard(mutex);
+        if (--message->groups_left > 0) return;
+    }
+    finish(message);
+}
+
+}  // namespace gk::queue
