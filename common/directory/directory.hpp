@@ -70,7 +70,10 @@ struct Limits {
 };
 
 // Who makes a change; recorded with it.
-struct Actor { std::string name; };
+struct Actor {
+    std::string name;
+    static Actor caller();   // the person at this program: behind sudo, the one who called it
+};
 
 // Thread-safe. One Directory serves all threads of a program.
 class Directory {

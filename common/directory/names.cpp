@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <cstdlib>
+#include <pwd.h>
+#include <unistd.h>
+
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/directory/directory.hpp"
@@ -59,6 +63,12 @@ Result<std::string> canonical_account(std::string_view given) {
 
 std::string home_of(const config::Paths& paths, std::string_view canonical_address) {
     return paths.mail + "/" + std::string(domain_of(canonical_address)) + "/" + std::string(local_part_of(canonical_address));
+}
+
+Actor Actor::caller() {
+    if (const char* behind_sudo = std::getenv("SUDO_USER"); behind_sudo != nullptr && ::geteuid() == 0) return {behind_sudo};
+    const passwd* const user = ::getpwuid(::getuid());
+    return {user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())};
 }
 
 Limits Limits::from(const config::Config& config) {

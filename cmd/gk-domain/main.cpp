@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include <cstdlib>
+#include <unistd.h>
+
+#include "common/base/time.hpp"
+#include "common/cli/cli.hpp"
+#include "common/config/config.hpp"
+#include "common/directory/directory.hpp"
+
+using namespace gk;
+
+namespace {
+
+struct Arguments {
+    std::string root;
+    bool json = false, yes = false, dry_run = false, all = false;
+    std::vector<std::string> domains;
+};
+
+using Directory = std::shared_ptr<directory::Directory>;
+
+Result<Directory> open(const Arguments& arguments, bool read_only) {
+    return directory::Directory::open(config::Paths::under(arguments.root), read_only);
+}
+
+void print(cli::Rows& rows, const directory::Domain& domain) {
+    rows.add({domain.name, domain.accounts, domain.aliases, format_rfc3339(from_unix_s(domain.created_s)), domain.tenant});
+}
+
+const std::vector<std::string> kColumns = {"domain", "accounts", "aliases", "created", "tenant"};
+
+// All of them, or the first error; what was done before it stays done.
+template <class Action>
+int for_each(const Arguments& arguments, bool read_only, Action action) {
+    const auto directory = open(arguments, read_only);
+    if (!directory) return cli::fail(directory.error());
+    int code = 0;
+    for (const std::string& domain : arguments.domains) {
+        const Status status = action(**directory, domain);
+        if (!status) code = cli::fail(status.error());
+    }
+    return code;
+}
+
+int add(const Arguments& arguments) {
+    return for_each(arguments, false, [](directory::Directory& directory, const std::string& name) -> Status {
+        GK_TRY(const auto domain, directory.add_domain(name, directory::Actor::caller()));
+        (void)domain;
+        return ok();
+    });
+}
+
+int list(const Arguments& arguments) {
+    const auto directory = open(arguments, true);
+    if (!directory) return cli::fail(directory.error());
+    const auto domains = (*directory)->domains();
+    if (!domains) return cli::fail(domains.error());
+    cli::Rows rows(arguments.json, kColumns);
+    for (const auto& domain : *domains) print(rows, domain);
+    return 0;
+}
+
+int show(const Arguments& arguments) {
+    cli::Rows rows(arguments.json, kColumns);
+    return for_each(arguments, true, [&](directory::Directory& directory, const std::string& name) -> Status {
+        GK_TRY(const auto domain, directory.find_domain(name));
+        if (!domain) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", name));
+        print(rows, *domain);
+        return ok();
+    });
+}
+
+int remove(const Arguments& arguments) {
+    return for_each(arguments, arguments.dry_run, [&](directory::Directory& directory, const std::string& name) -> Status {
+        GK_TRY(const auto domain, directory.find_domain(name));
+        if (!domain) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", name));
+        const auto actor = directory::Actor::caller();
+        GK_TRY(const auto aliases, directory.aliases(domain->name));
+        if (domain->accounts > 0)
+            return fail(Errc::Denied, fmt::format("domain '{}' has {} accounts: remove them first", domain->name, domain->accounts));
+        if (!aliases.empty() && !arguments.all)
+            return fail(Errc::Denied, fmt::format("domain '{}' has {} aliases: remove them first, or say --all", domain->name, aliases.size()));
+        if (arguments.dry_run) {
+            for (const auto& alias : aliases) fmt::print("remove alias {}\n", alias.address);
+            fmt::print("remove domain {}\n", domain->name);
+            return ok();
+        }
+        if (!cli::confirm(fmt::format("remove domain {}?", domain->name), arguments.yes || ::isatty(STDIN_FILENO) == 0))
+            return fail(Errc::Denied, "nothing was removed");
+        for (const auto& alias : aliases) GK_CHECK(directory.remove_alias(alias.address, {}, actor));
+        return directory.remove_domain(domain->name, actor);
+    });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments arguments;
+    const char* const root = std::getenv("GK_ROOT");
+    arguments.root = root != nullptr ? root : "";
+
+    cli::Tool tool;
+    tool.name = "gk-domain";
+    tool.summary = "the domains whose mail is delivered here";
+    tool.description = "Works on gk.db, whether daemons run or not; they see a change at the next message.";
+    tool.options = {{"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
+                    {"-j,--json", &arguments.json, "one JSON object a line"}};
+    const cli::Operand domains{"domain", &arguments.domains, "domain names; with letters beyond ASCII too"};
+    tool.commands = {
+        {.name = "add", .summary = "receive mail for domains", .operands = {domains}, .run = [&] { return add(arguments); }},
+        {.name = "list", .summary = "list the domains", .run = [&] { return list(arguments); }},
+        {.name = "show", .summary = "show domains", .operands = {domains}, .run = [&] { return show(arguments); }},
+        {.name = "remove",
+         .summary = "no longer receive mail for domains, which must have no accounts",
+         .options = {{"--all", &arguments.all, "remove the domain's aliases too"},
+                     {"-n,--dry-run", &arguments.dry_run, "say what would be removed, and do nothing"},
+                     {"-y,--yes", &arguments.yes, "do not ask"}},
+         .operands = {domains},
+         .run = [&] { return remove(arguments); }},
+    };
+    tool.examples = {"gk-domain add a.test  # receive mail for a.test", "gk-domain list --json  # for programs"};
+    return cli::run(tool, argc, argv);
+}
