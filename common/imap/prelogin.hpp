@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/auth/wire.hpp"
+
+// An IMAP connection before it is anybody's: RFC 3501 and RFC 9051, the commands of the not-authenticated state, and
+// SASL (RFC 4422, RFC 4959). A value: bytes and answers in, bytes and effects out.
+namespace gk::imap {
+
+struct PreLoginOptions {
+    std::string hostname;                 // in the greeting
+    bool tls = false;                     // the connection is encrypted already
+    bool starttls = false;                // offer STARTTLS while it is not
+    std::vector<std::string> mechanisms;  // to offer; LOGIN is allowed where PLAIN is
+    std::size_t max_line = 8192;          // RFC 7162, 4; also a SASL response
+    std::size_t max_literal = 1024;       // user name or password
+    std::size_t max_command = 16 * 1024;  // a line with its literals
+    int max_failures = 5;                 // failed logins, then BYE
+    int max_commands = 100;               // of any kind, then BYE: nobody needs so many to log in
+};
+
+// What the host does next. Everything but CancelExchange and EndConnection suspends the dialogue until the host has answered.
+struct StartTls {};      // send the output, then handshake, then call tls_started()
+// auth::Begin           ask gk-authd (the host fills in address, tls and channel bindings), then call authenticated()
+// auth::Continue        the next step of the same exchange, then call authenticated()
+struct CancelExchange {};  // drop the exchange with gk-authd; no answer
+struct HandOver {        // give the connection to a session; on failure call session_refused()
+    std::string tag, user, ticket;
+};
+struct EndConnection {};// send the output, then close
+using PreLoginEffect = std::variant<StartTls, auth::Begin, auth::Continue, CancelExchange, HandOver, EndConnection>;
+
+class PreLogin {
+public:
+    struct Step {
+        std::string output;                   // to the client, before the effects
+        std::vector<PreLoginEffect> effects;  // in order; at most one that suspends, and that one last
+    };
+
+    explicit PreLogin(PreLoginOptions options);
+
+    std::string greeting() const;
+    Step feed(std::string_view bytes);  // any split gives the same answers; kept while suspended
+
+    // The TLS handshake is over. What the client had sent before it was thrown away at STARTTLS (RFC 3501, 6.2.1).
+    Step tls_started(std::vector<std::string> mechanisms);
+    Step authenticated(const auth::Reply& reply);
+    Step session_refused(auth::FailCode code, std::string_view text);
+    // A last word where the host ends the connection: "* BYE [CODE] text". Empty where one was sent already.
+    std::string bye(std::string_view text) const;
+
+    bool suspended() const noexcept { return state_ == State::Suspended; }
+    bool closed() const noexcept { return state_ == State::Closed; }
+    std::size_t discarded() const noexcept { return discarded_; }  // bytes injected before TLS
+    std::string take_leftover() { return std::exchange(buffer_, {}); }  // after HandOver: the session's first bytes
+    std::string capabilities() const;
+
+private:
+    enum class State { Command, Response, Suspended, Closed };
+    enum class Waiting { InitialResponse, UserName, Password, Response, FinalAck };
+
+    void run(Step& step);
+    void on_command(std::string_view text, Step& step);
+    void on_login(const std::string& tag, std::string_view arguments, Step& step);
+    void on_authenticate(const std::string& tag, std::string_view arguments, Step& step);
+    void on_response(std::string_view line, Step& step);
+    void on_sasl_bytes(std::string bytes, Step& step);
+    void begin(std::string mechanism, std::string initial_response, Step& step);
+    void suspend(PreLoginEffect effect, Step& step);
+    void ask(std::string_view challenge, Waiting for_what, Step& step);
+    void refuse(std::string_view reply, Step& step);
+    void end(std::string_view text, Step& step);
+    void hand_over(Step& step);
+    bool take_line(std::string& line, Step& step);
+    bool offers(std::string_view mechanism) const;
+
+    PreLoginOptions options_;
+    State state_ = State::Command;
+    Waiting waiting_ = Waiting::Response;
+    std::string buffer_;
+    std::size_t scanned_ = 0;       // of buffer_: no line end before this
+    std::size_t literal_until_ = 0; // of buffer_: a literal reaches up to here
+    std::string tag_, mechanism_, login_user_, user_, ticket_;
+    bool exchange_open_ = false;    // gk-authd waits for more
+    std::size_t discarded_ = 0;
+    int failures_ = 0, commands_ = 0;
+};
+
+}  // namespace gk::imap
