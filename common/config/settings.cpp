@@ -81,7 +81,7 @@ const std::vector<Setting> kSettings = {
     {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients are exempt from the connection limits for one address."},
     {"smtp.command_timeout", Duration, "5m", "Time for a client's next command (RFC 5321, 4.5.3.2.7 wants 5 minutes).", 1, kHour},
     {"smtp.data_deadline", Duration, "1h", "Time for a whole message to arrive; smtp.min_rate ends a slow one before.", 1, kDay},
-    {"smtp.data_timeout", Duration, "3m", "Time for the next bytes of a message (RFC 5321, 4.5.3.2.5 wants 3 minutes).", 1, kHour},
+    {"smtp.data_timeout", Duration, "5m", "Time for the next bytes of a message (RFC 5321, 4.5.3.2.5 wants 3 minutes at least); equal to smtp.command_timeout it saves system calls.", 1, kHour},
     {"smtp.max_auth_failures", Integer, "5", "Failed logins on one connection after which it is closed.", 1, 1000},
     {"smtp.max_connections", Integer, "1000", "Connections at the same time, one thread each; more are answered 421.", 1, 100'000},
     {"smtp.max_connections_per_address", Integer, "20", "Connections from one address at the same time; loopback and server.trusted_networks are exempt.", 1, 100'000},

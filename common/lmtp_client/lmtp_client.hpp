@@ -49,7 +49,8 @@ struct Content {
 // One LMTP dialogue. Any error makes it useless: destroy it. One thread.
 class Session {
 public:
-    // Connects, reads the greeting and says LHLO.
+    // Connects, reads the greeting and says LHLO. TIMEOUT holds for every wait of the session: RFC 5321, 4.5.3.2.6
+    // wants 10 minutes for the answer to the content, and one value saves setting it twice a message.
     static Result<std::unique_ptr<Session>> open(const std::string& socket_path, const std::string& hostname,
                                                  milliseconds timeout);
     // For tests and other transports: STREAM is connected, its greeting not yet read.

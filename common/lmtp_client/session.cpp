@@ -9,7 +9,6 @@
 namespace gk::lmtp_client {
 namespace {
 
-constexpr milliseconds kContentTimeout{600'000};  // RFC 5321, 4.5.3.2.6
 constexpr std::size_t kMaxReplyLine = 4096;
 constexpr std::size_t kMaxReplyLines = 200;
 constexpr std::size_t kFileChunk = 64 * 1024;
@@ -203,15 +202,11 @@ Result<std::vector<Reply>> Session::send(const Content& content) {
         }
         GK_CHECK(write_content({}, content, true));
     }
-    const milliseconds command_timeout = std::exchange(timeout_, kContentTimeout);
     std::vector<Reply> replies;
     for (std::size_t i = 0; i < accepted_; ++i) {
-        auto reply = read_reply();
-        if (!reply) timeout_ = command_timeout;
-        GK_TRY(auto answer, std::move(reply));
-        replies.push_back(std::move(answer));
+        GK_TRY(auto reply, read_reply());
+        replies.push_back(std::move(reply));
     }
-    timeout_ = command_timeout;
     mail_sent_ = false;
     accepted_ = 0;
     return replies;

@@ -107,6 +107,20 @@ Status SocketStream::write_pieces(std::span<const std::string_view> pieces, mill
     return ok();
 }
 
+void SocketStream::linger(milliseconds time, std::uint64_t bytes) noexcept {
+    ::shutdown(fd_.get(), SHUT_WR);
+    const auto deadline = std::chrono::steady_clock::now() + time;
+    std::array<char, 16384> dropped;
+    for (std::uint64_t seen = 0; seen < bytes;) {
+        const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return;
+        // Rounded, so that a stream of bytes costs a setsockopt now and then and not each time.
+        const auto count = read_some(dropped, milliseconds((left.count() + 499) / 500 * 500));
+        if (!count || *count == 0) return;
+        seen += *count;
+    }
+}
+
 void SocketStream::stop_reading() noexcept { ::shutdown(fd_.get(), SHUT_RD); }
 
 void SocketStream::close() noexcept { fd_.reset(); }

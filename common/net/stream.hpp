@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -59,6 +60,9 @@ public:
     // It must outlive the stream or be taken back. See Server::stop.
     void set_cancel(const std::atomic<bool>* cancel) noexcept { cancel_ = cancel; }
     bool cancelled() const noexcept { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
+    // Says that nothing more comes from us, then reads and drops what the peer still sends, until it ends, TIME is over
+    // or BYTES have come: a close with unread bytes would reset the connection and lose our last words.
+    void linger(milliseconds time, std::uint64_t bytes) noexcept;
     // For whoever reads the descriptor itself (TLS): the same bookkeeping as the calls above.
     Status set_read_timeout(milliseconds timeout);
     Status set_write_timeout(milliseconds timeout);

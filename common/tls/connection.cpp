@@ -118,7 +118,7 @@ Info Connection::info() const {
     Info info;
     info.version = SSL_get_version(ssl);
     if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl)) {
-        info.cipher = SSL_CIPHER_get_name(cipher);
+        info.cipher = SSL_CIPHER_standard_name(cipher);  // as IANA calls it (RFC 8314, 4.3)
         info.bits = SSL_CIPHER_get_bits(cipher, nullptr);
     }
     if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info.sni = name;

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "common/smtp/connection.hpp"
+
+#include "common/base/ids.hpp"
+#include "common/base/log.hpp"
+#include "common/smtp/received.hpp"
+
+namespace gk::smtp {
+namespace {
+
+constexpr std::size_t kBuffer = 16 * 1024, kContentBuffer = 64 * 1024;
+constexpr milliseconds kHandshakeTimeout{30'000};
+constexpr milliseconds kLinger{3000};
+constexpr std::uint64_t kLingerBytes = 64u << 20;
+constexpr std::chrono::seconds kRateGrace{60};  // before smtp.min_rate is looked at
+
+}  // namespace
+
+Connection::Connection(Host& host, std::shared_ptr<const HostSettings> settings, Service service, net::Accepted accepted)
+    : host_(host),
+      settings_(std::move(settings)),
+      service_(service),
+      peer_(std::move(accepted.peer)),
+      stream_(std::move(accepted.stream)),
+      transaction_({host.lmtp_, host.memory_, settings_->memory_per_message, host.spool_}),
+      buffer_(kBuffer) {
+    socket_ = static_cast<net::SocketStream*>(stream_.get());
+}
+
+milliseconds Connection::timeout() const {
+    if (session_ && session_->in_content()) return settings_->data_timeout;
+    if (host_.server_ != nullptr && host_.server_->under_pressure()) return std::min(settings_->pressure_timeout, settings_->command_timeout);
+    return settings_->command_timeout;
+}
+
+std::optional<TlsFacts> Connection::start_tls() {
+    if (!host_.tls_) return std::nullopt;
+    std::unique_ptr<net::SocketStream> socket(static_cast<net::SocketStream*>(stream_.release()));
+    auto started = tls::accept(std::move(socket), *host_.tls_, kHandshakeTimeout);
+    if (!started) {
+        ended_ = started.error().text;
+        socket_ = nullptr;
+        return std::nullopt;
+    }
+    tls_ = started->get();
+    socket_ = &tls_->socket();
+    stream_ = std::move(*started);
+    const auto& info = tls_->info();
+    const auto bindings = tls_->bindings();
+    return TlsFacts{info.version, info.cipher, info.sni, !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty()};
+}
+
+void Connection::run() {
+    if (service_ == Service::Submissions) {
+        auto facts = start_tls();
+        if (!facts) return log_connection();
+        session_.emplace(settings_->of(service_), std::move(facts));
+    } else {
+        session_.emplace(settings_->of(service_));
+    }
+    last_progress_ = Clock::now();
+    while (flush() && !session_->closed() && read()) {
+        while (auto effect = session_->next()) {
+            perform(*effect);
+            if (!ended_.empty()) break;
+        }
+        if (!ended_.empty()) break;
+    }
+    leave();
+    log_connection();
+}
+
+bool Connection::flush() {
+    if (!session_->has_output()) return true;
+    last_progress_ = Clock::now();
+    if (auto written = stream_->write_all(session_->take_output(), settings_->command_timeout); !written) {
+        ended_ = written.error().text;
+        return false;
+    }
+    return true;
+}
+
+bool Connection::too_slow() const {
+    const auto now = Clock::now();
+    if (!session_->in_content()) return now - last_progress_ > timeout();  // a command that comes byte by byte
+    const auto taken = now - content_began_;
+    if (taken > settings_->data_deadline) return true;
+    if (taken < kRateGrace) return false;
+    return session_->content_size() < settings_->min_rate * static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(taken).count());
+}
+
+bool Connection::read() {
+    const bool content = session_->in_content();
+    if (content != in_content_) {
+        in_content_ = content;
+        content_began_ = Clock::now();
+    }
+    // A message under way is finished when we stop; a client that thinks is sent away.
+    const bool stoppable = !content && transaction_.recipients() == 0 && host_.server_ != nullptr;
+    socket_->set_cancel(stoppable ? &host_.server_->stop_flag() : nullptr);
+    if (content && transaction_.size() > kBuffer && buffer_.size() < kContentBuffer) buffer_.resize(kContentBuffer);
+    if (!content && buffer_.size() > kBuffer) std::vector<char>(kBuffer).swap(buffer_);
+    if (stoppable && host_.server_->stopping()) {
+        session_->say_goodbye({421, "4.3.2", session_->settings().hostname + " shutting down"});
+        return flush() && false;
+    }
+    const auto count = stream_->read_some(buffer_, timeout());
+    if (!count || *count == 0) {
+        ended_ = count ? "the client ended the connection" : count.error().text;
+        if (!count && socket_->cancelled()) session_->say_goodbye({421, "4.3.2", session_->settings().hostname + " shutting down"});
+        else if (!count && count.error().code == Errc::Timeout) session_->say_goodbye({421, "4.4.2", session_->settings().hostname + " timeout"});
+        else return false;
+        (void)flush();
+        return false;
+    }
+    if (too_slow()) {
+        ended_ = "the client is too slow";
+        session_->say_goodbye({421, "4.4.2", session_->settings().hostname + " too slow"});
+        (void)flush();
+        return false;
+    }
+    session_->feed({buffer_.data(), *count});
+    return true;
+}
+
+void Connection::perform(Effect& effect) {
+    std::visit([this](const auto& e) { on(e); }, effect);
+}
+
+void Connection::on(const StartHandshake&) {
+    if (!flush()) return;
+    auto facts = start_tls();
+    if (facts) session_->tls_started(std::move(*facts));
+}
+
+void Connection::on(const CheckSender&) {
+    const Mail& mail = session_->asked_mail();
+    if (!session_->account().empty() && !mail.path.is_null()) {
+        const std::string address = mail.path.to_string();
+        if (address != allowed_sender_) {
+            const auto allowed = host_.auth_.take()->may_send_as(session_->account(), address);
+            if (!allowed && allowed.error().code == Errc::Denied)
+                return session_->answer({553, "5.7.1", "you may not send as " + address});
+            if (!allowed) return session_->answer({451, "4.3.0", "cannot check the sender now"});
+            allowed_sender_ = address;
+        }
+    }
+    transaction_.begin(mail, new_id());
+    session_->answer({250, "2.1.0", "ok"});
+}
+
+void Connection::on(const CheckRecipient& check) {
+    RecipientFacts facts;
+    facts.authenticated = !session_->account().empty();
+    facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);
+    session_->answer(transaction_.recipient(check.rcpt, std::move(facts)));
+}
+
+void Connection::on(const EndContent&) {
+    const TimePoint when = now();
+    std::string prefix = format_received(*session_, peer_.ip, transaction_.id(), transaction_.only_recipient(), when);
+    if (service_ != Service::Mx) prefix += format_missing_fields(*session_, transaction_.id(), when);
+    const Reply reply = transaction_.commit(prefix, session_->account());
+    log_message(reply, content_began_);
+    transaction_.reset();
+    session_->answer(reply);
+}
+
+void Connection::leave() {
+    if (!stream_ || socket_ == nullptr) return;
+    if (session_->closed_amid_content()) {
+        // The client still writes. Closing now would send a reset that overtakes our reply.
+        socket_->linger(kLinger, kLingerBytes);
+    }
+    stream_->close();
+}
+
+void Connection::log_message(const Reply& reply, Clock::time_point began) const {
+    log::Event event(reply.positive() ? "message.accepted" : reply.transient() ? "message.deferred" : "message.refused");
+    event.field("id", transaction_.id()).field("peer", peer_.ip).field("helo", session_->helo());
+    event.field("from", session_->mail().path.to_string());
+    if (transaction_.recipients() == 1) event.field("to", transaction_.only_recipient());
+    event.field("recipients", transaction_.recipients()).field("spooled", transaction_.spooled()).field("size", transaction_.size());
+    if (!session_->account().empty()) event.field("actor", session_->account());
+    if (session_->tls()) event.field("tls", session_->tls()->version);
+    event.field("ms", std::chrono::duration_cast<milliseconds>(Clock::now() - began).count());
+    if (!reply.positive()) event.field("reply", std::to_string(reply.code) + ' ' + reply.enhanced + ' ' + reply.text);
+}
+
+void Connection::log_connection() const {
+    // Messages have their own lines; a connection has one where it was refused something or brought nothing.
+    if (session_ && session_->messages() > 0 && session_->total_errors() == 0) return;
+    const bool quiet = session_ && session_->total_errors() == 0;
+    log::Event event("connection.ended", quiet ? log::Level::Debug : log::Level::Info);
+    event.field("peer", peer_.to_string());
+    if (session_) {
+        event.field("helo", session_->helo()).field("messages", session_->messages()).field("errors", session_->total_errors());
+        if (!session_->account().empty()) event.field("actor", session_->account());
+        if (!session_->last_refusal().empty()) event.field("reply", session_->last_refusal());
+    }
+    if (!ended_.empty()) event.field("error", ended_);
+}
+
+}  // namespace gk::smtp

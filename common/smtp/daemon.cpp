@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "common/smtp/daemon.hpp"
+
+#include <malloc.h>
+#include <poll.h>
+
+#include "common/base/log.hpp"
+#include "common/os/daemon.hpp"
+#include "common/smtp/host.hpp"
+#include "common/tls/identities.hpp"
+
+namespace gk::smtp {
+namespace {
+
+Result<tls::ServerContext::Options> tls_options(const config::Config& config) {
+    tls::ServerContext::Options options;
+    GK_TRY(options.identities, tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
+    return options;
+}
+
+// Nothing where there is no certificate: mail is then taken in clear, and said so.
+Result<std::shared_ptr<tls::ServerContext>> open_tls(const config::Config& config) {
+    auto options = tls_options(config);
+    if (!options && options.error().code == Errc::NotFound) {
+        log::Event("tls.missing", log::Level::Warning).field("error", options.error().text);
+        return std::shared_ptr<tls::ServerContext>();
+    }
+    if (!options) return fail(std::move(options).error());
+    return tls::ServerContext::create(std::move(*options));
+}
+
+Result<net::ServerOptions> server_options(const config::Config& config) {
+    net::ServerOptions options;
+    options.max_connections = static_cast<std::size_t>(config.integer("smtp.max_connections"));
+    options.max_per_address = static_cast<std::size_t>(config.integer("smtp.max_connections_per_address"));
+    // What a connection needs first; equal values cost no system call later.
+    options.io_timeout = std::chrono::seconds(config.duration_s("smtp.command_timeout"));
+    GK_TRY(options.trusted, net::Networks::parse(config.strings("server.trusted_networks")));
+    GK_TRY(options.proxies, net::Networks::parse(config.strings("smtp.proxy_networks")));
+    return options;
+}
+
+Result<std::vector<net::Listener>> take_listeners(const config::Config& config) {
+    GK_TRY(auto fds, os::take_listen_fds());
+    const auto& proxied = config.strings("smtp.proxy_listeners");
+    std::vector<net::Listener> listeners;
+    for (auto& fd : fds) {
+        if (!service_named(fd.name)) return fail(Errc::Config, "socket '" + fd.name + "' is none of smtp, submission and submissions");
+        const bool proxy = std::find(proxied.begin(), proxied.end(), fd.name) != proxied.end();
+        listeners.push_back({std::move(fd.fd), std::move(fd.name), proxy});
+    }
+    if (listeners.empty()) return fail(Errc::Config, "no sockets were handed over; gk-up or systemd starts this program");
+    return listeners;
+}
+
+struct Daemon {
+    config::Paths paths;
+    std::shared_ptr<tls::ServerContext> tls;
+    std::unique_ptr<Host> host;
+    std::unique_ptr<net::Server> server;
+
+    Status reload() {
+        GK_TRY(const auto config, config::Config::load(paths));
+        GK_TRY(auto settings, HostSettings::from(config, tls != nullptr));
+        if (tls) {
+            GK_TRY(auto options, tls_options(config));
+            GK_CHECK(tls->reload(std::move(options)));
+        }
+        host->set_settings(std::move(settings));
+        server->set_limits(static_cast<std::size_t>(config.integer("smtp.max_connections")),
+                           static_cast<std::size_t>(config.integer("smtp.max_connections_per_address")));
+        return ok();
+    }
+};
+
+void bound_memory() {
+    // Hundreds of threads, each with little to allocate: a heap for each would cost more than the lock does.
+    ::mallopt(M_ARENA_MAX, 4);
+    ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
+}  // namespace
+
+Status run_daemon(const std::string& root) {
+    bound_memory();
+    Daemon daemon;
+    daemon.paths = config::Paths::under(root);
+    GK_TRY(const auto config, config::Config::load(daemon.paths));
+    GK_TRY(auto signals, os::Signals::install());
+    GK_TRY(auto listeners, take_listeners(config));
+    GK_TRY(daemon.tls, open_tls(config));
+    GK_TRY(auto settings, HostSettings::from(config, daemon.tls != nullptr));
+    GK_TRY(auto options, server_options(config));
+    daemon.host = std::make_unique<Host>(config, std::move(settings), daemon.tls);
+    auto& host = *daemon.host;
+    daemon.server = std::make_unique<net::Server>(
+        std::move(listeners), std::move(options), [&host](net::Accepted accepted) { host.serve(std::move(accepted)); },
+        [&host](net::Accepted accepted, net::Refusal refusal) { host.refuse(std::move(accepted), refusal); });
+    host.set_server(daemon.server.get());
+    GK_CHECK(daemon.server->start());
+    os::notify_ready("serving");
+    log::Event("daemon.ready").field("tls", daemon.tls != nullptr);
+
+    const int watchdog_ms = os::watchdog_interval_ms();
+    for (;;) {
+        pollfd wait{signals.fd(), POLLIN, 0};
+        (void)::poll(&wait, 1, watchdog_ms > 0 ? watchdog_ms : -1);
+        if (watchdog_ms > 0) os::notify_watchdog();
+        const auto kind = signals.next();
+        if (kind == os::Signals::Kind::Stop) break;
+        if (kind != os::Signals::Kind::Reload) continue;
+        os::notify_reloading();
+        const auto reloaded = daemon.reload();
+        if (reloaded) log::Event("daemon.reloaded");
+        else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
+        os::notify_ready("serving");
+    }
+    os::notify_stopping();
+    daemon.server->stop(std::chrono::seconds(config.duration_s("server.drain_timeout")));
+    log::Event("daemon.stopped");
+    return ok();
+}
+
+}  // namespace gk::smtp

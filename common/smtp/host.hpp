@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "common/auth/client.hpp"
+#include "common/config/config.hpp"
+#include "common/lmtp_client/lmtp_client.hpp"
+#include "common/net/server.hpp"
+#include "common/smtp/body.hpp"
+#include "common/smtp/session.hpp"
+#include "common/tls/tls.hpp"
+
+// The blocking host of SMTP sessions: one thread, one connection, from accept to close.
+namespace gk::smtp {
+
+using std::chrono::milliseconds;
+
+// What a connection goes by, from its beginning to its end; a reload makes a new one for new connections.
+struct HostSettings {
+    static Result<std::shared_ptr<const HostSettings>> from(const config::Config& config, bool tls_available);
+
+    SessionSettings mx, submission, submissions;
+    milliseconds command_timeout, pressure_timeout, data_timeout, data_deadline;
+    std::uint64_t min_rate = 0;           // bytes a second
+    std::size_t memory_per_message = 0;
+    std::uint64_t memory = 0;
+    net::Networks relay_networks;
+    const SessionSettings& of(Service service) const noexcept;
+};
+
+// "smtp", "submission" and "submissions" name the listeners.
+std::optional<Service> service_named(std::string_view listener) noexcept;
+
+class Host {
+public:
+    Host(const config::Config& config, std::shared_ptr<const HostSettings> settings, std::shared_ptr<tls::ServerContext> tls);
+
+    // Thread-safe; for net::Server.
+    void serve(net::Accepted accepted);
+    void refuse(net::Accepted accepted, net::Refusal refusal);
+    void set_server(const net::Server* server) noexcept { server_ = server; }
+    void set_settings(std::shared_ptr<const HostSettings> settings);
+    std::shared_ptr<const HostSettings> settings() const;
+
+private:
+    friend class Connection;
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const HostSettings> settings_;  // under mutex_
+    std::shared_ptr<tls::ServerContext> tls_;
+    std::string spool_;
+    lmtp_client::Pool lmtp_;
+    auth::ClientPool auth_;
+    MemoryBudget memory_;
+    const net::Server* server_ = nullptr;
+};
+
+}  // namespace gk::smtp

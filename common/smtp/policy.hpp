@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "common/smtp/reply.hpp"
+#include "common/smtp/session.hpp"
+
+// What is decided about a client, as pure functions of what is known: facts in, verdict out. Who gathers the facts
+// (the host; later DNS) is no business of these.
+namespace gk::smtp {
+
+struct RecipientFacts {
+    bool authenticated = false;    // by SMTP AUTH
+    bool may_relay = false;        // the client is in smtp.relay_networks
+    Reply delivery;                // what gk-deliver says to the recipient
+};
+
+struct RecipientVerdict {
+    enum class Route { Local, Remote, Refused } route = Route::Refused;
+    Reply reply;
+};
+
+// gk-deliver says 551 to a domain that is not ours; only clients that may relay get further.
+RecipientVerdict judge_recipient(const RecipientFacts& facts);
+
+}  // namespace gk::smtp

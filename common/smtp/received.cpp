@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "common/smtp/received.hpp"
+
+namespace gk::smtp {
+namespace {
+
+// RFC 3848, and RFC 6531, 4.3 for UTF8SMTP.
+std::string protocol(const Session& session) {
+    if (!session.extended()) return "SMTP";
+    std::string name = session.mail().smtputf8 ? "UTF8SMTP" : "ESMTP";
+    if (session.tls()) name += 'S';
+    if (!session.account().empty()) name += 'A';
+    return name;
+}
+
+}  // namespace
+
+std::string format_received(const Session& session, const std::string& client_ip, const std::string& id,
+                            const std::string& for_address, TimePoint when) {
+    std::string field = "Received: from " + session.helo();
+    if (!client_ip.empty()) field += client_ip.find(':') == std::string::npos ? " ([" + client_ip + "])" : " ([IPv6:" + client_ip + "])";
+    field += "\r\n\tby " + session.settings().hostname + " with " + protocol(session) + " id " + id;
+    if (!for_address.empty()) field += "\r\n\tfor <" + for_address + ">";
+    if (session.tls() && !session.tls()->cipher.empty()) field += "\r\n\ttls " + session.tls()->cipher;  // RFC 8314, 4.3
+    return field + ";\r\n\t" + format_mail_date(when) + "\r\n";
+}
+
+std::string format_missing_fields(const Session& session, const std::string& id, TimePoint when) {
+    std::string fields;
+    if (!session.header().has_date()) fields += "Date: " + format_mail_date(when) + "\r\n";
+    if (!session.header().has_message_id()) fields += "Message-ID: <" + id + "@" + session.settings().hostname + ">\r\n";
+    return fields;
+}
+
+}  // namespace gk::smtp
