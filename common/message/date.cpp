@@ -145,6 +145,22 @@ struct Reading {
 
 }  // namespace
 
+namespace {
+
+// Drops the white space that RFC 5322, 4.3 permits round the colons of a time.
+std::string close_up(std::string_view s) {
+    std::string out;
+    for (const char c : s) {
+        if (c == ':')
+            while (!out.empty() && text::is_space(out.back())) out.pop_back();
+        if (text::is_space(c) && !out.empty() && out.back() == ':') continue;
+        out += c;
+    }
+    return out;
+}
+
+}  // namespace
+
 int day_number(int year, int month, int day) noexcept {
     using namespace std::chrono;
     const auto first = sys_days(std::chrono::year(year) / std::chrono::month(static_cast<unsigned>(month)) / 1);
@@ -158,7 +174,7 @@ TimePoint Date::utc() const noexcept {
 }
 
 std::optional<Date> parse_date(std::string_view value) {
-    const std::string plain = without_comments(value.substr(0, kMaxDate));
+    const std::string plain = close_up(without_comments(value.substr(0, kMaxDate)));
     Reading reading;
     std::size_t at = 0;
     while (at < plain.size()) {

@@ -141,7 +141,8 @@ private:
         std::size_t keep = 0;  // up to here the end is not to be trimmed
         while (at_ < in_.size() && stop.find(in_[at_]) == std::string_view::npos) {
             const char c = in_[at_];
-            if (c == '(' && (out.size() == keep && (out.empty() || text::is_space(in_[at_ - 1])))) {
+            if (c == '(' && (!quotes || out.empty() || text::is_space(in_[at_ - 1]))) {
+                // Not in "n=report(1).pdf", which some senders do not quote.
                 skip_comment();
             } else if (c == '"' && quotes) {
                 read_quoted(out);
