@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/stream.hpp"
 #include "common/queue/envelope.hpp"
 #include "common/queue/index.hpp"
 #include "common/queue/spool_file.hpp"
@@ -46,7 +47,7 @@ Result<os::Fd> lock_spool(const std::string& spool_dir);
 //   {"op":"show","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…"}
 //   {"op":"hold|release|retry|delete","id":"…"}   {"op":"flush"}   {"ok":true,"count":1}
 //   {"ok":false,"code":"not-found","text":"…"}
-void serve_control(os::Fd connection, Access& access);
+void serve_control(net::Stream& client, Access& access);
 
 Summary summarize(const SpoolFile& file, const class MessageState& state);
 

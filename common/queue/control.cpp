@@ -158,8 +158,7 @@ Summary summary_from(const json::object& object) {
     return s;
 }
 
-void serve_control(os::Fd connection, Access& access) {
-    net::SocketStream socket(std::move(connection));
+void serve_control(net::Stream& socket, Access& access) {
     net::LineReader reader(socket, 64 * 1024);
     const auto send = [&](const json::object& object) { return socket.write_all(json::serialize(object) + "\n", kTimeout); };
     for (;;) {

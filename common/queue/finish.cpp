@@ -3,6 +3,7 @@
 
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
+#include "common/os/file.hpp"
 #include "common/queue/engine_impl.hpp"
 
 // From verdicts to what is on disk, and from there to the message's next step.

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "common/queue/daemon.hpp"
+
+#include <poll.h>
+#include <shared_mutex>
+#include <unistd.h>
+
+#include "common/base/log.hpp"
+#include "common/directory/directory.hpp"
+#include "common/net/server.hpp"
+#include "common/os/daemon.hpp"
+#include "common/os/file.hpp"
+#include "common/os/sandbox.hpp"
+#include "common/queue/engine.hpp"
+
+namespace gk::queue {
+namespace {
+
+// Our domains, from gk.db. Without a gk.db there are none yet; it may appear later.
+class LocalDomains {
+public:
+    LocalDomains(config::Paths paths, directory::Limits limits) : paths_(std::move(paths)), limits_(std::move(limits)) {}
+
+    Result<bool> contains(std::string_view domain) {
+        std::shared_ptr<directory::Directory> directory;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!directory_) {
+                if (!os::exists(paths_.directory_db)) return false;
+                GK_TRY(directory_, directory::Directory::open(paths_, true, limits_));
+            }
+            directory = directory_;
+        }
+        return directory->is_local_domain(domain);
+    }
+
+private:
+    config::Paths paths_;
+    directory::Limits limits_;
+    std::mutex mutex_;
+    std::shared_ptr<directory::Directory> directory_;
+};
+
+// The engine that runs now; a reload puts another in its place. Requests wait meanwhile.
+class Current final : public Access {
+public:
+    explicit Current(config::Paths paths) : paths_(std::move(paths)) {}
+
+    Status start() {
+        GK_TRY(auto config, config::Config::load(paths_));
+        GK_TRY(auto settings, Settings::from(config));
+        auto local = std::make_shared<LocalDomains>(paths_, directory::Limits::from(config));
+        const auto is_local = [local](std::string_view domain) { return local->contains(domain); };
+        const std::unique_lock lock(mutex_);
+        // One engine at a time: the new one needs the lock of the spool, and must not meet its predecessor's sessions.
+        engine_.reset();
+        auto engine = Engine::start(settings, is_local);
+        if (!engine && settings_) {
+            GK_TRY(engine_, Engine::start(*settings_, is_local));
+            return fail(engine.error());
+        }
+        if (!engine) return fail(engine.error());
+        engine_ = std::move(*engine);
+        settings_ = std::move(settings);
+        return ok();
+    }
+    bool drain() {
+        const std::unique_lock lock(mutex_);
+        return !engine_ || engine_->drain();
+    }
+    const Settings& settings() const noexcept { return *settings_; }
+
+    Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
+        return with([&](Engine& engine) { return engine.list(filter, each); });
+    }
+    Result<Detail> show(const std::string& id) override {
+        return with([&](Engine& engine) { return engine.show(id); });
+    }
+    Status change(Action action, const std::string& id) override {
+        return with([&](Engine& engine) { return engine.change(action, id); });
+    }
+    Result<std::uint64_t> flush() override {
+        return with([](Engine& engine) { return engine.flush(); });
+    }
+
+private:
+    template <class F>
+    auto with(F f) -> decltype(f(std::declval<Engine&>())) {
+        const std::shared_lock lock(mutex_);
+        if (!engine_) return fail(Errc::Temporary, "the queue is not running");
+        return f(*engine_);
+    }
+
+    config::Paths paths_;
+    std::shared_mutex mutex_;
+    std::unique_ptr<Engine> engine_;
+    std::optional<Settings> settings_;
+};
+
+Result<std::vector<net::Listener>> take_listeners(const config::Paths& paths) {
+    GK_TRY(auto handed, os::take_listen_fds());
+    std::vector<net::Listener> listeners;
+    for (auto& socket : handed)
+        if (socket.name == "queue") listeners.push_back({.fd = std::move(socket.fd), .name = socket.name});
+    if (!listeners.empty()) return listeners;
+    // Started by hand.
+    const std::string path = paths.run + "/queue.sock";
+    GK_CHECK(os::make_directories(paths.run, 0755));
+    (void)os::unlink(path);
+    GK_TRY(auto fd, net::listen_unix(path));
+    listeners.push_back({.fd = std::move(fd), .name = "queue"});
+    return listeners;
+}
+
+}  // namespace
+
+Status run_daemon(const std::string& root) {
+    const auto paths = config::Paths::under(root);
+    GK_TRY(auto signals, os::Signals::install());
+    // Before anything else opens files: the sockets are descriptors 3 and up.
+    GK_TRY(auto listeners, take_listeners(paths));
+    Current current(paths);
+    GK_CHECK(current.start());
+
+    net::ServerOptions options;
+    options.max_connections = 32;
+    options.max_per_address = 32;
+    options.max_idle_threads = 2;
+    const std::atomic<bool>* stopping = nullptr;
+    net::Server server(
+        std::move(listeners), options,
+        [&](net::Accepted accepted) {
+            accepted.stream->set_cancel(stopping);
+            serve_control(*accepted.stream, current);
+        },
+        [](net::Accepted accepted, net::Refusal) {
+            (void)accepted.stream->write_all("{\"ok\":false,\"code\":\"temporary\",\"text\":\"too many connections\"}\n", std::chrono::seconds(1));
+        });
+    stopping = &server.stop_flag();
+    GK_CHECK(server.start());
+    os::notify_ready("serving");
+    log::Event("daemon.ready").field("spool", current.settings().spool_dir);
+
+    const int watchdog_ms = os::watchdog_interval_ms();
+    for (;;) {
+        pollfd wait{signals.fd(), POLLIN, 0};
+        (void)::poll(&wait, 1, watchdog_ms > 0 ? watchdog_ms : -1);
+        if (watchdog_ms > 0) os::notify_watchdog();
+        const auto kind = signals.next();
+        if (kind == os::Signals::Kind::Stop) break;
+        if (kind != os::Signals::Kind::Reload) continue;
+        os::notify_reloading();
+        if (const auto reloaded = current.start(); reloaded) log::Event("daemon.reloaded");
+        else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
+        os::notify_ready("serving");
+    }
+    os::notify_stopping();
+    server.stop(std::chrono::seconds(1));
+    const bool drained = current.drain();
+    log::Event("daemon.stopped").field("drained", drained);
+    // Sessions that did not end in time are cut off: their threads use what a normal exit would destroy, and all that
+    // is promised is on disk.
+    if (!drained) ::_exit(0);
+    return ok();
+}
+
+}  // namespace gk::queue
