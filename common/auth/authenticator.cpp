@@ -44,13 +44,28 @@ std::string record_of(const Credentials& credentials, int which) {
 
 }  // namespace
 
+Authenticator::Policy Authenticator::policy_of(const config::Config& config) {
+    return {{config.string("auth.main") == "argon2id", static_cast<int>(config.integer("auth.scram_iterations"))},
+            config.boolean("auth.app_passwords_only"), config.boolean("auth.plaintext_without_tls"),
+            config.duration_s("auth.cache_time"), static_cast<std::size_t>(config.integer("auth.remembered"))};
+}
+
 Authenticator::Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts, std::shared_ptr<CredentialStore> credentials)
-    : hashing_{config.string("auth.main") == "argon2id", static_cast<int>(config.integer("auth.scram_iterations"))},
-      app_passwords_only_(config.boolean("auth.app_passwords_only")),
-      plaintext_without_tls_(config.boolean("auth.plaintext_without_tls")), cache_s_(config.duration_s("auth.cache_time")),
-      remembered_(static_cast<std::size_t>(config.integer("auth.remembered"))), accounts_(std::move(accounts)),
-      credentials_(std::move(credentials)), throttle_(throttle_settings(config)), tickets_(config.duration_s("auth.ticket_time")),
-      cache_key_(random_bytes(32)), slots_(slots(config)) {}
+    : policy_(policy_of(config)), accounts_(std::move(accounts)), credentials_(std::move(credentials)),
+      throttle_(throttle_settings(config)), tickets_(config.duration_s("auth.ticket_time")), cache_key_(random_bytes(32)),
+      slots_(slots(config)) {}
+
+void Authenticator::reconfigure(const config::Config& config) {
+    throttle_.set_settings(throttle_settings(config));
+    tickets_.set_life(config.duration_s("auth.ticket_time"));
+    const std::lock_guard lock(policy_mutex_);
+    policy_ = policy_of(config);
+}
+
+Authenticator::Policy Authenticator::policy() const {
+    const std::lock_guard lock(policy_mutex_);
+    return policy_;
+}
 
 Authenticator::Slot::Slot(Authenticator& of) : of_(of) {
     std::unique_lock lock(of_.slots_mutex_);
@@ -115,7 +130,7 @@ Result<Authenticator::Subject> Authenticator::look_up(std::string_view login) {
     }
     subject.credentials.account = subject.key;
     subject.credentials.salt = hmac_sha256(credentials_->server_secret(), "salt:" + subject.key).substr(0, 16);
-    subject.credentials.iterations = hashing_.iterations;
+    subject.credentials.iterations = policy().hashing.iterations;
     return subject;
 }
 
@@ -139,12 +154,13 @@ Outcome Authenticator::refuse(const Begin& begin, std::string_view key, FailCode
 }
 
 Result<std::optional<int>> Authenticator::match(const Subject& subject, const std::string& prepared, bool& from_cache) {
+    const Policy policy = this->policy();
     const Credentials& stored = subject.credentials;
     const std::string cache_name = hmac_sha256(cache_key_, subject.key + '\0' + prepared);
     const int apps = static_cast<int>(stored.app_passwords.size());
     const bool has_main = stored.main != Credentials::Main::None;
     from_cache = false;
-    if (cache_s_ > 0 && subject.account) {
+    if (policy.cache_s > 0 && subject.account) {
         const std::lock_guard lock(cache_mutex_);
         const auto hit = cache_.find(cache_name);
         if (hit != cache_.end() && hit->second.until_s > steady_s()) {
@@ -160,24 +176,24 @@ Result<std::optional<int>> Authenticator::match(const Subject& subject, const st
         const bool main_is_slow_hash = stored.main == Credentials::Main::Argon2id || stored.main == Credentials::Main::Crypt;
         const bool unknown = !has_main && apps == 0;
         if (main_is_slow_hash && verify_crypt(stored.main_hash, prepared)) fits = -1;
-        if (unknown && hashing_.argon2id) pretend_argon2id(prepared);
-        if (!fits && (stored.main == Credentials::Main::Scram || apps > 0 || (unknown && !hashing_.argon2id))) {
+        if (unknown && policy.hashing.argon2id) pretend_argon2id(prepared);
+        if (!fits && (stored.main == Credentials::Main::Scram || apps > 0 || (unknown && !policy.hashing.argon2id))) {
             const ScramKeys keys = scram_keys(salted_password(prepared, stored.salt, stored.iterations));
             if (stored.main == Credentials::Main::Scram && equals_constant_time(keys.stored_key, stored.main_keys.stored_key)) fits = -1;
             for (int i = 0; i < apps; ++i)
                 if (equals_constant_time(keys.stored_key, stored.app_passwords[static_cast<std::size_t>(i)].keys.stored_key) && !fits) fits = i;
         }
     }
-    if (fits && cache_s_ > 0) {
+    if (fits && policy.cache_s > 0) {
         const std::lock_guard lock(cache_mutex_);
-        if (cache_.size() >= remembered_) cache_.clear();
-        cache_.insert_or_assign(cache_name, Verified{record_of(stored, *fits), steady_s() + cache_s_});
+        if (cache_.size() >= policy.remembered) cache_.clear();
+        cache_.insert_or_assign(cache_name, Verified{record_of(stored, *fits), steady_s() + policy.cache_s});
     }
     return fits;
 }
 
 Outcome Authenticator::password(const Begin& begin, std::string_view login, std::string_view password) {
-    if (!begin.tls && !plaintext_without_tls_) {
+    if (!begin.tls && !policy().plaintext_without_tls) {
         Outcome outcome;
         outcome.reply.text = "passwords in the clear need TLS";
         outcome.login = login;
@@ -203,7 +219,7 @@ Outcome Authenticator::accept(const Begin& begin, const Subject& subject, int wh
     Outcome outcome;
     outcome.login = subject.key;
     if (which < 0) {
-        if (app_passwords_only_) return refuse(begin, subject.key, FailCode::Auth, "an app password is needed");
+        if (policy().app_passwords_only) return refuse(begin, subject.key, FailCode::Auth, "an app password is needed");
         outcome.how = how.empty() ? "main" : how;
     } else {
         const AppPassword& app = subject.credentials.app_passwords[static_cast<std::size_t>(which)];
@@ -228,10 +244,11 @@ Outcome Authenticator::accept(const Begin& begin, const Subject& subject, int wh
 
 // Hashes from elsewhere, and those of another auth.main, become what new passwords are.
 void Authenticator::upgrade(const Subject& subject, std::string_view prepared) {
-    const auto wanted = hashing_.argon2id ? Credentials::Main::Argon2id : Credentials::Main::Scram;
+    const Hashing hashing = policy().hashing;
+    const auto wanted = hashing.argon2id ? Credentials::Main::Argon2id : Credentials::Main::Scram;
     if (subject.credentials.main == wanted) return;
     const Slot slot(*this);
-    (void)credentials_->set_password(subject.key, prepared, hashing_);  // the next login tries again
+    (void)credentials_->set_password(subject.key, prepared, hashing);  // the next login tries again
 }
 
 }  // namespace gk::auth

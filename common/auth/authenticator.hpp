@@ -39,6 +39,8 @@ struct Outcome {
 class Authenticator {
 public:
     Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts, std::shared_ptr<CredentialStore> credentials);
+    // Takes over the settings of a new configuration; counts of failures, tickets and what was verified stay.
+    void reconfigure(const config::Config& config);
     Reply redeem(const Redeem& request);
     Reply may_send_as(const Sender& request);
 
@@ -72,10 +74,17 @@ private:
         Authenticator& of_;
     };
 
-    const Hashing hashing_;
-    const bool app_passwords_only_, plaintext_without_tls_;
-    const std::int64_t cache_s_;
-    const std::size_t remembered_;
+    struct Policy {
+        Hashing hashing;
+        bool app_passwords_only = false, plaintext_without_tls = false;
+        std::int64_t cache_s = 0;
+        std::size_t remembered = 0;
+    };
+    static Policy policy_of(const config::Config& config);
+    Policy policy() const;
+
+    mutable std::mutex policy_mutex_;
+    Policy policy_;
     const std::shared_ptr<Accounts> accounts_;
     const std::shared_ptr<CredentialStore> credentials_;
     Throttle throttle_;

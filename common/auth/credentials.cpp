@@ -60,6 +60,7 @@ Credentials base_record(std::optional<Credentials> old, std::string_view account
 Result<std::shared_ptr<CredentialStore>> CredentialStore::open(const std::string& path) {
     db::Options options;
     options.mode = 0600;
+    options.persist_wal = true;  // gk-authd is closed in: it can open these files but make no others
     auto store = std::make_shared<CredentialStore>();
     GK_TRY(store->db_, db::Database::open(path, options));
     GK_CHECK(store->db_.migrate(kSchema));

@@ -45,6 +45,11 @@ bool Throttle::over(Table& table, std::string_view key, std::int64_t limit, std:
     return entry && entry->failures >= limit && now_s - entry->last_s < settings_.lockout_s;
 }
 
+void Throttle::set_settings(Settings settings) {
+    const std::lock_guard lock(mutex_);
+    settings_ = std::move(settings);
+}
+
 bool Throttle::locked(std::string_view account, std::string_view ip, std::int64_t now_s) {
     const std::lock_guard lock(mutex_);
     return over(accounts_, account, settings_.account_failures, now_s) ||

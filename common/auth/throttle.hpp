@@ -27,6 +27,8 @@ public:
     };
     explicit Throttle(Settings settings) : settings_(std::move(settings)) {}
 
+    void set_settings(Settings settings);  // the counts stay
+
     // NOW_S is a clock that only goes forward.
     bool locked(std::string_view account, std::string_view ip, std::int64_t now_s);
     // How late to answer. FINGERPRINT: of the wrong password where it is known; the same one again (a device that
@@ -50,8 +52,8 @@ private:
     std::string address_key(std::string_view ip) const;  // empty: not counted
     bool over(Table& table, std::string_view key, std::int64_t limit, std::int64_t now_s);
 
-    const Settings settings_;
     std::mutex mutex_;
+    Settings settings_;
     Table accounts_, addresses_;
 };
 

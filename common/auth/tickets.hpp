@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@ namespace gk::auth {
 class Tickets {
 public:
     explicit Tickets(std::int64_t life_s, std::size_t most = 100'000) : life_s_(life_s), most_(most) {}
+    void set_life(std::int64_t life_s) noexcept { life_s_ = life_s; }
     // Empty when too many are open: the caller answers Temp.
     std::string issue(std::string_view user, std::string_view service, std::int64_t now_s);
     // The account, once; nothing for an unknown, used or late ticket, or one for another service.
@@ -24,7 +26,7 @@ private:
         std::string user, service;
         std::int64_t until_s;
     };
-    const std::int64_t life_s_;
+    std::atomic<std::int64_t> life_s_;
     const std::size_t most_;
     std::mutex mutex_;
     std::unordered_map<std::string, Open> open_;  // by hash of the ticket, so that look-ups tell no timing

@@ -13,7 +13,7 @@
 // TAB; values are percent-encoded; bytes travel as base64. One exchange at a time on a connection.
 //   C: BEGIN service= mech= ip= tls=0|1 [cb-tls-exporter=] [cb-tls-server-end-point=] [resp=]
 //   S: CONTINUE data=        C: CONTINUE data=   or   CANCEL (answered by FAIL code=auth)
-//   S: OK user= [ticket=] [data=]   or   FAIL code= text=
+//   S: OK user= [ticket=] [data=]   or   FAIL code= text=     (for smtp, which redeems none, there is no ticket)
 //   C: REDEEM ticket= service=    C: SENDER user= address=    C: PING
 namespace gk::auth {
 
