@@ -110,7 +110,8 @@ private:
 class WriteTransaction {
 public:
     static Result<WriteTransaction> begin(State& state);
-    WriteTransaction(WriteTransaction&&) noexcept = default;
+    WriteTransaction(WriteTransaction&& other) noexcept
+        : state_(std::exchange(other.state_, nullptr)), noted_(other.noted_), transaction_(std::move(other.transaction_)) {}
     ~WriteTransaction();
     Status commit();
 

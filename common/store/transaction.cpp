@@ -18,7 +18,7 @@ Result<WriteTransaction> WriteTransaction::begin(State& state) {
 }
 
 WriteTransaction::~WriteTransaction() {
-    if (transaction_ && !committed_ && state_->changes.size() > noted_) state_->changes.resize(noted_);
+    if (state_ != nullptr && !committed_ && state_->changes.size() > noted_) state_->changes.resize(noted_);
 }
 
 Status WriteTransaction::commit() {

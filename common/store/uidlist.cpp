@@ -40,7 +40,8 @@ Status append_uidlist(State& state, Record& record, std::string_view lines, std:
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
             const Error error = os_error(errno, fmt::format("cannot write '{}'", path));
-            (void)::ftruncate(fd.get(), record.uidlist_size);  // back to whole lines; what fails here the next reader copes with
+            // Back to whole lines; where that fails too, the next reader copes.
+            if (::ftruncate(fd.get(), record.uidlist_size) != 0) return fail(error);
             return fail(error);
         }
         lines.remove_prefix(static_cast<std::size_t>(n));

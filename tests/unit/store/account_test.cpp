@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "common/store/pool.hpp"
+#include "tests/unit/store/store_fixture.hpp"
+
+namespace gk::store {
+namespace {
+
+class StoreAccount : public StoreTest {};
+
+TEST_F(StoreAccount, HasItsDefaultMailboxesSubscribedWithSpecialUses) {
+    const auto list = *account_->list();
+    ASSERT_EQ(list.size(), 6u);
+    EXPECT_EQ(list[0].name, "INBOX");
+    EXPECT_TRUE(list[0].subscribed);
+    EXPECT_EQ(list[1].name, "Archive");
+    for (std::size_t i = 1; i < list.size(); ++i) {
+        EXPECT_EQ(list[i].special_use, "\\" + list[i].name);
+        EXPECT_TRUE(list[i].subscribed);
+        EXPECT_TRUE(list[i].exists);
+    }
+}
+
+TEST_F(StoreAccount, IsNotFoundWhereItIsNotToBeMade) {
+    const auto opened = Account::open(directory_ + "/bob");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::NotFound);
+}
+
+TEST_F(StoreAccount, CreatesMailboxesWithSuperiorsThatDoNotExist) {
+    ASSERT_TRUE(account_->create("A/B/C"));
+    EXPECT_EQ(account_->create("A/B/C").error().code, Errc::Exists);
+    EXPECT_EQ(account_->create("a.b").error().code, Errc::BadInput);
+    EXPECT_EQ(account_->create("inbox").error().code, Errc::Exists);
+    const auto a = account_->find("A"), c = account_->find("A/B/C");
+    ASSERT_TRUE(a && c);
+    EXPECT_FALSE(a->exists);
+    EXPECT_TRUE(a->has_children);
+    EXPECT_TRUE(c->exists);
+    EXPECT_FALSE(c->has_children);
+    EXPECT_TRUE(std::filesystem::exists(home_ + "/Maildir/.A.B.C/maildirfolder"));
+}
+
+TEST_F(StoreAccount, SeesMailboxesThatOtherToolsMakeAndRemove) {
+    std::filesystem::create_directories(home_ + "/Maildir/.Foreign/cur");
+    EXPECT_TRUE(account_->find("Foreign"));
+    EXPECT_EQ(deliver("Foreign"), 1u);
+    std::filesystem::remove_all(home_ + "/Maildir/.Foreign");
+    EXPECT_FALSE(account_->find("Foreign"));
+}
+
+TEST_F(StoreAccount, DeletesAMailboxButKeepsItsChildren) {
+    ASSERT_TRUE(account_->create("A"));
+    ASSERT_TRUE(account_->create("A/B"));
+    deliver("A");
+    ASSERT_TRUE(account_->remove("A"));
+    EXPECT_FALSE(account_->find("A")->exists);
+    EXPECT_TRUE(account_->find("A/B")->exists);
+    EXPECT_EQ(account_->remove("A").error().code, Errc::NotFound);
+    EXPECT_EQ(account_->remove("INBOX").error().code, Errc::Denied);
+}
+
+TEST_F(StoreAccount, GivesAMailboxMadeAnewAnotherUidvalidity) {
+    ASSERT_TRUE(account_->create("A"));
+    const auto first = account_->status("A")->uidvalidity;
+    auto old = mailbox("A");
+    ASSERT_TRUE(account_->remove("A"));
+    ASSERT_TRUE(account_->create("A"));
+    EXPECT_GT(account_->status("A")->uidvalidity, first);
+    EXPECT_EQ(old.changes_since(1).error().code, Errc::NotFound);
+}
+
+TEST_F(StoreAccount, RenamesWithChildrenAndKeepsUids) {
+    ASSERT_TRUE(account_->create("A"));
+    ASSERT_TRUE(account_->create("A/B"));
+    deliver("A/B");
+    const auto before = *account_->status("A/B");
+    ASSERT_TRUE(account_->rename("A", "X/Y"));
+    EXPECT_FALSE(account_->find("A"));
+    const auto after = *account_->status("X/Y/B");
+    EXPECT_EQ(after.uidvalidity, before.uidvalidity);
+    EXPECT_EQ(after.messages, 1u);
+    EXPECT_TRUE(mailbox("X/Y/B").open(1));
+    EXPECT_EQ(account_->rename("X/Y", "X/Y/Z").error().code, Errc::BadInput);
+    EXPECT_EQ(account_->rename("X/Y", "Sent").error().code, Errc::Exists);
+    EXPECT_EQ(account_->rename("none", "n").error().code, Errc::NotFound);
+}
+
+TEST_F(StoreAccount, RenamingInboxMovesItsMessagesAndLeavesIt) {
+    IncomingMessage flagged;
+    flagged.flags = kSeen;
+    flagged.keywords = {"$Label"};
+    deliver("INBOX", "Subject: 1\r\n\r\n", flagged);
+    deliver("INBOX");
+    ASSERT_TRUE(account_->rename("INBOX", "Old"));
+    EXPECT_EQ(account_->status("INBOX")->messages, 0u);
+    const auto old = snapshot("Old");
+    ASSERT_EQ(old.rows.size(), 2u);
+    EXPECT_EQ(old.rows[0].flags, kSeen);
+    EXPECT_EQ(old.rows[0].keywords, 1u);
+    EXPECT_EQ(old.keywords[0], "$Label");
+}
+
+TEST_F(StoreAccount, KeepsSubscriptionsOfNamesThatAreGone) {
+    ASSERT_TRUE(account_->create("A"));
+    ASSERT_TRUE(account_->subscribe("A"));
+    ASSERT_TRUE(account_->remove("A"));
+    const auto names = *account_->subscriptions();
+    EXPECT_NE(std::find(names.begin(), names.end(), "A"), names.end());
+    ASSERT_TRUE(account_->unsubscribe("A"));
+    ASSERT_TRUE(account_->unsubscribe("A"));
+}
+
+TEST_F(StoreAccount, KeepsSpecialUsesWithoutTheIndex) {
+    ASSERT_TRUE(account_->create("Gesendet", "\\Sent"));
+    reopen(true);
+    EXPECT_EQ(account_->find("Gesendet")->special_use, "\\Sent");
+    EXPECT_EQ(account_->find("Trash")->special_use, "\\Trash");
+}
+
+TEST_F(StoreAccount, RebuildsADamagedIndex) {
+    const auto uid = deliver("INBOX");
+    account_.reset();
+    for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(home_ + "/index.db" + suffix);
+    write_file(home_ + "/index.db", std::string(8192, 'x'));
+    account_ = open();
+    EXPECT_EQ(uids("INBOX"), std::vector<Uid>{uid});
+    EXPECT_TRUE(std::filesystem::exists(home_ + "/index.db.damaged"));
+}
+
+TEST_F(StoreAccount, CountsTotalsOverAllMailboxes) {
+    deliver("INBOX", "12\r\n");
+    deliver("Sent", "345\r\n");
+    EXPECT_EQ(account_->totals()->messages, 2u);
+    EXPECT_EQ(account_->totals()->bytes, 9u);
+    ASSERT_TRUE(account_->remove("Sent"));
+    EXPECT_EQ(account_->totals()->bytes, 4u);
+}
+
+TEST_F(StoreAccount, PoolHoldsNoMoreThanItsBound) {
+    AccountPool pool(2);
+    auto held = *pool.get(directory_ + "/p0", "p0", true);
+    for (int i = 1; i < 5; ++i) ASSERT_TRUE(pool.get(directory_ + "/p" + std::to_string(i), "p", true));
+    EXPECT_LE(pool.size(), 3u);
+    EXPECT_EQ(*pool.get(directory_ + "/p0", "p0", false), held);
+}
+
+}  // namespace
+}  // namespace gk::store
