@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/host/settings.hpp"
+
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+
+namespace gk::imap {
+
+HostSettings host_settings(const config::Config& config) {
+    const auto duration = [&](std::string_view key) { return std::chrono::milliseconds(config.duration_s(key) * 1000); };
+    HostSettings settings;
+    settings.session.limits.line = config.size("imap.line_size");
+    settings.session.limits.literal = config.size("imap.literal_size");
+    settings.session.limits.command = config.size("imap.command_size");
+    settings.session.max_message = config.size("imap.max_message");
+    settings.session.limits.skipped = 2 * settings.session.max_message;
+    settings.session.max_bad_commands = static_cast<int>(config.integer("imap.bad_commands"));
+    settings.idle_timeout = duration("imap.idle_timeout");
+    settings.write_timeout = duration("imap.write_timeout");
+    settings.start_timeout = duration("imap.start_timeout");
+    settings.drain_timeout = duration("imap.drain_timeout");
+    settings.sessions = static_cast<std::size_t>(config.integer("imap.sessions"));
+    settings.sessions_per_account = static_cast<std::size_t>(config.integer("imap.sessions_per_account"));
+    return settings;
+}
+
+Result<std::string> home_of(const std::string& mail, std::string_view account) {
+    const std::size_t at = account.rfind('@');
+    const auto is_name = [](std::string_view part) {
+        return !part.empty() && part.front() != '.' && part.find('/') == std::string_view::npos && part.find('\0') == std::string_view::npos;
+    };
+    if (at == std::string_view::npos || !is_name(account.substr(0, at)) || !is_name(account.substr(at + 1)))
+        return fail(Errc::BadInput, fmt::format("'{}' is not the name of an account", text::printable(account, 100)));
+    return fmt::format("{}/{}/{}", mail, account.substr(at + 1), account.substr(0, at));
+}
+
+}  // namespace gk::imap

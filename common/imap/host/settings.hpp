@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/config/config.hpp"
+#include "common/imap/session.hpp"
+
+namespace gk::imap {
+
+struct HostSettings {
+    SessionOptions session;
+    std::chrono::milliseconds idle_timeout{}, write_timeout{}, start_timeout{}, drain_timeout{};
+    std::size_t sessions = 0, sessions_per_account = 0;
+};
+HostSettings host_settings(const config::Config& config);
+
+// Where the mail of an account lives: MAIL/DOMAIN/USER. BadInput for what is not a canonical account name, or would
+// leave MAIL.
+Result<std::string> home_of(const std::string& mail, std::string_view account);
+
+}  // namespace gk::imap
