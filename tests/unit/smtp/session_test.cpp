@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
+
+#include "common/base/text.hpp"
+#include "common/smtp/policy.hpp"
+#include "common/smtp/session.hpp"
+#include "tests/protocol/transcript.hpp"
+
+using namespace gk;
+using namespace gk::smtp;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+namespace {
+
+SessionSettings settings_for(Service service) {
+    SessionSettings settings;
+    settings.service = service;
+    settings.hostname = "mx.test";
+    settings.tls_available = true;
+    settings.limits.max_size = 100'000;
+    settings.limits.max_recipients = 4;
+    settings.limits.max_messages = 3;
+    settings.limits.max_errors = service == Service::Mx ? 25 : 100;
+    settings.limits.max_auth_failures = 2;
+    settings.limits.max_received = 3;
+    if (service != Service::Mx) {
+        settings.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN"};
+        settings.mechanisms_cb = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+    }
+    return settings;
+}
+
+// A host without sockets: here.test is ours, and has everybody but nobody.
+class FakeHost {
+public:
+    explicit FakeHost(SessionSettings settings)
+        : settings_(std::move(settings)),
+          session_(settings_, settings_.service == Service::Submissions ? std::optional(TlsFacts{"TLSv1.3", "TLS_X", "", true}) : std::nullopt) {}
+
+    // As a client that waits for the handshake before it goes on.
+    std::string say(std::string_view bytes) {
+        std::string held;
+        for (const char c : bytes) {
+            held += c;
+            line_ += c;
+            if (c != '\n') continue;
+            if (text::equals_nocase(text::trim(std::exchange(line_, {})), "starttls")) feed(std::exchange(held, {}));
+        }
+        feed(held);
+        return session_.take_output();
+    }
+    void feed(std::string_view bytes) {
+        if (session_.closed()) return;
+        const std::string copy(bytes);
+        session_.feed(copy);
+        while (auto effect = session_.next()) std::visit([this](const auto& e) { on(e); }, *effect);
+    }
+    Session& session() { return session_; }
+    std::string content, all_content;
+    int transactions_ended = 0;
+
+private:
+    void on(const StartHandshake&) { session_.tls_started({"TLSv1.3", "TLS_X", "", true}); }
+    void on(const BeginAuthentication& begin) {
+        mechanism_ = begin.mechanism;
+        steps_ = 0;
+        if (!begin.response) return session_.auth_challenge(mechanism_ == "LOGIN" ? "Username:" : "");
+        step(*begin.response);
+    }
+    void on(const ContinueAuthentication& next) { step(next.response); }
+    void step(const std::string& response) {
+        ++steps_;
+        if (mechanism_ == "LOGIN" && steps_ == 1) return session_.auth_challenge("Password:");
+        if (mechanism_.starts_with("SCRAM") && steps_ == 1) return session_.auth_challenge("server-first");
+        if (mechanism_.starts_with("SCRAM")) return session_.auth_succeeded("ann@here.test", "server-final");
+        if (response == std::string("\0ann\0secret", 11)) return session_.auth_succeeded("ann@here.test", std::nullopt);
+        session_.auth_failed({535, "5.7.8", "authentication failed"});
+    }
+    void on(const CancelAuthentication&) {}
+    void on(const CheckSender&) {
+        const auto& path = session_.asked_mail().path;
+        if (!session_.account().empty() && !path.is_null() && path.to_string() != session_.account())
+            return session_.answer({553, "5.7.1", "you may not send as " + path.to_string()});
+        recipients_ = 0;
+        content.clear();
+        session_.answer({250, "2.1.0", "ok"});
+    }
+    void on(const CheckRecipient& check) {
+        RecipientFacts facts;
+        facts.authenticated = !session_.account().empty();
+        const auto& path = check.rcpt.path;
+        if (path.is_postmaster() && (path.domain.empty() || path.domain == "here.test")) facts.delivery = {250, "2.1.5", "ok"};
+        else if (path.domain != "here.test") facts.delivery = {551, "5.7.1", "not ours"};
+        else if (path.local_part == "full") facts.delivery = {452, "4.2.2", "mailbox full"};
+        else if (path.local_part == "nobody" || path.local_part.find_first_of("%@!") != std::string::npos) facts.delivery = {550, "5.1.1", "no such user"};
+        else facts.delivery = {250, "2.1.5", "ok"};
+        const auto verdict = judge_recipient(facts);
+        if (verdict.reply.positive()) ++recipients_;
+        session_.answer(verdict.reply);
+    }
+    void on(const ContentBytes& bytes) { content += bytes.bytes; }
+    void on(const EndContent&) {
+        all_content += content;
+        session_.answer({250, "2.0.0", "ok " + std::to_string(recipients_) + " recipients: " +
+                                           text::replace_all(text::replace_all(content, "\r\n", "|"), "\n", "/")});
+    }
+    void on(const EndTransaction&) { ++transactions_ended; }
+
+    SessionSettings settings_;
+    Session session_;
+    std::string line_, mechanism_;
+    int steps_ = 0;
+    std::size_t recipients_ = 0;
+};
+
+SessionSettings settings_of(const std::string& transcript) {
+    auto settings = settings_for(transcript.starts_with("submissions")  ? Service::Submissions
+                                 : transcript.starts_with("submission") ? Service::Submission
+                                                                        : Service::Mx);
+    if (transcript.starts_with("errors")) settings.limits.max_errors = 10;
+    if (transcript == "submissions.txt" || transcript == "submission.txt") settings.limits.max_auth_failures = 5;
+    return settings;
+}
+
+std::string start_transaction(FakeHost& host) {
+    return host.say("EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<b@here.test>\r\n");
+}
+
+}  // namespace
+
+TEST(SmtpSession, RepliesAsTheTranscriptsSayAtEverySplit) {
+    for (const auto& transcript : test::read_transcripts(test::source_directory() + "/tests/protocol/smtp")) {
+        SCOPED_TRACE(transcript.name);
+        const auto begin = [&]() -> test::Dialogue {
+            auto host = std::make_shared<FakeHost>(settings_of(transcript.name));
+            return [host](std::string_view bytes) { return host->say(bytes); };
+        };
+        if (transcript.said.size() < 4000) {
+            test::replay_at_every_split(transcript, begin);
+        } else {
+            auto whole = begin();
+            std::string heard = whole("");
+            test::expect_said(transcript, heard + whole(transcript.said));
+        }
+    }
+}
+
+TEST(SmtpSession, DiscardsWhatCameInClearBehindStartTls) {
+    FakeHost host(settings_for(Service::Mx));
+    host.feed("EHLO c\r\nSTARTTLS\r\nMAIL FROM:<eve@far.test>\r\nRCPT TO:<bob@here.test>\r\n");
+    EXPECT_THAT(host.session().take_output(), EndsWith("220 2.0.0 go ahead\r\n"));
+    EXPECT_THAT(host.say("RCPT TO:<bob@here.test>\r\n"), HasSubstr("503 5.5.1 MAIL first"));
+}
+
+TEST(SmtpSession, DiscardsHalfALineThatCameInClear) {
+    FakeHost host(settings_for(Service::Mx));
+    host.feed("EHLO c\r\nSTARTTLS\r\nNOO");
+    host.session().take_output();
+    EXPECT_EQ(host.say("P\r\n"), "500 5.5.1 command not recognised\r\n");
+}
+
+TEST(SmtpSession, AnswersALineWithoutEndAtOnceAndThenHangsUp) {
+    FakeHost host(settings_for(Service::Mx));
+    host.say("");
+    EXPECT_EQ(host.say(std::string(5000, 'x')), "500 5.5.2 line too long\r\n");
+    EXPECT_EQ(host.say(std::string(1 << 20, 'x')), "421 4.7.0 mx.test line without end\r\n");
+    EXPECT_TRUE(host.session().closed());
+}
+
+TEST(SmtpSession, RefusesAMessagePastTheSizeOnceItHasEnded) {
+    FakeHost host(settings_for(Service::Mx));
+    start_transaction(host);
+    host.say("DATA\r\n");
+    const std::string line(998, 'x');
+    for (int i = 0; i < 120; ++i) EXPECT_EQ(host.say(line + "\r\n"), "");
+    EXPECT_EQ(host.say(".\r\n"), "552 5.3.4 message is larger than 100000 bytes\r\n");
+    EXPECT_LE(host.content.size(), 100'000u);
+    EXPECT_THAT(host.say("MAIL FROM:<a@far.test>\r\n"), HasSubstr("250"));
+}
+
+TEST(SmtpSession, RefusesChunksPastTheSize) {
+    FakeHost host(settings_for(Service::Mx));
+    start_transaction(host);
+    EXPECT_THAT(host.say("BDAT 120000\r\n" + std::string(120'000, 'x')), HasSubstr("552 5.3.4"));
+    EXPECT_THAT(host.say("BDAT 1 LAST\r\nx"), HasSubstr("503 5.5.1 the transaction has failed"));
+    EXPECT_THAT(host.say("RSET\r\n"), HasSubstr("250"));
+}
+
+TEST(SmtpSession, EndsTheTransactionOnResetEhloAndQuit) {
+    FakeHost host(settings_for(Service::Mx));
+    start_transaction(host);
+    host.say("RSET\r\n");
+    EXPECT_EQ(host.transactions_ended, 1);
+    start_transaction(host);
+    host.say("EHLO again\r\n");
+    EXPECT_EQ(host.transactions_ended, 2);
+    start_transaction(host);
+    host.say("QUIT\r\n");
+    EXPECT_GE(host.transactions_ended, 3);
+    EXPECT_TRUE(host.session().closed());
+}
+
+TEST(SmtpSession, SaysThatTheClientStillSendsWhenAMessageIsRefusedHalfWay) {
+    FakeHost host(settings_for(Service::Mx));
+    start_transaction(host);
+    host.say("DATA\r\n");
+    host.say("a\nb");
+    EXPECT_TRUE(host.session().closed());
+    EXPECT_TRUE(host.session().closed_amid_content());
+}
+
+TEST(SmtpSession, RefusesAMessageLineThatIsBareAtTheEndOfTheSplit) {
+    FakeHost host(settings_for(Service::Mx));
+    start_transaction(host);
+    host.say("DATA\r\n");
+    EXPECT_EQ(host.say("a\r"), "");
+    EXPECT_THAT(host.say("b"), HasSubstr("521 5.5.2"));
+}
+
+TEST(SmtpPolicy, RelaysOnlyForThoseWhoMay) {
+    using Route = RecipientVerdict::Route;
+    const Reply not_ours{551, "5.7.1", "not ours"}, here{250, "2.1.5", "ok"}, none{550, "5.1.1", "no such user"};
+    EXPECT_EQ(judge_recipient({false, false, not_ours}).reply.code, 550);
+    EXPECT_EQ(judge_recipient({true, false, not_ours}).route, Route::Remote);
+    EXPECT_EQ(judge_recipient({false, true, not_ours}).route, Route::Remote);
+    EXPECT_EQ(judge_recipient({false, false, here}).route, Route::Local);
+    EXPECT_EQ(judge_recipient({true, true, none}).route, Route::Refused);
+}
