@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "cmd/gk-frontd/login.hpp"
+#include "common/base/log.hpp"
+
+namespace gk::front {
+
+// From here on the front knows nothing of IMAP: what one side says goes to the other, and a side is read only while
+// nothing waits for the other, so that at most one read's bytes are held in each direction.
+void Connection::begin_carry(std::string_view first_bytes) {
+    state_ = State::Carry;
+    carried_ = true;
+    front_.session_began();
+    const auto info = tls_ ? tls_->info() : tls::Info{};
+    log::Event("imap.session_opened").field("session", id_).field("actor", account_).field("peer", peer_.ip).field("port", peer_.port)
+        .field("tls", info.version).field("cipher", info.cipher);
+    const std::string leftover = login_->dialogue->take_leftover();
+    end_exchange();
+    const std::string first(first_bytes);  // lives in login_
+    login_.reset();
+    front_.set_deadline(slot_, 0);
+    if (!write_client(first) || !write_session(leftover)) return;
+    // TLS may have decrypted more than was read.
+    while (tls_ && to_session_.empty() && tls_->has_pending() && !client_ended_)
+        if (!carry_from_client()) return;
+    watch_client();
+    watch_session();
+}
+
+bool Connection::write_session(std::string_view bytes) {
+    bytes_in_ += bytes.size();
+    while (!bytes.empty()) {
+        const ssize_t n = ::send(session_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) {
+            to_session_ = bytes;
+            return true;
+        }
+        if (n < 0) return true;  // the session has ended: its last words are still to be read
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+bool Connection::carry_from_client() {
+    const auto io = read_client();
+    if (!io) return finish("the client went away"), false;
+    if (io->want == tls::Want::Closed) {
+        client_ended_ = true;
+        ::shutdown(session_.get(), SHUT_WR);
+        return true;
+    }
+    return io->count == 0 || write_session({front_.scratch(), io->count});
+}
+
+bool Connection::carry_from_session() {
+    const ssize_t n = ::recv(session_.get(), front_.scratch(), front_.scratch_size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (n <= 0) {
+        session_ended_ = true;
+        return true;
+    }
+    return write_client({front_.scratch(), static_cast<std::size_t>(n)});
+}
+
+void Connection::on_carry_client(std::uint32_t events) {
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) return finish("the client went away");
+    if (!flush_client()) return;
+    if (!client_ended_ && to_session_.empty()) {
+        do {
+            if (!carry_from_client()) return;
+        } while (tls_ && tls_->has_pending() && to_session_.empty() && !client_ended_);
+    }
+    check_end();
+}
+
+void Connection::on_carry_session(std::uint32_t) {
+    if (!to_session_.empty()) {
+        const std::string bytes = std::exchange(to_session_, {});
+        bytes_in_ -= bytes.size();
+        if (!write_session(bytes)) return;
+        while (tls_ && to_session_.empty() && !client_ended_ && tls_->has_pending())
+            if (!carry_from_client()) return;
+    }
+    if (to_client_.empty() && !session_ended_ && !carry_from_session()) return;
+    check_end();
+}
+
+void Connection::check_end() {
+    if (session_ended_ && to_client_.empty()) {
+        // In the middle of a line no word of ours would be understood.
+        if (front_.draining() && last_byte_ == '\n' && !write_client("* BYE the server is going down\r\n")) return;
+        client_ended_ = false;  // our own goodbye is still to be said
+        return close_gently();
+    }
+    watch_client();
+    watch_session();
+}
+
+}  // namespace gk::front
