@@ -57,6 +57,7 @@ void reload(Service& service, const config::Paths& paths) {
     if (auto config = config::Config::load(paths); config) {
         service.config = std::move(*config);
         service.authenticator->reconfigure(service.config);
+        service.directory->set_limits(directory::Limits::from(service.config));
         adopt(service);
         log::Event("server.reloaded");
     } else {

@@ -82,6 +82,7 @@ public:
     // (0640, WAL that persists, so that readers without write rights work) and its schema brought up to date.
     static Result<std::shared_ptr<Directory>> open(const config::Paths& paths, bool read_only, const Limits& limits = {});
     ~Directory();
+    void set_limits(const Limits& limits);  // for a reload
 
     // Look-ups; answered from memory after two stat(2) where nothing changed.
     Result<bool> is_local_domain(std::string_view domain);

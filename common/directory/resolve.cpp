@@ -155,7 +155,20 @@ Result<bool> Directory::Impl::leads_somewhere(const std::string& target) {
     return walk.follow(target, "", 1);  // not the first step: an address elsewhere is somewhere
 }
 
-Result<Resolution> Directory::resolve(std::string_view recipient) { return resolve(recipient, impl_->limits.delimiter); }
+Result<Resolution> Directory::resolve(std::string_view recipient) {
+    std::string delimiter;
+    {
+        const std::shared_lock lock(impl_->cache_mutex);
+        delimiter = impl_->limits.delimiter;
+    }
+    return resolve(recipient, delimiter);
+}
+
+void Directory::set_limits(const Limits& limits) {
+    const std::scoped_lock lock(impl_->db_mutex, impl_->cache_mutex);
+    impl_->limits = limits;
+    impl_->resolutions.clear();
+}
 
 Result<Resolution> Directory::resolve(std::string_view recipient, std::string_view delimiter) {
     GK_TRY(const std::string canonical, canonical_address(recipient));
