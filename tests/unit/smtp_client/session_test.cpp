@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "common/smtp_client/session.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/smtp_client/scripted_peer.hpp"
+
+namespace gk::smtp_client {
+namespace {
+
+using testing::Behaviour;
+using testing::ScriptedPeer;
+
+constexpr std::string_view kMessage = "Subject: hi\r\n\r\n.dot\r\nend\r\n";
+
+Options options() {
+    Options o;
+    o.helo = "client.test";
+    o.tls_context = *tls::ClientContext::create({});
+    o.timeouts.command = milliseconds(1500);
+    o.timeouts.data_end = milliseconds(1500);
+    o.timeouts.handshake = milliseconds(1500);
+    return o;
+}
+
+Result<std::unique_ptr<Session>> open(ScriptedPeer& peer, const Options& o = options()) {
+    return Session::open([&] { return net::connect_tcp("127.0.0.1", peer.port(), milliseconds(1000)); }, o);
+}
+
+Transaction transaction(std::vector<std::string> recipients = {"b@b.test"}) {
+    Transaction t;
+    t.reverse_path = "a@a.test";
+    for (auto& r : recipients) t.recipients.push_back({r, "", ""});
+    t.size = kMessage.size();
+    return t;
+}
+
+Source source(std::string message = std::string(kMessage)) {
+    return [message](std::uint64_t offset, std::size_t count) -> Result<std::string> { return offset >= message.size() ? "" : message.substr(offset, count); };
+}
+
+std::shared_ptr<tls::ServerContext> server_tls() {
+    static const std::shared_ptr<tls::ServerContext> context = [] {
+        const std::string base = "/tmp/gk-unit-smtp-client-" + std::to_string(::getpid());
+        (void)tls::make_self_signed("peer.test", {"peer.test"}, base + ".crt", base + ".key");
+        auto made = tls::ServerContext::create({{{base + ".crt", base + ".key"}}});
+        ::unlink((base + ".crt").c_str());
+        ::unlink((base + ".key").c_str());
+        return *made;
+    }();
+    return context;
+}
+
+TEST(SmtpSession, DeliversAMessageExactly) {
+    ScriptedPeer peer;
+    auto session = open(peer);
+    ASSERT_TRUE(session) << session.error().text;
+    const auto outcome = (*session)->send(transaction(), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_TRUE(outcome.reusable);
+    (*session)->quit();
+    peer.stop();
+    ASSERT_EQ(peer.received().size(), 1u);
+    EXPECT_EQ(peer.received()[0].data, kMessage);
+    EXPECT_EQ(peer.received()[0].mail, fmt::format("MAIL FROM:<a@a.test> SIZE={}", kMessage.size()));
+    EXPECT_EQ(peer.commands().back(), "QUIT");
+}
+
+TEST(SmtpSession, CarriesSeveralMessages) {
+    ScriptedPeer peer;
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(peer.received().size(), 3u);
+    EXPECT_EQ(peer.connections(), 1);
+}
+
+TEST(SmtpSession, PassesDsnParametersOnlyWhereTheyAreUnderstood) {
+    for (const bool dsn : {true, false}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            if (!dsn) b.ehlo = {"peer.test"};
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        auto t = transaction();
+        t.ret = "HDRS";
+        t.envid = "QQ314159";
+        t.recipients[0].notify = "SUCCESS,DELAY";
+        t.recipients[0].orcpt = "rfc822;Bob@b.test";
+        const auto outcome = (*session)->send(t, source());
+        EXPECT_EQ(outcome.dsn_relayed, dsn);
+        const auto received = peer.received().at(0);
+        EXPECT_EQ(received.mail.find("RET=HDRS ENVID=QQ314159") != std::string::npos, dsn);
+        EXPECT_EQ(received.rcpt.at(0).find("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob@b.test") != std::string::npos, dsn);
+    }
+}
+
+TEST(SmtpSession, GivesEachRecipientItsVerdict) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.replies["RCPT TO:<no@b.test>"] = "550-5.1.1 no\r\n550 5.1.1 such user\r\n";
+        b.replies["RCPT TO:<late@b.test>"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    const auto outcome = (*session)->send(transaction({"no@b.test", "yes@b.test", "late@b.test"}), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Failed);
+    EXPECT_EQ(outcome.verdicts[0].text, "550 5.1.1 no such user");
+    EXPECT_EQ(outcome.verdicts[0].status, "5.1.1");
+    EXPECT_EQ(outcome.verdicts[1].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(outcome.verdicts[2].kind, Verdict::Kind::Deferred);
+    EXPECT_EQ(peer.received().at(0).rcpt.size(), 1u);
+}
+
+TEST(SmtpSession, SendsThousandsOfRecipientsWithoutBlocking) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "250 2.1.5 " + std::string(900, 'x') + "\r\n";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    std::vector<std::string> many;
+    for (int i = 0; i < 3000; ++i) many.push_back(fmt::format("user{}@b.test", i));
+    const auto outcome = (*session)->send(transaction(many), source());
+    for (const auto& verdict : outcome.verdicts) ASSERT_EQ(verdict.kind, Verdict::Kind::Delivered);
+}
+
+TEST(SmtpSession, LmtpAnswersForEachRecipient) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.lmtp = true;
+        b.replies["RCPT TO:<full@b.test>"] = "250 2.1.5 ok\r\n";
+        return b;
+    });
+    auto o = options();
+    o.lmtp = true;
+    auto session = open(peer, o);
+    ASSERT_TRUE(session);
+    const auto outcome = (*session)->send(transaction({"x@b.test", "y@b.test"}), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(outcome.verdicts[1].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(peer.commands()[0], "LHLO client.test");
+}
+
+TEST(SmtpSession, UsesTlsWhereOffered) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("STARTTLS");
+        b.tls = server_tls();
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session) << session.error().text;
+    EXPECT_THAT((*session)->tls_text(), ::testing::StartsWith("TLSv1.3"));
+    EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_TRUE(peer.received().at(0).tls);
+}
+
+TEST(SmtpSession, FallsBackToPlainTextWhenOpportunisticTlsFails) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("STARTTLS");
+        b.break_tls = true;
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session) << session.error().text;
+    EXPECT_EQ((*session)->tls_text(), "");
+    EXPECT_NE((*session)->tls_failure(), "");
+    EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(peer.connections(), 2);
+}
+
+TEST(SmtpSession, RequiredTlsDoesNotFallBack) {
+    for (const bool offered : {true, false}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            if (offered) b.ehlo.push_back("STARTTLS");
+            b.break_tls = true;
+            return b;
+        });
+        auto o = options();
+        o.tls = TlsPolicy::Required;
+        auto session = open(peer, o);
+        ASSERT_FALSE(session);
+        EXPECT_NE(session.error().code, Errc::Permanent);
+        peer.stop();
+        EXPECT_TRUE(peer.received().empty());
+    }
+}
+
+TEST(SmtpSession, DoesNotTakeBytesSentInPlainTextBehindStartTls) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("STARTTLS");
+        b.replies["STARTTLS"] = "220 go\r\n250-peer.test\r\n250 AUTH PLAIN\r\n";
+        b.tls = server_tls();
+        return b;
+    });
+    auto o = options();
+    o.tls = TlsPolicy::Required;
+    EXPECT_FALSE(open(peer, o));
+}
+
+TEST(SmtpSession, FallsBackToHelo) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.replies["EHLO client.test"] = "502 5.5.1 what\r\n";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session) << session.error().text;
+    EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+}
+
+TEST(SmtpSession, AGreetingThatRefusesSaysSo) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.greeting = "554-5.7.1 go\r\n554 5.7.1 away\r\n";
+        return b;
+    });
+    const auto session = open(peer);
+    ASSERT_FALSE(session);
+    EXPECT_EQ(session.error().code, Errc::Permanent);
+    EXPECT_EQ(session.error().text, "greeting: 554 5.7.1 go away");
+}
+
+TEST(SmtpSession, IsDeferredWhereverThePeerHangsUp) {
+    for (const char* where : {"MAIL", "RCPT", "DATA", "bytes", "."}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            b.drop_at = where;
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        const auto outcome = (*session)->send(transaction(), source());
+        EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Deferred) << where;
+        EXPECT_FALSE(outcome.reusable) << where;
+        EXPECT_NE(outcome.verdicts[0].text, "") << where;
+    }
+    for (const char* where : {"connect", "EHLO"}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            b.drop_at = where;
+            return b;
+        });
+        EXPECT_FALSE(open(peer)) << where;
+    }
+}
+
+TEST(SmtpSession, AnswersOfEveryClassCountAsTheRfcSays) {
+    struct Case { const char* verb; const char* reply; Verdict::Kind kind; };
+    const Case cases[] = {{"MAIL", "451 4.3.0 no\r\n", Verdict::Kind::Deferred}, {"MAIL", "550 5.7.1 no\r\n", Verdict::Kind::Failed},
+                          {"RCPT", "452 many\r\n", Verdict::Kind::Deferred},     {"RCPT", "552 many\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "552 5.2.2 full\r\n", Verdict::Kind::Failed}, {"DATA", "451 no\r\n", Verdict::Kind::Deferred},
+                          {"DATA", "554 no\r\n", Verdict::Kind::Failed},         {"DATA", "250 what\r\n", Verdict::Kind::Deferred},
+                          {".", "451 no\r\n", Verdict::Kind::Deferred},          {".", "554 5.6.0 no\r\n", Verdict::Kind::Failed},
+                          {".", "354 what\r\n", Verdict::Kind::Deferred},        {"MAIL", "421 4.3.2 closing\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "421 closing\r\n", Verdict::Kind::Deferred},  {"RCPT", "junk\r\n", Verdict::Kind::Deferred}};
+    for (const auto& c : cases) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            b.replies[c.verb] = c.reply;
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        const auto outcome = (*session)->send(transaction(), source());
+        EXPECT_EQ(outcome.verdicts[0].kind, c.kind) << c.verb << " " << c.reply;
+    }
+}
+
+TEST(SmtpSession, ASilentPeerIsTimedOut) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.replies["."] = "250-endless\r\n";
+        return b;
+    });
+    auto o = options();
+    o.timeouts.data_end = milliseconds(300);
+    auto session = open(peer, o);
+    ASSERT_TRUE(session);
+    const auto outcome = (*session)->send(transaction(), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Deferred);
+    EXPECT_EQ(outcome.verdicts[0].status, "4.4.1");
+}
+
+TEST(SmtpSession, RefusesBeforehandWhatThePeerCannotTake) {
+    ScriptedPeer peer;
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    auto utf8 = transaction({"jürgen@b.test"});
+    EXPECT_EQ((*session)->send(utf8, source()).verdicts[0].status, "5.6.7");
+    auto large = transaction();
+    large.size = 20'000'000;
+    EXPECT_EQ((*session)->send(large, source()).verdicts[0].status, "5.3.4");
+    auto binary = transaction();
+    binary.binary = true;
+    EXPECT_EQ((*session)->send(binary, source()).verdicts[0].status, "5.6.1");
+    EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+}
+
+TEST(SmtpSession, SendsBinaryContentByBdat) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo = {"peer.test", "CHUNKING", "BINARYMIME"};
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    const std::string bytes("a\n.\r\n\0b\r", 8);
+    auto t = transaction();
+    t.binary = true;
+    t.size = bytes.size();
+    // The scripted peer answers BDAT before it reads the bytes, which a client must survive.
+    EXPECT_EQ((*session)->send(t, source(bytes)).verdicts[0].kind, Verdict::Kind::Delivered);
+    (*session)->quit();
+    peer.stop();
+    EXPECT_EQ(peer.received().at(0).data, bytes);
+}
+
+TEST(SmtpSession, ADeadIdleSessionIsStale) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.drop_at = "RSET";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_TRUE((*session)->send(transaction(), source()).stale);
+}
+
+}  // namespace
+}  // namespace gk::smtp_client
