@@ -71,10 +71,10 @@ Status check_name(std::string_view name) {
     return ok();
 }
 
-Status create_directories(const std::string& mailbox, bool inbox) {
+Status create_directories(const std::string& mailbox, bool inbox, bool sync) {
     for (const char* sub : {"/tmp", "/new", "/cur"}) GK_CHECK(os::make_directories(mailbox + sub));
     if (!inbox) GK_CHECK(os::append_file(mailbox + "/maildirfolder", "", false));
-    return os::sync_directory(mailbox);
+    return sync ? os::sync_directory(mailbox) : ok();
 }
 
 }  // namespace gk::maildir

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "common/base/ids.hpp"
 #include "common/base/text.hpp"
 #include "common/maildir/layout.hpp"
 #include "common/maildir/name.hpp"
@@ -19,12 +20,14 @@ constexpr std::array<DefaultMailbox, 5> kDefaultMailboxes = {
     {{"Drafts", "\\Drafts"}, {"Sent", "\\Sent"}, {"Junk", "\\Junk"}, {"Trash", "\\Trash"}, {"Archive", "\\Archive"}}};
 
 Status create_account(Account& account) {
-    for (const auto& [name, special_use] : default_mailboxes()) {
+    account.state().making = true;
+    if (const auto inbox = account.status("INBOX"); !inbox) return fail(inbox.error());  // gives it its UIDVALIDITY
+    for (const auto& [name, special_use] : default_mailboxes())
         // One that is there stays as it is: two programs may be making the account at once.
         if (const auto made = account.create(name, special_use); !made && made.error().code != Errc::Exists) return made;
-        GK_CHECK(account.subscribe(name));
-    }
-    return account.subscribe("INBOX");
+    GK_CHECK(os::sync_filesystem(account.home()));
+    account.state().making = false;
+    return account.subscribe_defaults();
 }
 
 }  // namespace
@@ -40,6 +43,19 @@ std::string State::path_of(std::string_view mailbox) const {
     const auto directory = maildir::directory_of(mailbox);
     return directory.empty() ? root : root + '/' + directory;
 }
+
+Status State::replace(const std::string& path, std::string_view bytes) const {
+    if (!making) return os::replace_file(path, bytes);
+    const std::string temporary = path + ".new." + new_id();
+    GK_TRY(auto file, os::NewFile::create(temporary));
+    Status done = file.write(bytes);
+    if (done) done = file.close();
+    if (done) done = os::rename(temporary, path);
+    if (!done) file.unlink();
+    return done;
+}
+
+Status State::sync(const std::string& directory) const { return making ? ok() : os::sync_directory(directory); }
 
 Account::Account(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Account::~Account() = default;
@@ -57,10 +73,7 @@ Result<std::shared_ptr<Account>> Account::open(const std::string& home, const Ac
     const bool fresh = !os::exists(state->root + "/cur");
     if (fresh) {
         if (!options.create) return fail(Errc::NotFound, "there is no Maildir in '" + home + "'");
-        GK_CHECK(os::make_directories(state->root));
-        GK_CHECK(maildir::create_directories(state->root, true));
-        GK_CHECK(os::sync_directory(home));
-        if (const auto slash = home.rfind('/'); slash != std::string::npos && slash > 0) GK_CHECK(os::sync_directory(home.substr(0, slash)));
+        GK_CHECK(maildir::create_directories(state->root, true, false));
     }
     GK_TRY(state->index, open_index(home));
     std::shared_ptr<Account> account(new Account(std::move(state)));

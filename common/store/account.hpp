@@ -74,6 +74,7 @@ public:
     Status subscribe(std::string_view mailbox);
     Status unsubscribe(std::string_view mailbox);
     Result<std::vector<std::string>> subscriptions();
+    Status subscribe_defaults();  // INBOX and the default mailboxes, in one write
 
     // A mailbox for a session or a command; looks for what foreign tools changed. See mailbox.hpp.
     Result<Mailbox> mailbox(std::string_view mailbox);

@@ -53,7 +53,7 @@ Status write_state(State& state, const Record& record) {
         if (!uids.empty()) file.messages[bit] = maildir::to_ranges(uids);
     }
     if (file == before) return ok();
-    return os::replace_file(path, maildir::format_state(file));
+    return state.replace(path, maildir::format_state(file));
 }
 
 Status reserve(State& state, Record& record, std::uint32_t count) {

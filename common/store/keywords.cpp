@@ -29,7 +29,7 @@ Status name_bit(State& state, const Record& record, std::size_t bit, const std::
 Status write_keywords(State& state, const Record& record, const std::vector<std::string>& names) {
     maildir::KeywordNames letters;
     for (std::size_t bit = 0; bit < letters.size() && bit < names.size(); ++bit) letters[bit] = names[bit];
-    return os::replace_file(state.path_of(record.name) + "/dovecot-keywords", maildir::format_keywords(letters));
+    return state.replace(state.path_of(record.name) + "/dovecot-keywords", maildir::format_keywords(letters));
 }
 
 // A bit that no message uses any more, where all have names.

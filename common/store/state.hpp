@@ -90,7 +90,14 @@ struct Account::State {
     std::deque<Arrival*> arrivals;
     bool indexing = false;
 
+    // While an account is being made nobody was promised anything: one flush of the file system at the end makes all of it
+    // durable, in place of fifty.
+    bool making = false;
+
     std::string path_of(std::string_view mailbox) const;
+    // Replaces a text file, durably unless MAKING.
+    Status replace(const std::string& path, std::string_view bytes) const;
+    Status sync(const std::string& directory) const;
 };
 using State = Account::State;
 

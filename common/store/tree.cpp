@@ -34,7 +34,7 @@ Result<std::vector<std::string>> read_subscriptions(State& state) {
 }
 
 Status write_subscriptions(State& state, const std::vector<std::string>& names) {
-    return os::replace_file(state.root + "/subscriptions", maildir::format_subscriptions(names));
+    return state.replace(state.root + "/subscriptions", maildir::format_subscriptions(names));
 }
 
 Result<std::set<std::string>> names_on_disk(State& state) {
@@ -56,8 +56,8 @@ Result<std::set<std::string>> names_on_disk(State& state) {
 Status make_mailbox(State& state, const std::string& name, std::string_view special_use) {
     const std::string path = state.path_of(name);
     const bool fresh = !os::exists(path + "/cur");
-    GK_CHECK(maildir::create_directories(path, name == "INBOX"));
-    if (fresh) GK_CHECK(os::sync_directory(state.root));
+    GK_CHECK(maildir::create_directories(path, name == "INBOX", !state.making));
+    if (fresh) GK_CHECK(state.sync(state.root));
     GK_TRY(auto record, find_record(state, name));
     if (!record) {
         record.emplace();
@@ -277,6 +277,18 @@ Status change_subscription(State& state, std::string_view mailbox, bool wanted) 
 }
 
 }  // namespace
+
+Status Account::subscribe_defaults() {
+    const Locked lock(*state_);
+    GK_TRY(auto transaction, WriteTransaction::begin(*state_));
+    GK_TRY(auto names, read_subscriptions(*state_));
+    names.emplace_back("INBOX");
+    for (const auto& [name, special_use] : default_mailboxes()) names.emplace_back(name);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    GK_CHECK(write_subscriptions(*state_, names));
+    return transaction.commit();
+}
 
 Status Account::subscribe(std::string_view mailbox) { return change_subscription(*state_, mailbox, true); }
 Status Account::unsubscribe(std::string_view mailbox) { return change_subscription(*state_, mailbox, false); }

@@ -66,7 +66,7 @@ Status rewrite_uidlist(State& state, Record& record) {
         ++lines;
     }
     const std::string path = uidlist_path(state, record);
-    GK_CHECK(os::replace_file(path, out));
+    GK_CHECK(state.replace(path, out));
     remember(record, maildir::stamp_of(path));
     record.uidlist_lines = lines;
     return ok();
