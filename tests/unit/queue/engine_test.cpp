@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+#include "common/queue/engine.hpp"
+
+#include <unistd.h>
+
+#include "common/os/file.hpp"
+#include "common/queue/spool.hpp"
+#include "tests/unit/smtp_client/scripted_peer.hpp"
+
+namespace gk::queue {
+namespace {
+
+using gk::testing::Behaviour;
+using gk::testing::ScriptedPeer;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kMessage = "Subject: hi\r\nMessage-ID: <1@a.test>\r\n\r\nhello\r\n";
+
+// A spool and an engine whose mail for b.test goes to one peer, and for a.test (where DSNs go) to another.
+struct Bed {
+    explicit Bed(std::function<Behaviour(int)> behave = [](int) { return Behaviour{}; }) : peer(std::move(behave)) {
+        char name[] = "/tmp/gk-unit-engine-XXXXXX";
+        dir = ::mkdtemp(name);
+        settings.spool_dir = dir + "/spool";
+        settings.hostname = "mx.a.test";
+        settings.schedule.first = seconds(1);
+        settings.schedule.most = seconds(1);
+        settings.timeouts.command = settings.timeouts.data_end = settings.timeouts.handshake = std::chrono::milliseconds(2000);
+        settings.connect_timeout = std::chrono::milliseconds(500);
+        settings.drain_timeout = std::chrono::milliseconds(3000);
+        settings.dns.servers = {"127.0.0.1@1"};
+        settings.dns.timeout = std::chrono::milliseconds(300);
+        settings.routes = {{"b.test", fmt::format("127.0.0.1:{}", peer.port())}, {"a.test", fmt::format("[127.0.0.1]:{}", home.port())},
+                           {"dead.test", "127.0.0.1:1"}};
+    }
+    ~Bed() {
+        engine.reset();
+        (void)os::remove_tree(dir);
+    }
+    void start() {
+        auto started = Engine::start(settings, [](std::string_view) -> Result<bool> { return false; });
+        ASSERT_TRUE(started) << started.error().text;
+        engine = std::move(*started);
+    }
+    std::string put(std::vector<std::string> recipients, std::string from = "ann@a.test", TimePoint arrival = {}) {
+        Envelope e;
+        e.reverse_path = std::move(from);
+        e.arrival = arrival;
+        for (auto& r : recipients) e.recipients.push_back({std::move(r), "", kNotifyUnset, {}});
+        return put_envelope(e);
+    }
+    std::string put_envelope(const Envelope& e) {
+        auto writer = SpoolWriter::create(settings.spool_dir, e);
+        EXPECT_TRUE(writer && writer->write(kMessage));
+        auto id = writer->commit();
+        EXPECT_TRUE(id);
+        return id.value_or("");
+    }
+    template <class Condition>
+    bool until(Condition condition) {
+        for (int i = 0; i < 1000; ++i) {
+            if (condition()) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return false;
+    }
+    bool idle() {
+        return until([&] { return engine->is_idle(); });
+    }
+    std::size_t files() { return os::list_directory(settings.spool_dir + "/active")->size() + os::list_directory(settings.spool_dir + "/new")->size(); }
+
+    std::string dir;
+    ScriptedPeer peer, home;
+    Settings settings;
+    std::unique_ptr<Engine> engine;
+};
+
+TEST(QueueEngine, DeliversAtOnceAndKeepsNothing) {
+    Bed bed;
+    bed.start();
+    bed.put({"bob@b.test", "bea@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    ASSERT_EQ(bed.peer.received().size(), 1u);
+    EXPECT_EQ(bed.peer.received()[0].rcpt.size(), 2u);
+    EXPECT_EQ(bed.peer.received()[0].data, kMessage);
+    EXPECT_TRUE(bed.home.received().empty());
+}
+
+TEST(QueueEngine, ReusesConnections) {
+    Bed bed;
+    for (int i = 0; i < 30; ++i) bed.put({"bob@b.test"});
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 30u);
+    EXPECT_LT(bed.peer.connections(), 21);
+}
+
+TEST(QueueEngine, ReturnsWhatFailsAndDeliversTheRest) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT TO:<no@b.test>"] = "550 5.1.1 no such user\r\n";
+        return b;
+    });
+    bed.start();
+    bed.put({"no@b.test", "bob@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    const auto dsn = bed.home.received()[0];
+    EXPECT_THAT(dsn.mail, HasSubstr("MAIL FROM:<>"));
+    EXPECT_THAT(dsn.rcpt[0], HasSubstr("RCPT TO:<ann@a.test>"));
+    EXPECT_THAT(dsn.data, HasSubstr("Final-Recipient: rfc822; no@b.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"));
+    EXPECT_THAT(dsn.data, HasSubstr("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+    EXPECT_THAT(dsn.data, HasSubstr("hello"));
+    EXPECT_EQ(bed.peer.received().size(), 1u);
+}
+
+TEST(QueueEngine, ARecordedFailureIsReturnedWithoutAnAttempt) {
+    Bed bed;
+    bed.start();
+    Envelope e;
+    e.reverse_path = "ann@a.test";
+    e.recipients.push_back({"full@b.test", "", kNotifyUnset, "552 5.2.2 mailbox full"});
+    bed.put_envelope(e);
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Status: 5.2.2\r\n"));
+    EXPECT_EQ(bed.peer.connections(), 0);
+}
+
+TEST(QueueEngine, NeverAnswersANullReversePath) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "550 5.1.1 no\r\n";
+        return b;
+    });
+    bed.start();
+    bed.put({"no@b.test"}, "");
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_TRUE(bed.home.received().empty());
+}
+
+TEST(QueueEngine, NotifyNeverIsHonoured) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT TO:<no@b.test> NOTIFY=NEVER"] = "550 5.1.1 no\r\n";
+        return b;
+    });
+    bed.start();
+    Envelope e;
+    e.reverse_path = "ann@a.test";
+    e.recipients.push_back({"no@b.test", "", kNotifyNever, {}});
+    bed.put_envelope(e);
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_TRUE(bed.home.received().empty());
+}
+
+TEST(QueueEngine, TriesAgainUntilItWorksWhereverThePeerFails) {
+    for (const char* where : {"connect", "EHLO", "MAIL", "RCPT", "DATA", "bytes"}) {
+        Bed bed([&](int connection) {
+            Behaviour b;
+            if (connection == 0) b.drop_at = where;
+            return b;
+        });
+        bed.start();
+        bed.put({"bob@b.test"});
+        ASSERT_TRUE(bed.until([&] { return bed.files() == 0; })) << where;
+        EXPECT_EQ(bed.peer.received().size(), 1u) << where;
+        EXPECT_TRUE(bed.home.received().empty()) << where;
+    }
+}
+
+TEST(QueueEngine, KeepsHistoryOfDeferrals) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "451 4.7.1 greylisted\r\n";
+        return b;
+    });
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    const auto id = bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.idle());
+    const auto detail = bed.engine->show(id);
+    ASSERT_TRUE(detail) << detail.error().text;
+    ASSERT_EQ(detail->outcomes.size(), 1u);
+    EXPECT_EQ(detail->outcomes[0].text, "451 4.7.1 greylisted");
+    EXPECT_THAT(detail->outcomes[0].peer, HasSubstr("[127.0.0.1]:"));
+    std::vector<Summary> rows;
+    ASSERT_TRUE(bed.engine->list({}, [&](const Summary& s) { rows.push_back(s); }));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].status, "deferred");
+    EXPECT_EQ(rows[0].reason, "451 4.7.1 greylisted");
+}
+
+TEST(QueueEngine, GivesUpWhatIsTooOld) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    bed.start();
+    bed.put({"bob@b.test"}, "ann@a.test", now() - std::chrono::hours(24 * 6));
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Status: 5.4.7\r\n"));
+}
+
+TEST(QueueEngine, WarnsOnceOfDelay) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    bed.start();
+    const auto id = bed.put({"bob@b.test"}, "ann@a.test", now() - std::chrono::hours(5));
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Action: delayed\r\n"));
+    ASSERT_TRUE(bed.until([&] {
+        auto detail = bed.engine->show(id);
+        return detail && std::count_if(detail->outcomes.begin(), detail->outcomes.end(), [](const Outcome& o) { return o.kind == OutcomeKind::Deferred; }) >= 3;
+    }));
+    EXPECT_EQ(bed.home.received().size(), 1u);
+}
+
+TEST(QueueEngine, ReportsSuccessWhereThePeerWillNot) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.ehlo = {"peer.test"};
+        return b;
+    });
+    bed.start();
+    Envelope e;
+    e.reverse_path = "ann@a.test";
+    e.recipients.push_back({"bob@b.test", "", kNotifySuccess, {}});
+    bed.put_envelope(e);
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Action: relayed\r\n"));
+}
+
+TEST(QueueEngine, ADeadDestinationDoesNotHoldUpTheOthers) {
+    Bed bed;
+    bed.settings.threads = 4;
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    for (int i = 0; i < 50; ++i) bed.put({"x@dead.test"});
+    for (int i = 0; i < 10; ++i) bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 10; }));
+    EXPECT_TRUE(bed.idle());
+    EXPECT_EQ(bed.files(), 50u);
+}
+
+TEST(QueueEngine, ContinuesWhereTheLastOneEnded) {
+    Bed bed([](int connection) {
+        Behaviour b;
+        if (connection == 0) b.replies["RCPT TO:<late@b.test>"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    const auto id = bed.put({"late@b.test", "bob@b.test"});
+    ASSERT_TRUE(bed.idle());
+    bed.engine.reset();
+    EXPECT_EQ(bed.peer.received().size(), 1u);
+    // Also without the index, which only repeats what the files say.
+    for (const char* name : {"/queue.db", "/queue.db-wal", "/queue.db-shm"}) (void)os::unlink(bed.settings.spool_dir + name);
+    bed.start();
+    EXPECT_TRUE(bed.engine->change(Action::Retry, id));
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    const auto received = bed.peer.received();
+    ASSERT_EQ(received.size(), 2u);
+    EXPECT_THAT(received[1].rcpt.at(0), HasSubstr("late@b.test"));
+    EXPECT_EQ(received[1].rcpt.size(), 1u);
+}
+
+TEST(QueueEngine, SetsAsideWhatItCannotRead) {
+    Bed bed;
+    ASSERT_TRUE(create_spool(bed.settings.spool_dir));
+    ASSERT_TRUE(os::replace_file(bed.settings.spool_dir + "/active/TORN", "GKSPOOL 1 half"));
+    ASSERT_TRUE(os::replace_file(bed.settings.spool_dir + "/new/foreign.txt", "hello"));
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return os::list_directory(bed.settings.spool_dir + "/corrupt")->size() == 2; }));
+    bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1; }));
+}
+
+TEST(QueueEngine, HoldReleaseAndDelete) {
+    Bed bed;
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    const auto id = bed.put({"x@dead.test"});
+    ASSERT_TRUE(bed.idle());
+    ASSERT_TRUE(bed.engine->change(Action::Hold, id));
+    EXPECT_EQ(bed.engine->show(id)->status, "held");
+    ASSERT_TRUE(bed.engine->flush());
+    ASSERT_TRUE(bed.idle());
+    EXPECT_EQ(bed.engine->show(id)->outcomes.size(), 2u);
+    ASSERT_TRUE(bed.engine->change(Action::Release, id));
+    EXPECT_EQ(bed.engine->show(id)->status, "deferred");
+    ASSERT_TRUE(bed.engine->change(Action::Delete, id));
+    EXPECT_EQ(bed.engine->show(id).error().code, Errc::NotFound);
+    EXPECT_EQ(bed.files(), 0u);
+}
+
+TEST(QueueEngine, OnlyOneWorksOnASpool) {
+    Bed bed;
+    bed.start();
+    const auto second = Engine::start(bed.settings, nullptr);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::Temporary);
+}
+
+TEST(QueueAccess, WorksOnFilesWhereNoDaemonRuns) {
+    Bed bed;
+    const auto id = bed.put({"bob@b.test"});
+    auto access = open_access(bed.settings.spool_dir, bed.dir + "/no.sock");
+    ASSERT_TRUE(access) << access.error().text;
+    int rows = 0;
+    ASSERT_TRUE((*access)->list({}, [&](const Summary& s) { rows += s.id == id; }));
+    EXPECT_EQ(rows, 1);
+    ASSERT_TRUE((*access)->change(Action::Hold, id));
+    EXPECT_EQ((*access)->show(id)->status, "held");
+    access->reset();
+    bed.start();
+    ASSERT_TRUE(bed.idle());
+    EXPECT_TRUE(bed.peer.received().empty());
+    ASSERT_TRUE(bed.engine->change(Action::Release, id));
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+}
+
+TEST(QueueAccess, TheSocketSaysTheSameAsTheEngine) {
+    Bed bed;
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    const auto id = bed.put({"x@dead.test"});
+    ASSERT_TRUE(bed.idle());
+    const std::string path = bed.dir + "/queue.sock";
+    auto listening = net::listen_unix(path);
+    ASSERT_TRUE(listening);
+    std::thread server([&] {
+        net::SocketStream client(os::Fd(::accept(listening->get(), nullptr, nullptr)));
+        serve_control(client, *bed.engine);
+    });
+    {
+        auto access = open_access(bed.settings.spool_dir, path);
+        ASSERT_TRUE(access);
+        std::vector<Summary> rows;
+        ASSERT_TRUE((*access)->list({}, [&](const Summary& s) { rows.push_back(s); }));
+        ASSERT_EQ(rows.size(), 1u);
+        EXPECT_EQ(rows[0].recipients, std::vector<std::string>{"x@dead.test"});
+        const auto detail = (*access)->show(id);
+        ASSERT_TRUE(detail) << detail.error().text;
+        EXPECT_EQ(detail->outcomes.size(), 1u);
+        EXPECT_EQ((*access)->show("NONE").error().code, Errc::NotFound);
+        EXPECT_EQ((*access)->change(Action::Hold, "../x").error().code, Errc::BadInput);
+        EXPECT_TRUE((*access)->change(Action::Hold, id));
+        EXPECT_EQ(*(*access)->flush(), 1u);
+    }
+    server.join();
+}
+
+}  // namespace
+}  // namespace gk::queue

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include <cstdlib>
+
+#include "common/base/text.hpp"
+#include "common/os/file.hpp"
+#include "common/queue/connector.hpp"
+#include "common/queue/dsn.hpp"
+#include "common/queue/index.hpp"
+#include "common/queue/routes.hpp"
+#include "common/queue/schedule.hpp"
+
+namespace gk::queue {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Schedule, DoublesUpToItsBoundWithJitter) {
+    const Schedule s{seconds(60), seconds(3600)};
+    const int wanted[] = {60, 120, 240, 480, 960, 1920, 3600, 3600};
+    for (unsigned attempt = 1; attempt <= 8; ++attempt)
+        for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{17}, UINT64_MAX}) {
+            const auto wait = s.wait(attempt, random).count();
+            EXPECT_GE(wait, wanted[attempt - 1] * 3 / 4) << attempt;
+            EXPECT_LE(wait, wanted[attempt - 1] * 5 / 4) << attempt;
+        }
+    EXPECT_GE(s.wait(4'000'000'000u, 0).count(), 2700);
+    EXPECT_GE((Schedule{seconds(0), seconds(0)}.wait(3, 1).count()), 1);
+}
+
+TEST(Routes, AreRead) {
+    EXPECT_EQ(parse_route("mx.b.test:2525")->key(), "mx.b.test:2525");
+    EXPECT_EQ(parse_route("MX.b.test")->key(), "mx.b.test:25");
+    EXPECT_EQ(parse_route("[192.0.2.1]:26")->key(), "[192.0.2.1]:26");
+    EXPECT_EQ(parse_route("192.0.2.1:26")->key(), "[192.0.2.1]:26");
+    EXPECT_EQ(parse_route("[2001:db8::1]:26")->host, "2001:db8::1");
+    EXPECT_EQ(parse_route("lmtp:unix:/run/x.sock")->path, "/run/x.sock");
+    EXPECT_EQ(parse_route("lmtp:box.test")->port, 24);
+    for (const char* bad : {"", ":25", "host:", "host:0", "host:70000", "host:x", "[::1", "[::1]25", "a b:25", "[::1]:", "lmtp:unix:x/y"})
+        EXPECT_FALSE(parse_route(bad)) << bad;
+}
+
+TEST(Routes, TheNearestOneCounts) {
+    const auto local = [](std::string_view domain) -> Result<bool> { return domain == "local.test"; };
+    const auto routes = Routes::create({{"b.test", "one:1"}, {".b.test", "two:2"}, {"*", "rest:3"}}, 25, local, "/run/lmtp.sock");
+    ASSERT_TRUE(routes);
+    EXPECT_EQ(routes->find("b.test")->key(), "one:1");
+    EXPECT_EQ(routes->find("x.y.b.test")->key(), "two:2");
+    EXPECT_EQ(routes->find("local.test")->key(), "lmtp:unix:/run/lmtp.sock");
+    EXPECT_EQ(routes->find("c.test")->key(), "rest:3");
+    EXPECT_EQ(routes->find("[192.0.2.9]")->key(), "[192.0.2.9]:25");
+    EXPECT_EQ(routes->find("[IPv6:2001:db8::9]")->host, "2001:db8::9");
+    EXPECT_EQ(routes->find("[nonsense]").error().code, Errc::BadInput);
+    const auto plain = Routes::create({}, 2525, local, "/run/lmtp.sock");
+    EXPECT_EQ(plain->find("c.test")->kind, Route::Kind::Mx);
+    EXPECT_EQ(plain->find("c.test")->port, 2525);
+}
+
+TEST(Connector, LeavesOutItselfAndWhatIsWorse) {
+    std::vector<dns::Mx> hosts = {{10, "best.test"}, {20, "ME.test"}, {20, "same.test"}, {30, "worse.test"}};
+    EXPECT_TRUE(drop_own_host(hosts, "me.test"));
+    ASSERT_EQ(hosts.size(), 1u);
+    EXPECT_EQ(hosts[0].host, "best.test");
+    EXPECT_FALSE(drop_own_host(hosts, "me.test"));
+}
+
+Envelope envelope() {
+    Envelope e;
+    e.id = "QUEUEID";
+    e.trace_id = "TRACE";
+    e.reverse_path = "ann@a.test";
+    e.envid = "env+2Bid";
+    e.arrival = from_unix_s(1'700'000'000);
+    e.recipients.push_back({"bob@b.test", "rfc822;Bob+2Bx@b.test", kNotifyUnset, "550 5.1.1 no such user " + std::string(200, 'x') + " " + std::string(200, 'y')});
+    return e;
+}
+
+std::string compose(const Envelope& e, DsnAction action, std::string_view original, bool full) {
+    return compose_dsn(e, MessageState::of(e, {}), {{0, action, from_unix_s(1'700'500'000)}}, {"mx.a.test", 1000}, original, full, "DSNID", from_unix_s(1'700'000'500));
+}
+
+TEST(Dsn, SaysWhatRfc3464Wants) {
+    const auto dsn = compose(envelope(), DsnAction::Failed, "Message-ID: <1@a.test>\r\nSubject: x\r\n\r\nbody\r\n", true);
+    for (const char* part : {"From: Mail Delivery System <MAILER-DAEMON@mx.a.test>\r\n", "To: <ann@a.test>\r\n", "Auto-Submitted: auto-replied\r\n",
+                             "report-type=delivery-status", "Original-Envelope-Id: env+id\r\n", "Reporting-MTA: dns; mx.a.test\r\n",
+                             "Original-Recipient: rfc822; Bob+x@b.test\r\n", "Final-Recipient: rfc822; bob@b.test\r\n", "Action: failed\r\n",
+                             "Status: 5.1.1\r\n", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "In-Reply-To: <1@a.test>\r\n",
+                             "Content-Type: message/rfc822\r\n", "\r\n\r\nbody\r\n", "\r\n--=_DSNID--\r\n"})
+        EXPECT_THAT(dsn, HasSubstr(part));
+    for (const auto line : text::split(dsn, '\n')) EXPECT_LT(line.size(), 998u);
+    EXPECT_EQ(dsn.find('\n') == 0 || dsn[dsn.find('\n') - 1] == '\r', true);
+}
+
+TEST(Dsn, AWarningSaysThatItIsOne) {
+    const auto dsn = compose(envelope(), DsnAction::Delayed, "Subject: x\r\n\r\n", false);
+    EXPECT_THAT(dsn, HasSubstr("Action: delayed\r\n"));
+    EXPECT_THAT(dsn, HasSubstr("Will-Retry-Until: "));
+    EXPECT_THAT(dsn, HasSubstr("Content-Type: text/rfc822-headers\r\n"));
+    EXPECT_THAT(dsn, HasSubstr("ONLY A\r\nWARNING"));
+}
+
+TEST(Dsn, StaysAsciiForAnAsciiSender) {
+    auto e = envelope();
+    e.recipients[0].address = "jürgen@b.test";
+    e.recipients[0].orcpt.clear();
+    const auto dsn = compose(e, DsnAction::Failed, "Subject: x\r\n\r\n", false);
+    EXPECT_TRUE(text::is_ascii(dsn));
+    EXPECT_THAT(dsn, HasSubstr("Final-Recipient: utf-8; j\\x{FC}rgen@b.test\r\n"));
+    e.reverse_path = "änn@a.test";
+    const auto utf8 = compose(e, DsnAction::Failed, "Subject: x\r\n\r\n", false);
+    EXPECT_THAT(utf8, HasSubstr("message/global-delivery-status"));
+    EXPECT_THAT(utf8, HasSubstr("Final-Recipient: utf-8; jürgen@b.test\r\n"));
+}
+
+TEST(Dsn, HostileFieldsDoNotBreakOut) {
+    auto e = envelope();
+    e.recipients[0].failed = "550 5.1.1 a\r\nBcc: x@y.test\r\n\r\nbody";
+    e.recipients[0].orcpt = "rfc822;x+0D+0ABcc:+20y";
+    e.envid = "a+0D+0AX: y";
+    const auto dsn = compose(e, DsnAction::Failed, "", false);
+    EXPECT_THAT(dsn, Not(HasSubstr("\nBcc:")));
+    EXPECT_THAT(dsn, Not(HasSubstr("\nX: y")));
+}
+
+TEST(Index, LendsWhatIsDueOnce) {
+    char name[] = "/tmp/gk-unit-index-XXXXXX";
+    const std::string dir = ::mkdtemp(name);
+    auto index = Index::open(dir + "/queue.db");
+    ASSERT_TRUE(index) << index.error().text;
+    Summary s;
+    s.id = "A";
+    s.trace_id = "T";
+    s.sender = "ann@a.test";
+    s.status = "deferred";
+    s.recipients = {"bob@b.test"};
+    s.next = from_unix_s(100);
+    ASSERT_TRUE(index->put(s, false));
+    s.id = "B";
+    s.next = from_unix_s(200);
+    ASSERT_TRUE(index->put(s, false));
+    s.id = "H";
+    ASSERT_TRUE(index->put(s, true));
+    EXPECT_EQ(**index->next_due(), from_unix_s(100));
+    EXPECT_EQ(*index->take_due(from_unix_s(150), 10), std::vector<std::string>{"A"});
+    EXPECT_TRUE(index->take_due(from_unix_s(150), 10)->empty());
+    EXPECT_EQ(**index->find("T"), "A");
+    ASSERT_TRUE(index->recover(from_unix_s(150), from_unix_s(1000)));
+    EXPECT_EQ(index->take_due(from_unix_s(250), 10)->size(), 2u);
+    int listed = 0;
+    ASSERT_TRUE(index->list({"", "@b.test", "", 0}, [&](const Summary&) { ++listed; }));
+    EXPECT_EQ(listed, 3);
+    (void)os::remove_tree(dir);
+}
+
+TEST(Index, ABrokenOneIsMadeAnew) {
+    char name[] = "/tmp/gk-unit-index-XXXXXX";
+    const std::string dir = ::mkdtemp(name);
+    ASSERT_TRUE(os::replace_file(dir + "/queue.db", std::string(8192, 'x')));
+    EXPECT_TRUE(Index::open(dir + "/queue.db"));
+    (void)os::remove_tree(dir);
+}
+
+TEST(Filter, MatchesAddressesAndDomains) {
+    Summary s;
+    s.sender = "Ann@A.test";
+    s.status = "held";
+    s.recipients = {"bob@b.test", "c@c.test"};
+    EXPECT_TRUE((Filter{"ann@a.test", "@C.test", "held", 0}.matches(s)));
+    EXPECT_FALSE((Filter{"", "@x.test", "", 0}.matches(s)));
+    EXPECT_FALSE((Filter{"<>", "", "", 0}.matches(s)));
+}
+
+}  // namespace
+}  // namespace gk::queue
