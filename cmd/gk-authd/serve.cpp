@@ -40,6 +40,7 @@ void adopt(Service& service) {
 // auth.db may change, the directory and the configuration may be read; no socket is made, no program started.
 Status close_in(const std::string& root, const config::Paths& paths) {
     os::Sandbox sandbox;
+    sandbox.sockets = os::Sockets::Unix;  // connections are accepted, and the service manager is told
     // The whole directory of gk.toml, since a changed one is a new file. Under --root that is everything, which is
     // one person's anyway.
     sandbox.read_only = {root.empty() ? "/etc/gk" : root, "/etc/localtime", "/usr/share/zoneinfo"};
