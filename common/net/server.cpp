@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kWakeSignal = SIGUSR2;  // interrupts accept and recv; the handler does nothing
 constexpr milliseconds kProxyTimeout{5000};
+constexpr milliseconds kForcedGrace{1000};
 
 void wake_handler(int) {}
 
@@ -119,10 +120,10 @@ void Server::Impl::loop(std::list<Worker>::iterator worker) {
             return;
         }
         if (fd < 0) {
-            if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
-                // Nothing to accept with until a connection ends; accept would fail again at once.
-                done.wait_for(lock, std::chrono::milliseconds(100));
-            }
+            // Out of descriptors or memory, or not permitted: it would fail again at once. The others mean that the
+            // client is gone, that nobody came, or that we were woken.
+            const bool passing = error == EINTR || error == EAGAIN || error == ECONNABORTED || error == EPROTO;
+            if (!passing) done.wait_for(lock, std::chrono::milliseconds(100));
             continue;
         }
         worker->waiting = false;
@@ -194,7 +195,10 @@ Server::Server(std::vector<Listener> listeners, ServerOptions options, Handler h
     impl_->waiting.resize(impl_->listeners.size());
 }
 
-Server::~Server() { stop(milliseconds(0)); }
+Server::~Server() {
+    while (!stop(milliseconds(0))) {
+    }
+}
 
 Status Server::start() {
     install_wake_handler();
@@ -217,7 +221,7 @@ Status Server::start() {
     return ok();
 }
 
-void Server::stop(milliseconds drain) {
+bool Server::stop(milliseconds drain) {
     std::unique_lock lock(impl_->mutex);
     impl_->stopping = true;
     const auto deadline = std::chrono::steady_clock::now() + drain;
@@ -230,8 +234,10 @@ void Server::stop(milliseconds drain) {
                 if (worker.fd >= 0) ::shutdown(worker.fd, SHUT_RDWR);
             forced = true;
         }
+        if (forced && std::chrono::steady_clock::now() >= deadline + kForcedGrace) return false;
         impl_->done.wait_for(lock, std::chrono::milliseconds(20));
     }
+    return true;
 }
 
 bool Server::stopping() const noexcept { return impl_->stopping; }

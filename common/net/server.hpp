@@ -52,11 +52,13 @@ public:
     using Refuser = std::function<void(Accepted, Refusal)>;
 
     Server(std::vector<Listener> listeners, ServerOptions options, Handler handler, Refuser refuser);
-    ~Server();  // stop(0)
+    ~Server();  // as stop(0), for as long as it takes
     Status start();
     // Accepts no more and makes stopping() true; reads of streams with set_cancel(&stop_flag()) end. Waits until all
     // connections are done or DRAIN is over; then shuts down what is left. The listening sockets stay usable.
-    void stop(milliseconds drain);
+    // False when a handler still waits for something else a second after that: the process should end then, since
+    // the destructor waits for it.
+    bool stop(milliseconds drain);
 
     bool stopping() const noexcept;
     const std::atomic<bool>& stop_flag() const noexcept;
