@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/db/database.hpp"
 
+#include <chrono>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -133,8 +135,19 @@ Result<Database> Database::open(const std::string& path, const Options& options)
     }
     std::string pragmas = fmt::format("PRAGMA synchronous={}; PRAGMA cache_size=-{}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;",
                                       options.synchronous_full ? "FULL" : "NORMAL", options.cache_kib);
-    if (!options.read_only) pragmas = "PRAGMA journal_mode=WAL;" + pragmas;
     GK_CHECK(database.execute(pragmas));
+    if (!options.read_only) {
+        // The switch to WAL of a new database does not ask the busy handler: two that open it first at once would
+        // not wait for each other.
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(options.busy_timeout_ms);
+        for (;;) {
+            const int switched = ::sqlite3_exec(raw, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+            if (switched == SQLITE_OK) break;
+            if ((switched & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() > deadline)
+                return fail(code_of(switched), fmt::format("cannot open '{}': {}", path, ::sqlite3_errmsg(raw)));
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+    }
     return database;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/store/account.hpp"
 
@@ -32,6 +34,8 @@ private:
     mutable std::mutex mutex_;
     std::list<Entry> recent_;  // most recently used first
     std::unordered_map<std::string, std::list<Entry>::iterator> by_home_;
+    std::unordered_set<std::string> opening_;  // homes that a thread opens just now
+    std::condition_variable opened_;
 };
 
 }  // namespace gk::store
