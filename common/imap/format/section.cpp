@@ -138,14 +138,15 @@ std::uint32_t message_of(const Structure& structure, const Section& section, std
 std::uint32_t find_part(const Structure& structure, const std::vector<std::uint32_t>& numbers) {
     std::uint32_t at = 0;
     bool leaf_one = false;  // the "1" that names a non-multipart message's only body was used
+    bool first = true;
     for (const std::uint32_t number : numbers) {
         if (leaf_one || number == 0) return message::kNone;
         const Part* part = &structure.parts[at];
-        const bool first = &number == numbers.data();
-        if (!first && part->kind == Part::Kind::Message) {
+        const bool inside = !std::exchange(first, false);
+        if (inside && part->kind == Part::Kind::Message) {
             at = part->first_child;
             part = &structure.parts[at];
-        } else if (!first && part->kind != Part::Kind::Multipart) {
+        } else if (inside && part->kind != Part::Kind::Multipart) {
             return message::kNone;
         }
         if (part->kind != Part::Kind::Multipart) {
