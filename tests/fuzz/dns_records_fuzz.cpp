@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// links: dns
+#include <cstdlib>
+
+#include "common/dns/resolver.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace gk::dns;
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    if (const auto mx = parse_mx(bytes); mx && mx->host.size() > 4096) std::abort();
+    (void)parse_txt(bytes);
+    (void)parse_tlsa(bytes);
+    (void)reverse_name(bytes);
+    std::size_t offset = 0;
+    (void)parse_name(bytes, offset);
+    return 0;
+}
