@@ -23,7 +23,7 @@ public:
         std::int64_t lockout_s = 900;
         std::chrono::milliseconds backoff{1000}, backoff_most{8000};
         std::size_t remembered = 10'000;
-        net::Networks trusted;                // addresses that are not counted
+        net::Networks trusted = {};              // addresses that are not counted
     };
     explicit Throttle(Settings settings) : settings_(std::move(settings)) {}
 
