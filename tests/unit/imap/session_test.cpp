@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/session.hpp"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "common/base/ids.hpp"
+#include "common/base/text.hpp"
+#include "tests/protocol/transcript.hpp"
+
+namespace gk::imap {
+namespace {
+
+namespace fs = std::filesystem;
+
+// An account of its own with the default mailboxes; in memory where there is such a place, since it syncs a lot.
+class Home {
+public:
+    Home() : path_((fs::is_directory("/dev/shm") ? "/dev/shm/gk-imap-" : "/tmp/gk-imap-") + new_id()) {
+        store::AccountOptions options;
+        options.name = "ann@a.test";
+        options.create = true;
+        auto account = store::Account::open(path_, options);
+        if (!account) ADD_FAILURE() << account.error().text;
+        else account_ = *account;
+    }
+    ~Home() {
+        account_.reset();
+        std::error_code error;
+        fs::remove_all(path_, error);
+    }
+    const std::shared_ptr<store::Account>& account() const { return account_; }
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+    std::shared_ptr<store::Account> account_;
+};
+
+std::string drain(Session& session) {
+    std::string said;
+    for (;;) {
+        session.run();
+        while (!session.output().empty()) {
+            const std::string_view bytes = session.output().front();
+            if (bytes.empty()) break;
+            said += bytes;
+            session.output().consume(bytes.size());
+        }
+        if (!session.has_work()) return said;
+    }
+}
+
+std::string say(Session& session, std::string_view bytes) {
+    session.feed(bytes);
+    return drain(session);
+}
+
+std::string append(std::string_view mailbox, std::string_view message, std::string_view extra = "") {
+    return fmt::format("app APPEND {} {}{{{}+}}\r\n{}\r\n", mailbox, extra, message.size(), message);
+}
+
+// What differs from one store to the next.
+std::string without_numbers(std::string said) {
+    for (const std::string_view name : {"UIDVALIDITY ", "APPENDUID ", "COPYUID "}) {
+        for (std::size_t at = said.find(name); at != std::string::npos; at = said.find(name, at + 1)) {
+            const std::size_t from = at + name.size();
+            said.replace(from, said.find_first_not_of("0123456789", from) - from, "N");
+        }
+    }
+    return said;
+}
+
+TEST(ImapSession, FollowsItsTranscriptsHoweverTheBytesAreSplit) {
+    for (const auto& transcript : test::read_transcripts(test::source_directory() + "/tests/protocol/imap")) {
+        const auto replay = [&](std::size_t piece) {
+            Home home;
+            Session session(home.account());
+            std::string heard;
+            const std::string_view said = transcript.said;
+            for (std::size_t at = 0; at < said.size(); at += piece) heard += say(session, said.substr(at, piece));
+            return heard;
+        };
+        const std::string whole = replay(transcript.said.size());
+        test::expect_said(transcript, whole);
+        // Every split of the grammar is in the reader's test; here the session is what may not care.
+        for (const std::size_t piece : {1, 2, 3, 7, 61, 200, 1000})
+            EXPECT_EQ(without_numbers(replay(piece)), without_numbers(whole)) << transcript.name << ", in pieces of " << piece;
+    }
+}
+
+TEST(ImapSession, SendsAStoredMessageAsTheClientSentIt) {
+    Home home;
+    Session session(home.account());
+    std::string message = "Subject: large\r\n\r\n";
+    for (int i = 0; i < 40'000; ++i) message += fmt::format("line {} of a message that is not small\r\n", i);
+    const std::string appended = say(session, append("INBOX", message));
+    EXPECT_NE(appended.find("app OK [APPENDUID "), std::string::npos) << appended;
+    say(session, "a SELECT INBOX\r\n");
+    const std::string fetched = say(session, "b FETCH 1 BODY.PEEK[]\r\n");
+    EXPECT_EQ(fetched, fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n{})\r\nb OK Fetched\r\n", message.size(), message));
+    const std::string part = say(session, "c FETCH 1 BODY.PEEK[]<500000.70000>\r\n");
+    EXPECT_EQ(part, "* 1 FETCH (BODY[]<500000> {70000}\r\n" + message.substr(500'000, 70'000) + ")\r\nc OK Fetched\r\n");
+}
+
+TEST(ImapSession, DoesNotHoldALargeAnswerInMemory) {
+    Home home;
+    Session session(home.account());
+    std::string message = "Subject: large\r\n\r\n" + std::string(3 << 20, 'x') + "\r\n";
+    for (int i = 0; i < 4; ++i) say(session, append("INBOX", message));
+    say(session, "a SELECT INBOX\r\n");
+    session.feed("b FETCH 1:* BODY.PEEK[]\r\nc NOOP\r\n");
+    session.run();
+    // The first message's slice waits; the others have not been opened yet.
+    EXPECT_LT(session.output().waiting(), message.size() + 100'000);
+    EXPECT_TRUE(session.has_work());
+    const std::string rest = drain(session);
+    EXPECT_GT(rest.size(), 4 * message.size());
+    EXPECT_NE(rest.find("c OK "), std::string::npos);
+}
+
+TEST(ImapSession, StopsWorkingForAClientThatDoesNotRead) {
+    Home home;
+    Session session(home.account());
+    for (int i = 0; i < 5; ++i) say(session, append("INBOX", "Subject: x\r\n\r\n" + std::string(60'000, 'y')));
+    say(session, "a SELECT INBOX\r\n");
+    std::string many;
+    for (int i = 0; i < 500; ++i) many += fmt::format("f{} FETCH 1:* BODY.PEEK[]\r\n", i);
+    session.feed(many);
+    session.run();
+    EXPECT_LT(session.output().waiting(), 1'000'000u);
+}
+
+TEST(ImapSession, TellsAnIdleClientWhatAnotherSessionDoes) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, append("INBOX", "Subject: a\r\n\r\n1") + append("INBOX", "Subject: b\r\n\r\n2"));
+    say(one, "a SELECT INBOX\r\n");
+    say(two, "a SELECT INBOX\r\n");
+    EXPECT_EQ(say(one, "b IDLE\r\n"), "+ idling\r\n");
+    EXPECT_TRUE(one.idling());
+    say(two, "b STORE 1 +FLAGS (\\Flagged Work)\r\n");
+    one.changed();
+    EXPECT_EQ(drain(one), "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)\r\n"
+                          "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work \\*)] Flags permitted\r\n"
+                          "* 1 FETCH (FLAGS (\\Flagged \\Recent Work))\r\n");
+    say(two, "c STORE 1 +FLAGS.SILENT \\Deleted\r\nd EXPUNGE\r\n" + append("INBOX", "Subject: c\r\n\r\n3"));
+    one.changed();
+    const std::string news = drain(one);
+    EXPECT_EQ(news, "* 1 EXPUNGE\r\n* 2 EXISTS\r\n* 2 RECENT\r\n");
+    EXPECT_EQ(say(one, "DONE\r\n"), "b OK Idle done\r\n");
+}
+
+TEST(ImapSession, KeepsSequenceNumbersWhileAFetchStoreOrSearchRuns) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    for (const char* body : {"1", "2", "3"}) say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", body, body)));
+    say(one, "a SELECT INBOX\r\n");
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\n");
+    EXPECT_EQ(say(one, "b FETCH 2:3 UID\r\n"), "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nb OK Fetched\r\n");
+    EXPECT_EQ(say(one, "c SEARCH 2:3\r\n"), "* SEARCH 2 3\r\nc OK Searched\r\n");
+    EXPECT_EQ(say(one, "d FETCH 1 BODY.PEEK[]\r\n"), "d NO [EXPUNGEISSUED] Some messages were expunged meanwhile\r\n");
+    EXPECT_EQ(say(one, "e STORE 2 +FLAGS.SILENT \\Seen\r\n"), "e OK Stored\r\n");
+    EXPECT_EQ(say(one, "f UID FETCH 3 UID\r\n"), "* 3 FETCH (UID 3)\r\n* 1 EXPUNGE\r\nf OK Fetched\r\n");
+    EXPECT_EQ(say(one, "g NOOP\r\n"), "g OK Nothing done\r\n");
+}
+
+TEST(ImapSession, SilentStoreStillTellsWhatAnotherSessionSet) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, append("INBOX", "Subject: 1\r\n\r\n1"));
+    say(one, "a EXAMINE INBOX\r\nb SELECT INBOX\r\n");
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS \\Flagged\r\n");
+    const std::string said = say(one, "c STORE 1 +FLAGS.SILENT \\Seen\r\n");
+    EXPECT_EQ(said, "* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent))\r\nc OK Stored\r\n");
+}
+
+TEST(ImapSession, FollowsToolsThatTouchTheFiles) {
+    Home home;
+    Session session(home.account());
+    say(session, "a SELECT INBOX\r\n");
+    const std::string maildir = home.path() + "/Maildir";
+    std::ofstream(maildir + "/tmp/1.foreign") << "Subject: foreign\n\nhello\n";
+    fs::rename(maildir + "/tmp/1.foreign", maildir + "/new/1.foreign");
+    EXPECT_EQ(say(session, "b NOOP\r\n"), "* 1 EXISTS\r\n* 1 RECENT\r\nb OK Nothing done\r\n");
+    EXPECT_EQ(say(session, "c FETCH 1 BODY.PEEK[TEXT]\r\n"), "* 1 FETCH (BODY[TEXT] {7}\r\nhello\r\n)\r\nc OK Fetched\r\n");
+}
+
+TEST(ImapSession, SaysGoodbyeWhenItsMailboxIsDeletedElsewhere) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, "a CREATE Box\r\nb SELECT Box\r\nc IDLE\r\n");
+    say(two, "a DELETE Box\r\n");
+    one.changed();
+    EXPECT_EQ(drain(one), "* BYE The selected mailbox was deleted\r\n");
+    EXPECT_TRUE(one.closed());
+}
+
+TEST(ImapSession, EndsAfterTooManyBadCommands) {
+    Home home;
+    Session session(home.account());
+    std::string said;
+    for (int i = 0; i < 50 && !session.closed(); ++i) said += say(session, "x NONSENSE\r\n");
+    EXPECT_TRUE(session.closed());
+    EXPECT_TRUE(said.ends_with("x BAD unknown command 'NONSENSE'\r\n* BYE Too many commands that make no sense\r\n")) << said;
+}
+
+TEST(ImapSession, AnAppendCutOffLeavesNothing) {
+    Home home;
+    {
+        Session session(home.account());
+        say(session, "a APPEND INBOX {100}\r\nSubject: half\r\n");
+    }
+    Session session(home.account());
+    EXPECT_EQ(say(session, "a STATUS INBOX (MESSAGES)\r\n"), "* STATUS \"INBOX\" (MESSAGES 0)\r\na OK Status told\r\n");
+    EXPECT_TRUE(fs::is_empty(home.path() + "/Maildir/tmp"));
+}
+
+TEST(ImapSession, GreetsBothWays) {
+    Home home;
+    Session front(home.account()), tunnel(home.account());
+    front.greet_logged_in("A1", true);
+    EXPECT_TRUE(drain(front).starts_with("A1 OK [CAPABILITY IMAP4rev1 IMAP4rev2 "));
+    tunnel.greet_preauthenticated();
+    EXPECT_TRUE(drain(tunnel).starts_with("* PREAUTH [CAPABILITY "));
+}
+
+TEST(ImapSession, GivesBinaryPartsWithNulsAsLiteral8) {
+    Home home;
+    Session session(home.account());
+    say(session, append("INBOX", "MIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n") +
+                     append("INBOX", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: x-nobody-knows\r\n\r\nAAEC\r\n"));
+    say(session, "a SELECT INBOX\r\n");
+    EXPECT_EQ(say(session, "b FETCH 1 (BINARY.PEEK[1] BINARY.SIZE[1])\r\n"),
+              std::string("* 1 FETCH (BINARY[1] ~{3}\r\n\0\1\2 BINARY.SIZE[1] 3)\r\nb OK Fetched\r\n", 64));
+    EXPECT_TRUE(say(session, "c FETCH 2 BINARY[1]\r\n").find("c NO [UNKNOWN-CTE]") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace gk::imap
