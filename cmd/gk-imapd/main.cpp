@@ -3,6 +3,7 @@
 
 #include "common/base/log.hpp"
 #include "common/cli/cli.hpp"
+#include "common/imap/host/parent.hpp"
 #include "common/imap/host/stdio.hpp"
 
 using namespace gk;
@@ -28,6 +29,11 @@ int main(int argc, char** argv) {
     tool.options = {{"--root", &one.root, "where everything of this gk lives, instead of the system's places", "DIR"},
                     {"--stdio", &on_stdio, "one session on standard input and output"},
                     {"--account", &one.account, "with --stdio: the account", "ADDRESS"}};
+    tool.commands.push_back({.name = "serve", .summary = "serve the sessions that gk-frontd hands over until SIGTERM", .run = [&] {
+                                 log::open("gk-imapd");
+                                 const Status served = imap::serve_parent(one.root);
+                                 return served ? 0 : cli::fail(served.error());
+                             }});
     tool.commands.push_back({.name = "stdio", .summary = "the same as --stdio", .run = stdio});
     tool.examples = {"gk-imapd --stdio --account ann@a.test  # talk IMAP by hand",
                      "ssh mx gk-imapd --stdio --account ann@a.test  # the Tunnel of an mbsync far away"};

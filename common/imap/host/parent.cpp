@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/host/parent.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/log.hpp"
+#include "common/base/text.hpp"
+#include "common/imap/host/loop.hpp"
+#include "common/imap/host/notes.hpp"
+#include "common/store/account.hpp"
+#include "common/store/change_socket.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+// The store trusts a directory's mtime once it is older than 2 s.
+constexpr std::chrono::milliseconds kTrustAfter{2100};
+
+}  // namespace
+
+Status serve_parent(const std::string& root) {
+    GK_TRY(config::Config config, config::Config::load(config::Paths::under(root)));
+    GK_TRY(os::Signals signals, os::Signals::install());
+    GK_TRY(auto sockets, os::take_listen_fds());
+    store::warm_up();
+    return Parent(std::move(config), std::move(signals)).run(std::move(sockets));
+}
+
+Parent::Parent(config::Config config, os::Signals signals)
+    : config_(std::move(config)), settings_(host_settings(config_)), signals_(std::move(signals)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+Status Parent::watch(int fd, std::uint32_t events, OnReady on_ready) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = fd;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a descriptor");
+    on_ready_[fd] = std::make_shared<OnReady>(std::move(on_ready));
+    return ok();
+}
+
+void Parent::unwatch(int fd) {
+    if (on_ready_.erase(fd) > 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+Status Parent::run(std::vector<os::ListenFd> sockets) {
+    if (!epoll_) return fail_errno("cannot create an epoll instance");
+    sockets_ = std::move(sockets);
+    bool listens = false;
+    for (const os::ListenFd& socket : sockets_) {
+        const int fd = socket.fd.get();
+        if (socket.name == "imap-session") {
+            GK_CHECK(watch(fd, EPOLLIN, [this, fd] { accept_all(fd); }));
+            listens = true;
+        } else if (socket.name == "changes") {
+            GK_CHECK(watch(fd, EPOLLIN, [this, fd] { read_changes(fd); }));
+        } else {
+            log::Event("socket.unknown", log::Level::Warning).field("name", socket.name);
+        }
+    }
+    if (!listens) return fail(Errc::Config, "the service manager handed over no socket named imap-session");
+    GK_CHECK(watch(signals_.fd(), EPOLLIN, [this] { on_signal(); }));
+    if (watcher_.fd() >= 0) GK_CHECK(watch(watcher_.fd(), EPOLLIN, [this] { on_touched(); }));
+    else log::Event("imap.watch.failed", log::Level::Warning).field("error", "the kernel gave no inotify instance");
+    log::Event("daemon.ready");
+    os::notify_ready();
+
+    while (!draining_ || !running_.empty()) {
+        epoll_event events[64];
+        const int count = ::epoll_wait(epoll_.get(), events, 64, next_timeout_ms());
+        if (count < 0 && errno != EINTR) return fail_errno("cannot wait for events");
+        for (int i = 0; i < count; ++i) {
+            // An earlier event of this round may have ended it; and the handler may end itself.
+            const auto at = on_ready_.find(events[i].data.fd);
+            if (at == on_ready_.end()) continue;
+            const std::shared_ptr<OnReady> on_ready = at->second;
+            (*on_ready)();
+        }
+        on_time();
+    }
+    log::Event("daemon.stopped");
+    return ok();
+}
+
+int Parent::next_timeout_ms() const {
+    auto next = Clock::now() + std::chrono::hours(1);
+    for (const Starting& starting : starting_) next = std::min(next, starting.deadline);
+    for (const auto& [directory, when] : look_again_) next = std::min(next, when);
+    if (draining_) next = std::min(next, drain_deadline_);
+    if (os::watchdog_interval_ms() > 0) next = std::min(next, watchdog_ + std::chrono::milliseconds(os::watchdog_interval_ms()));
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(wait, 0, 3'600'000));
+}
+
+void Parent::on_time() {
+    const auto now = Clock::now();
+    if (const int interval = os::watchdog_interval_ms(); interval > 0 && now >= watchdog_ + std::chrono::milliseconds(interval)) {
+        os::notify_watchdog();
+        watchdog_ = now;
+    }
+    for (auto at = starting_.begin(); at != starting_.end();) {
+        const auto starting = at++;
+        if (now >= starting->deadline) refuse(starting, "temp", "the session took too long to start");
+    }
+    for (auto at = look_again_.begin(); at != look_again_.end();) {
+        if (now < at->second) {
+            ++at;
+            continue;
+        }
+        const std::string directory = at->first;
+        at = look_again_.erase(at);
+        tell_watchers(directory, true);
+    }
+    if (draining_ && now >= drain_deadline_) {
+        for (const Running& running : running_) ::kill(running.pid, SIGKILL);
+        drain_deadline_ = now + std::chrono::seconds(1);
+    }
+}
+
+void Parent::on_signal() {
+    for (;;) {
+        switch (signals_.next()) {
+            case os::Signals::Kind::None: return;
+            case os::Signals::Kind::Child: reap(); break;
+            case os::Signals::Kind::Reload: reload(); break;
+            case os::Signals::Kind::Stop: begin_drain(); break;
+        }
+    }
+}
+
+void Parent::reload() {
+    os::notify_reloading();
+    auto config = config::Config::load(config_.paths());
+    if (config) {
+        config_ = std::move(*config);
+        settings_ = host_settings(config_);
+        log::Event("config.reloaded");
+    } else {
+        log::Event("config.refused", log::Level::Error).field("error", config.error().text);
+    }
+    os::notify_ready();
+}
+
+void Parent::begin_drain() {
+    if (draining_) return;
+    draining_ = true;
+    drain_deadline_ = Clock::now() + settings_.drain_timeout;
+    os::notify_stopping();
+    for (const os::ListenFd& socket : sockets_)
+        if (socket.name == "imap-session") unwatch(socket.fd.get());
+    while (!starting_.empty()) refuse(starting_.begin(), "temp", "the server is stopping");
+    for (const Running& running : running_) ::kill(running.pid, SIGTERM);
+}
+
+void Parent::reap() {
+    int status = 0;
+    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+        const auto at = by_pid_.find(pid);
+        if (at == by_pid_.end()) continue;
+        if (WIFSIGNALED(status))
+            log::Event("imap.session.died", log::Level::Error).field("session", at->second->session_id).field("actor", at->second->account)
+                .field("signal", WTERMSIG(status));
+        finish(at->second);
+    }
+}
+
+void Parent::finish(RunningAt running) {
+    select(running, "", "");
+    unwatch(running->notes.get());
+    by_pid_.erase(running->pid);
+    if (const auto count = sessions_of_.find(running->account); count != sessions_of_.end() && --count->second == 0) sessions_of_.erase(count);
+    running_.erase(running);
+}
+
+void Parent::read_notes(RunningAt running) {
+    bool closed = false;
+    while (const auto note = receive_note(running->notes.get(), closed)) {
+        if (const auto* selected = std::get_if<Selected>(&*note)) select(running, selected->mailbox, selected->directory);
+        else if (const auto* change = std::get_if<OwnChange>(&*note)) tell(running->account, change->mailbox, &*running);
+    }
+    if (closed) unwatch(running->notes.get());  // it is ending; SIGCHLD follows
+}
+
+void Parent::select(RunningAt running, const std::string& mailbox, const std::string& directory) {
+    if (!running->watched.empty()) watcher_.remove(running->watched);
+    running->watched.clear();
+    running->selected = mailbox;
+    // What a session says is believed only within its account.
+    const std::string below = running->home + "/Maildir";
+    const bool inside = directory == below || (directory.starts_with(below + "/") && directory.find("/../") == std::string::npos && !directory.ends_with("/.."));
+    if (directory.empty() || !inside) return;
+    running->watched = directory;
+    watcher_.add(directory);
+}
+
+void Parent::read_changes(int fd) {
+    char buffer[16 * 1024];
+    for (;;) {
+        const ssize_t count = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+        if (count < 0) return;
+        if (const auto change = store::parse_change({buffer, static_cast<std::size_t>(count)})) tell(change->account, change->mailbox, nullptr);
+    }
+}
+
+void Parent::tell(const std::string& account, std::string_view mailbox, const Running* but) {
+    if (!sessions_of_.contains(account)) return;
+    for (const Running& running : running_)
+        if (&running != but && running.account == account && running.selected == mailbox) send_note(running.notes.get(), LookNow{});
+}
+
+void Parent::on_touched() {
+    for (const std::string& directory : watcher_.touched()) {
+        tell_watchers(directory, false);
+        look_again_[directory] = Clock::now() + kTrustAfter;
+    }
+}
+
+void Parent::tell_watchers(const std::string& directory, bool thorough) {
+    for (const Running& running : running_)
+        if (running.watched == directory) send_note(running.notes.get(), LookNow{thorough});
+}
+
+}  // namespace gk::imap

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/os/fd.hpp"
+
+namespace gk::imap {
+
+// One inotify instance for all mailboxes that sessions have selected: tells which were touched by whatever program.
+// Mailboxes are named by their directory. Single-threaded.
+class Watcher {
+public:
+    Watcher();
+
+    int fd() const noexcept { return fd_.get(); }  // -1: the kernel gave none; sessions then look when they are asked
+    // Counted: as many remove() as add().
+    void add(const std::string& directory);
+    void remove(const std::string& directory);
+    // The mailboxes touched since the last call; without blocking, each once.
+    std::vector<std::string> touched();
+
+private:
+    struct Watched { int cur = -1, fresh = -1, count = 0; };
+    os::Fd fd_;
+    std::map<std::string, Watched> watched_;
+    std::unordered_map<int, std::string> directory_of_;
+};
+
+}  // namespace gk::imap
