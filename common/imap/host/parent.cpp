@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -55,6 +56,7 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
     for (const os::ListenFd& socket : sockets_) {
         const int fd = socket.fd.get();
         if (socket.name == "imap-session") {
+            if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return fail_errno("cannot set up a listening socket");
             GK_CHECK(watch(fd, EPOLLIN, [this, fd] { accept_all(fd); }));
             listens = true;
         } else if (socket.name == "changes") {
