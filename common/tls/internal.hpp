@@ -47,6 +47,14 @@ struct Connection::Impl {
     std::string server_name;
     bool broken = false;  // a fatal error: no close_notify may be sent
     SslPtr ssl;
+
+    Impl() = default;
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    // OpenSSL forgets the session of a connection that was not shut down; mail servers often just hang up.
+    ~Impl() {
+        if (ssl && !broken) SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
 };
 
 // Where a client's SSL finds its Connection::Impl, for the callback that stores sessions.
