@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/gk-mailbox/gk_mailbox.hpp"
+#include "common/cli/cli.hpp"
+#include "common/config/config.hpp"
+#include "common/directory/directory.hpp"
+#include "common/os/file.hpp"
+#include "common/store/change_socket.hpp"
+
+namespace gk::mailbox_tool {
+
+namespace {
+
+// Root becomes the owner of the mail before it opens anything: files made by root would be out of the daemons' reach, and
+// links laid by the owner must not lead root anywhere.
+Status become_owner_of(const std::string& path) {
+    if (::geteuid() != 0) return ok();
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return fail_errno(fmt::format("cannot stat '{}'", path));
+    if (status.st_uid == 0) return ok();
+    const passwd* const owner = ::getpwuid(status.st_uid);
+    const bool groups = owner != nullptr ? ::initgroups(owner->pw_name, status.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
+    if (!groups || ::setgid(status.st_gid) != 0 || ::setuid(status.st_uid) != 0) return fail_errno(fmt::format("cannot become the owner of '{}'", path));
+    return ok();
+}
+
+Result<std::vector<Chosen>> everybody(const std::string& mail) {
+    std::vector<Chosen> chosen;
+    GK_TRY(const auto domains, os::list_directory(mail));
+    for (const auto& domain : domains) {
+        if (!domain.is_directory || domain.name.starts_with('.')) continue;
+        GK_TRY(const auto users, os::list_directory(mail + '/' + domain.name));
+        for (const auto& user : users) {
+            std::string home = fmt::format("{}/{}/{}", mail, domain.name, user.name);
+            if (user.is_directory && os::exists(home + "/Maildir/cur")) chosen.push_back({user.name + '@' + domain.name, std::move(home)});
+        }
+    }
+    std::sort(chosen.begin(), chosen.end(), [](const Chosen& a, const Chosen& b) { return a.name < b.name; });
+    return chosen;
+}
+
+}  // namespace
+
+Result<std::vector<Chosen>> choose(const Arguments& arguments) {
+    const int ways = !arguments.account.empty() + !arguments.home.empty() + arguments.all;
+    if (ways != 1) return fail(Errc::BadInput, "say which account: one of --account, --home and --all");
+    const auto paths = config::Paths::under(arguments.root);
+    std::vector<Chosen> chosen;
+    if (!arguments.home.empty()) {
+        GK_CHECK(become_owner_of(arguments.home));
+        chosen.push_back({arguments.home, arguments.home});
+    } else if (arguments.all) {
+        GK_CHECK(become_owner_of(paths.mail));
+        GK_TRY(chosen, everybody(paths.mail));
+    } else {
+        GK_TRY(const auto address, directory::canonical_account(arguments.account));
+        chosen.push_back({address, directory::home_of(paths, address)});
+        GK_CHECK(become_owner_of(chosen.front().home));
+    }
+    return chosen;
+}
+
+Result<std::shared_ptr<store::Account>> open(const Arguments& arguments, const Chosen& chosen) {
+    static store::ChangeSocket changes(config::Paths::under(arguments.root).run + "/changes.sock");
+    store::AccountOptions options;
+    options.name = chosen.name;
+    if (arguments.home.empty()) options.sink = &changes;
+    auto account = store::Account::open(chosen.home, options);
+    if (!account) return fail(account.error().in(chosen.name));
+    return account;
+}
+
+int for_each(const Arguments& arguments, const std::function<Status(const Chosen&, store::Account&)>& action) {
+    const auto chosen = choose(arguments);
+    if (!chosen) return cli::fail(chosen.error());
+    int code = 0;
+    for (const auto& one : *chosen) {
+        const auto run = [&]() -> Status {
+            GK_TRY(const auto account, open(arguments, one));
+            return action(one, *account);
+        };
+        const Status done = run();
+        if (done) continue;
+        const int failed = cli::fail(done.error());
+        if (code == 0) code = failed;
+    }
+    return code;
+}
+
+}  // namespace gk::mailbox_tool
