@@ -47,6 +47,7 @@ void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std
     std::unique_ptr<auth::Exchange> exchange;
     auth::Begin begin;
     while (!stopping || exchange) {
+        stream.set_cancel(exchange ? nullptr : &stopping);  // a stop ends idle connections, not a login half-way
         const auto line = reader.read_line(exchange ? exchange_timeout : std::chrono::milliseconds(kIdle));
         if (!line) return;
         const auto request = auth::parse_request(*line);

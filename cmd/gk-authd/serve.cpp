@@ -37,7 +37,7 @@ void adopt(Service& service) {
     service.delays.most = static_cast<int>(service.config.integer("auth.connections") / 2);
 }
 
-// auth.db may change, the directory and the configuration may be read; no socket is made, no program started.
+// auth.db may change, the directory and the configuration may be read; no program is started.
 Status close_in(const std::string& root, const config::Paths& paths) {
     os::Sandbox sandbox;
     sandbox.sockets = os::Sockets::Unix;  // connections are accepted, and the service manager is told
@@ -48,6 +48,7 @@ Status close_in(const std::string& root, const config::Paths& paths) {
         sandbox.read_only.push_back(paths.directory_db + suffix);
         sandbox.read_write.push_back(paths.auth_db + suffix);
     }
+    sandbox.sockets = os::Sockets::Unix;  // readiness is told over a new one each time
     GK_TRY(const auto report, os::enter(sandbox));
     log::Event("sandbox.entered", log::Level::Debug).field("outcome", report.describe());
     return ok();
