@@ -27,7 +27,7 @@ def said_by(binaries, program, *words):
 
 
 def page_of(program):
-    pages = glob.glob(f"{ROOT}/man/{program}.[1-8]")
+    pages = glob.glob(f"{ROOT}/man/{program}.[18]")
     return pages[0] if len(pages) == 1 else None
 
 
