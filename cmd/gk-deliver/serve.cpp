@@ -131,7 +131,8 @@ int serve(const std::string& root) {
     }
     os::notify_stopping();
     server.stop(std::chrono::seconds(current.config().duration_s("server.drain_timeout")));
-    log::Event("server.stopped");
+    const auto flushes = current.service().deliverer->flushes();
+    log::Event("server.stopped").field("file_flushes", flushes.files).field("directory_flushes", flushes.directories).field("group_flushes", flushes.groups);
     return 0;
 }
 

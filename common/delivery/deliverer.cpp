@@ -71,15 +71,18 @@ Result<std::shared_ptr<store::Account>> Deliverer::account(const std::string& ad
     return accounts_.get(directory::home_of(paths_, address), address, true);
 }
 
-Answer Deliverer::over_quota(const std::string& address, std::uint64_t size) {
-    const auto known = directory_->find_account(address);
-    if (!known) return kTrouble;
-    if (!*known || (*known)->quota_bytes <= 0) return {};
+Result<std::int64_t> Deliverer::quota_of(const std::string& address) {
+    GK_TRY(const auto known, directory_->find_account(address));
+    return known ? known->quota_bytes : 0;
+}
+
+Answer Deliverer::over_quota(const std::string& address, std::int64_t quota_bytes, std::uint64_t size) {
+    if (quota_bytes <= 0) return {};
     const auto opened = account(address);
     if (!opened) return kTrouble;
     const auto totals = (*opened)->totals();
     if (!totals) return kTrouble;
-    if (totals->bytes + size <= static_cast<std::uint64_t>((*known)->quota_bytes)) return {};
+    if (totals->bytes + size <= static_cast<std::uint64_t>(quota_bytes)) return {};
     return {452, "4.2.2", "mailbox full"};
 }
 
@@ -98,8 +101,12 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
     }
     // For an alias to many a full mailbox is found out at delivery, per account.
     if (recipient.resolution.accounts.size() == 1 && recipient.resolution.external.empty()) {
-        Answer quota = over_quota(recipient.resolution.accounts.front().account, size);
-        if (!quota.positive()) return quota;
+        const std::string& address = recipient.resolution.accounts.front().account;
+        const auto quota = quota_of(address);
+        if (!quota) return kTrouble;
+        recipient.quota_bytes = *quota;
+        Answer answer = over_quota(address, *quota, size);
+        if (!answer.positive()) return answer;
     }
     return {250, "2.1.5", "recipient ok"};
 }
@@ -129,6 +136,7 @@ Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std
 struct Deliverer::Copy {
     directory::Resolution::Target target;
     std::vector<std::size_t> recipients;   // indices; the first one is named in the file
+    std::int64_t quota_bytes = -1;
     Answer answer{};
     Filed filed{};
     std::string error{};
@@ -141,7 +149,12 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         copy.error = error.text;
         copy.retry_later = true;
     };
-    copy.answer = over_quota(copy.target.account, message.size());
+    if (copy.quota_bytes < 0) {
+        const auto quota = quota_of(copy.target.account);
+        if (!quota) return failed(quota.error());
+        copy.quota_bytes = *quota;
+    }
+    copy.answer = over_quota(copy.target.account, copy.quota_bytes, message.size());
     if (!copy.answer.positive()) {
         copy.retry_later = true;
         copy.error = copy.answer.text;
@@ -219,7 +232,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         }
         for (const auto& target : recipient.resolution.accounts) {
             const auto same = std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
-            if (same == copies.end()) copies.push_back({.target = target, .recipients = {i}});
+            if (same == copies.end()) copies.push_back({.target = target, .recipients = {i}, .quota_bytes = recipient.quota_bytes});
             else same->recipients.push_back(i);
         }
         for (const auto& external : recipient.resolution.external) {

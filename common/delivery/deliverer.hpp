@@ -42,6 +42,7 @@ struct Recipient {
     std::string orcpt;              // xtext, as sent; for the spool
     unsigned notify = queue::kNotifyUnset;
     directory::Resolution resolution;
+    std::int64_t quota_bytes = -1;  // of the one account it stands for; -1: not looked up
 };
 
 struct Envelope {
@@ -90,7 +91,8 @@ private:
     struct Copy;
     Deliverer(const config::Config& config, Options options);
     Result<std::string> choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted);
-    Answer over_quota(const std::string& account, std::uint64_t size);
+    Result<std::int64_t> quota_of(const std::string& account);
+    Answer over_quota(const std::string& account, std::int64_t quota_bytes, std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
     void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
     Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients, std::string_view front,

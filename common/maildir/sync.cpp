@@ -52,6 +52,7 @@ Status Syncer::sync_directory(MailboxDirectory& mailbox, std::string_view name) 
     });
     if (!sub.fd) return fail(sub.error);
     return sub.flush.run([&]() -> Status {
+        mailbox.coming_.wait(options_.gather);
         ++directories_;
         if (::fsync(sub.fd.get()) != 0) return fail_errno(fmt::format("cannot sync '{}/{}'", mailbox.path_, name));
         return ok();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -23,7 +24,33 @@ struct SyncOptions {
     // From how many commits at once one syncfs for all replaces one fsync a file. 0: never. Below it the kernel
     // merges the fsyncs of concurrent threads itself, and faster. Several messages of one commit always use it.
     std::size_t group_from = 24;
+    // How long the flush of a directory waits for messages that are about to be renamed into it, so as to serve them
+    // too. One commit alone never waits.
+    std::chrono::microseconds gather{1000};
     std::size_t max_open_mailboxes = 128;
+};
+
+// How many are on their way to a place. Thread-safe.
+class Gathering {
+public:
+    void enter() {
+        const std::lock_guard lock(mutex_);
+        ++coming_;
+    }
+    void leave() {
+        const std::lock_guard lock(mutex_);
+        if (--coming_ == 0) none_.notify_all();
+    }
+    // Returns when nobody is on the way any more, at the latest after TIME.
+    void wait(std::chrono::microseconds time) {
+        std::unique_lock lock(mutex_);
+        if (coming_ != 0) none_.wait_for(lock, time, [this] { return coming_ == 0; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable none_;
+    std::size_t coming_ = 0;
 };
 
 // A flush that many may wait for: run() returns once a call of FLUSH has ended that began after run() was entered.
@@ -70,6 +97,8 @@ public:
     const std::string& path() const noexcept { return path_; }
     int fd() const noexcept { return fd_.get(); }
     dev_t device() const noexcept { return device_; }
+    // Messages whose bytes are being flushed and that will be renamed then.
+    Gathering& coming() noexcept { return coming_; }
 
 private:
     friend class Syncer;
@@ -79,6 +108,7 @@ private:
     ino_t inode_ = 0;
     struct Sub { os::Fd fd; std::once_flag opened; Error error; SharedFlush flush; };
     Sub new_, cur_, tmp_;
+    Gathering coming_;
     Sub& sub(std::string_view name) noexcept { return name == "new" ? new_ : name == "cur" ? cur_ : tmp_; }
 };
 

@@ -46,6 +46,7 @@ NewMessage& NewMessage::operator=(NewMessage&& other) noexcept {
     size_ = other.size_;
     failure_epoch_ = other.failure_epoch_;
     where_ = std::exchange(other.where_, Where::Nowhere);
+    coming_ = std::exchange(other.coming_, false);
     return *this;
 }
 
@@ -86,8 +87,18 @@ Status NewMessage::close_synced() {
     return ok();
 }
 
+void NewMessage::come() noexcept {
+    if (std::exchange(coming_, true)) return;
+    directory_->coming().enter();
+}
+
+void NewMessage::came() noexcept {
+    if (std::exchange(coming_, false)) directory_->coming().leave();
+}
+
 void NewMessage::abandon() noexcept {
     fd_.reset();
+    if (directory_) came();
     const Where where = std::exchange(where_, Where::Nowhere);
     if (where == Where::Nowhere || !directory_) return;
     const char* in = where == Where::New ? "new/" : where == Where::Cur ? "cur/" : "tmp/";
@@ -110,20 +121,25 @@ Result<NewMessage> Writer::create(const std::string& mailbox, std::string name) 
 
 Status Writer::sync(NewMessage& message) {
     GK_CHECK(message.flush());
+    message.come();
     const auto synced = syncer_.sync_file(*message.directory_, message.fd_.get(), message.failure_epoch_);
     if (!synced) return fail(temporary(synced.error()));
     return message.close_synced();
 }
 
 Status Writer::sync(std::span<NewMessage* const> messages) {
-    for (NewMessage* const message : messages) GK_CHECK(message->flush());
+    if (messages.size() == 1) return sync(*messages.front());
+    for (NewMessage* const message : messages) {
+        GK_CHECK(message->flush());
+        message->come();
+    }
     std::vector<dev_t> served;  // file systems that one group flush has made durable already
     const std::uint64_t epoch = syncer_.failure_epoch();
     for (NewMessage* const message : messages) {
         const dev_t device = message->directory_->device();
         const bool durable = std::find(served.begin(), served.end(), device) != served.end();
         if (!durable || message->failure_epoch_ != epoch) {
-            const auto synced = syncer_.sync_file(*message->directory_, message->fd_.get(), message->failure_epoch_, messages.size() > 1);
+            const auto synced = syncer_.sync_file(*message->directory_, message->fd_.get(), message->failure_epoch_, true);
             if (!synced) return fail(temporary(synced.error()));
             if (*synced && syncer_.failure_epoch() == epoch) served.push_back(device);
         }
@@ -138,6 +154,7 @@ Status Writer::place(const Placement& placement) {
     const std::string to = fmt::format("{}/{}", folder(placement.sub), placement.name);
     if (rename_at(message.directory_->fd(), "tmp/" + message.name_, to) != 0)
         return fail(temporary(os_error(errno, fmt::format("cannot rename '{}' to '{}'", message.path(), to))));
+    message.came();
     message.name_ = placement.name;
     message.where_ = placement.sub == Sub::New ? NewMessage::Where::New : NewMessage::Where::Cur;
     return ok();

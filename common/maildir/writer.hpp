@@ -34,7 +34,7 @@ enum class Sub { New, Cur };
 class NewMessage {
 public:
     NewMessage() = default;
-    NewMessage(NewMessage&&) noexcept = default;
+    NewMessage(NewMessage&& other) noexcept { *this = std::move(other); }
     NewMessage& operator=(NewMessage&& other) noexcept;
     ~NewMessage() { abandon(); }
 
@@ -50,11 +50,14 @@ public:
 private:
     friend class Writer;
     Status write_through(std::string_view bytes);
+    void come() noexcept;   // tells those who flush the directory that we are about to be renamed into it
+    void came() noexcept;
     Status close_synced();
     std::shared_ptr<MailboxDirectory> directory_;
     os::Fd fd_;
     std::string name_, buffer_;
     std::uint64_t size_ = 0, failure_epoch_ = 0;
+    bool coming_ = false;
     enum class Where { Nowhere, Tmp, New, Cur } where_ = Where::Nowhere;
 };
 

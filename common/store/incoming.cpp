@@ -58,7 +58,12 @@ struct Incoming::State {
 
 Result<Incoming> Account::incoming(std::string_view mailbox) {
     const Locked lock(*state_);
-    GK_TRY(const auto record, get_mailbox(*state_, mailbox));
+    // A mailbox that the index knows is not looked for on the disk: if it went away, creating the file says so.
+    GK_TRY(auto known, find_record(*state_, canonical_name(mailbox)));
+    if (!known || known->uidvalidity == 0) {
+        GK_TRY(known, get_mailbox(*state_, mailbox));
+    }
+    const Record& record = *known;
     auto incoming = std::make_unique<Incoming::State>();
     incoming->account = shared_from_this();
     incoming->mailbox = record.number;

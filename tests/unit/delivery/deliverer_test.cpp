@@ -48,14 +48,16 @@ protected:
         deliverer_ = std::move(*opened);
     }
     Answer check(const std::string& address, std::uint64_t size = 0) {
-        Recipient recipient{.address = address, .orcpt = {}, .notify = 0, .resolution = {}};
+        Recipient recipient;
+        recipient.address = address;
         return deliverer_->check(recipient, size);
     }
     std::vector<Outcome> deliver(const std::vector<std::string>& addresses, std::string_view message = kMessage,
                                  std::string_view mailbox = {}, queue::Body body = queue::Body::EightBitMime) {
         std::vector<Recipient> recipients;
         for (const auto& address : addresses) {
-            Recipient recipient{.address = address, .orcpt = {}, .notify = 0, .resolution = {}};
+            Recipient recipient;
+        recipient.address = address;
             EXPECT_TRUE(deliverer_->check(recipient, 0).positive()) << address;
             recipients.push_back(recipient);
         }
@@ -220,7 +222,8 @@ TEST_F(Delivery, FilesIntoTheMailboxThatIsAskedForOrNowhere) {
 }
 
 TEST_F(Delivery, SaysWhatItWouldDoWithoutDoingIt) {
-    Recipient recipient{.address = "mixed@a.test", .orcpt = {}, .notify = 0, .resolution = {}};
+    Recipient recipient;
+    recipient.address = "mixed@a.test";
     ASSERT_TRUE(deliverer_->check(recipient, 0).positive());
     const auto planned = deliverer_->plan(recipient);
     ASSERT_TRUE(planned);
