@@ -132,11 +132,10 @@ int settings_mdoc() {
             out += fmt::format(".Ss [{}]\n.Bl -tag -width Ds\n", section);
         }
         out += fmt::format(".It Cm {} Pq {}", setting.key, config::type_name(setting.type));
-        std::string fallback = setting.default_value;
-        if (setting.type == Type::StringList) fallback = text::join({fallback}, " ");
+        const std::string& fallback = setting.default_value;
         if (setting.type != Type::Table) out += fmt::format(" , default: {}", fallback.empty() ? "empty" : "\\&" + escaped(fallback));
         out += "\n";
-        out += "\\&" + escaped(setting.help) + "\n";
+        out += "\\&" + text::replace_all(escaped(setting.help), ". ", ".\n\\&") + "\n";  // mdoc: a sentence a line
         if (!setting.choices.empty()) out += fmt::format("One of {}.\n", text::join(setting.choices, ", "));
         const bool numeric = setting.type == Type::Integer || setting.type == Type::Size || setting.type == Type::Duration;
         if (numeric) {
