@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
     tool.name = "gk-smtpd";
     tool.summary = "receive mail by SMTP, from the world and from users who submit it";
     tool.description = "Takes its sockets from systemd or gk-up; their names choose the role: smtp (port 25), submission (587), submissions (465).";
-    tool.options = {{"--root", &root, "Directory that holds all of gk, in place of the system's places", "DIR"}};
-    tool.commands = {{"serve", "Serve in the foreground until SIGTERM; SIGHUP reloads configuration and certificates", {}, {}, [&] {
+    tool.options = {{"--root", &root, "where everything of this gk lives, instead of the system's places", "DIR"}};
+    tool.commands = {{"serve", "serve in the foreground until SIGTERM; SIGHUP reloads configuration and certificates", {}, {}, [&] {
                           log::open("gk-smtpd");
                           const auto status = smtp::run_daemon(root);
                           return status ? 0 : cli::fail(status.error());
