@@ -50,6 +50,7 @@ Options Options::from(const config::Config& config) {
     options.open_accounts = static_cast<std::size_t>(config.integer("delivery.open_accounts"));
     options.max_delivered_to = static_cast<std::size_t>(config.integer("delivery.max_delivered_to"));
     options.sync.group_from = static_cast<std::size_t>(config.integer("delivery.group_flush_from"));
+    options.sync.gather = std::chrono::microseconds(config.integer("delivery.gather_us"));
     options.sync.max_open_mailboxes = options.open_accounts;
     return options;
 }
