@@ -195,11 +195,15 @@ void Session::append_flags_fetch(std::uint32_t index, bool with_uid) {
 // RFC 3501, 7.2.6 and 7.1 (PERMANENTFLAGS)
 void Session::tell_flags_known() {
     std::string known = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-    for (const std::string& keyword : view_->keywords())
-        if (!keyword.empty()) known += ' ' + keyword;
+    std::size_t keywords = 0;
+    for (const std::string& keyword : view_->keywords()) {
+        if (keyword.empty()) continue;
+        known += ' ' + keyword;
+        ++keywords;
+    }
     untagged(fmt::format("FLAGS ({})", known));
     if (view_->read_only()) untagged("OK [PERMANENTFLAGS ()] Read-only mailbox");
-    else untagged(fmt::format("OK [PERMANENTFLAGS ({} \\*)] Flags permitted", known));
+    else untagged(fmt::format("OK [PERMANENTFLAGS ({}{})] Flags permitted", known, keywords < store::kMaxKeywords ? " \\*" : ""));
 }
 
 void Session::deselect() {

@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "common/imap/host/carry.hpp"
 #include "common/imap/host/settings.hpp"
+#include "common/os/owner.hpp"
 #include "common/store/change_socket.hpp"
 
 namespace gk::imap {
@@ -21,6 +22,7 @@ Status serve_stdio(const StdioSession& what) {
     const HostSettings settings = host_settings(config);
     const std::string name = text::lower(what.account);
     GK_TRY(const std::string home, home_of(config.paths().mail, name));
+    GK_CHECK(os::become_owner_of(home));
     store::ChangeSocket changes(config.paths().run + "/changes.sock");
     store::AccountOptions options;
     options.name = name;
