@@ -15,7 +15,7 @@ constexpr Sentence kSentences[] = {
     {"message.accepted", "accepted from <{from}>[ to <{to}>][, {recipients} recipients][, {size} bytes][, by {peer}][ ({helo})][, logged in as {actor}][, {tls}][; {spooled} to the queue]"},
     {"message.deferred", "told to try again later: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
     {"message.refused", "refused: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
-    {"message.delivered", "filed for {account} in {mailbox}[ as UID {uid}][, for <{recipient}>]"},
+    {"message.delivered", "filed for {account} in {mailbox}[ as UID {uid}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},
@@ -34,7 +34,7 @@ constexpr Sentence kSentences[] = {
 
 std::string value_of(const Record& record, std::string_view name) { return text::printable(record.field(name), 300); }
 
-// Puts the record's fields into WORDS and notes which were used; false where one is empty.
+// Puts the record's fields into WORDS and notes which they were; false where one is empty.
 bool fill(const Record& record, std::string_view words, std::string& out, std::set<std::string_view>& used) {
     bool complete = true;
     for (std::size_t i = 0; i < words.size(); ++i) {
@@ -42,18 +42,17 @@ bool fill(const Record& record, std::string_view words, std::string& out, std::s
             const std::size_t end = words.find(']', i);
             std::string part;
             std::set<std::string_view> used_in_part;
-            if (fill(record, words.substr(i + 1, end - i - 1), part, used_in_part)) {
-                out += part;
-                used.merge(used_in_part);
-            }
+            if (fill(record, words.substr(i + 1, end - i - 1), part, used_in_part)) out += part;
+            used.merge(used_in_part);
             i = end;
         } else if (words[i] == '{') {
             const std::size_t end = words.find('}', i);
             const auto name = words.substr(i + 1, end - i - 1);
-            const auto value = value_of(record, name);
+            auto value = value_of(record, name);
+            if (value == "0" || (name == "recipients" && value == "1")) value.clear();  // not worth a word
             // The null reverse-path is empty and says something all the same.
-            if (value.empty() && name != "from" && name != "sender" && name != "to") complete = false;
-            if (value.empty() && name == "to") complete = false;
+            const bool null_path = (name == "from" || name == "sender") && record.has_field(name);
+            if (value.empty() && !null_path) complete = false;
             out += value;
             used.insert(name);
             i = end;
@@ -68,7 +67,7 @@ bool fill(const Record& record, std::string_view words, std::string& out, std::s
 
 std::string describe(const Record& record) {
     std::string out;
-    std::set<std::string_view> used = {"id", "queue"};
+    std::set<std::string_view> used = {"id", "queue", "ms"};
     bool known = false;
     for (const auto& [event, words] : kSentences) {
         if (event != record.event) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/events/record.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -77,6 +78,10 @@ std::string_view Record::field(std::string_view name) const noexcept {
     for (const auto& [key, value] : fields)
         if (key == name) return value;
     return {};
+}
+
+bool Record::has_field(std::string_view name) const noexcept {
+    return std::any_of(fields.begin(), fields.end(), [&](const auto& field) { return field.first == name; });
 }
 
 std::optional<Record> parse_log_line(std::string_view line) {

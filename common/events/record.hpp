@@ -20,6 +20,7 @@ struct Record {
     std::string json;                                         // the whole as one JSON object, for --json
 
     std::string_view field(std::string_view name) const noexcept;  // empty where there is none
+    bool has_field(std::string_view name) const noexcept;
 };
 
 // A line of ROOT/log/PROGRAM.log. Nothing where it is no event: a library's or a crash's words.
