@@ -76,10 +76,10 @@ std::string typed_address(std::string_view address, bool utf8_dsn) {
     return fmt::format("utf-8; {}", utf8_dsn ? std::string(address) : utf8_addr_xtext(address));
 }
 
-// "mx.b.test [192.0.2.1]:25" names mx.b.test; an address alone is no dns name but says enough.
+// "mx.b.test [192.0.2.1]:25" names mx.b.test; where only the address is known, that.
 std::string remote_mta(std::string_view peer) {
-    const auto blank = peer.find(' ');
-    return fmt::format("dns; {}", peer.substr(0, blank));
+    const auto name = peer.substr(0, peer.find(' '));
+    return fmt::format("dns; {}", name.substr(0, name.find("]:") == std::string_view::npos ? name.size() : name.find("]:") + 1));
 }
 
 std::string recipient_fields(const Envelope& envelope, const RecipientState& state, const DsnRecipient& which, bool utf8_dsn) {
