@@ -160,19 +160,23 @@ Result<std::optional<int>> Authenticator::match(const Subject& subject, const st
     const int apps = static_cast<int>(stored.app_passwords.size());
     const bool has_main = stored.main != Credentials::Main::None;
     from_cache = false;
-    if (policy.cache_s > 0 && subject.account) {
+    // What fitted then must still be there: a changed password is refused at once.
+    const auto remembered = [&]() -> std::optional<int> {
+        if (policy.cache_s == 0 || !subject.account) return std::nullopt;
         const std::lock_guard lock(cache_mutex_);
         const auto hit = cache_.find(cache_name);
-        if (hit != cache_.end() && hit->second.until_s > steady_s()) {
-            // What fitted then must still be there: a changed password is refused at once.
-            for (int which = has_main ? -1 : 0; which < apps; ++which)
-                if (record_of(stored, which) == hit->second.record) return from_cache = true, std::optional<int>(which);
-        }
-    }
+        if (hit == cache_.end() || hit->second.until_s <= steady_s()) return std::nullopt;
+        for (int which = has_main ? -1 : 0; which < apps; ++which)
+            if (record_of(stored, which) == hit->second.record) return which;
+        return std::nullopt;
+    };
+    if (const auto which = remembered()) return from_cache = true, which;
 
     std::optional<int> fits;
     {
         const Slot slot(*this);
+        // A client that opens many connections at once has been waiting here behind its own first login.
+        if (const auto which = remembered()) return from_cache = true, which;
         const bool main_is_slow_hash = stored.main == Credentials::Main::Argon2id || stored.main == Credentials::Main::Crypt;
         const bool unknown = !has_main && apps == 0;
         if (main_is_slow_hash && verify_crypt(stored.main_hash, prepared)) fits = -1;

@@ -105,18 +105,20 @@ TEST_F(AuthenticatorTest, WorksAsLongForUnknownNames) {
     ASSERT_TRUE(store_->set_password("ann@a.test", "secret", {false, 200'000}));
     authenticator_->reconfigure(config::Config::parse("[auth]\nscram_iterations = 200000\ncache_time = 0\nlockout_failures = 0\n"
                                                       "address_failures = 0\n").value());
-    const auto fastest = [&](const std::string& user) {
-        auto least = std::chrono::nanoseconds::max();
-        for (int i = 0; i < 7; ++i) {
+    // The fastest of several, taken in turns: what else the machine does shall not decide.
+    std::map<std::string, double> fastest;
+    for (int i = 0; i < 7; ++i) {
+        for (const char* user : {"ann@a.test", "eve@a.test"}) {
             const auto begin = std::chrono::steady_clock::now();
             (void)plain(user, "wrong");
-            least = std::min<std::chrono::nanoseconds>(least, std::chrono::steady_clock::now() - begin);
+            const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            double& least = fastest.try_emplace(user, took).first->second;
+            least = std::min(least, took);
         }
-        return static_cast<double>(least.count());
-    };
-    const double known = fastest("ann@a.test"), unknown = fastest("eve@a.test");
-    EXPECT_LT(known / unknown, 1.5);
-    EXPECT_LT(unknown / known, 1.5);
+    }
+    const double ratio = fastest["ann@a.test"] / fastest["eve@a.test"];
+    EXPECT_LT(ratio, 1.7);
+    EXPECT_GT(ratio, 1 / 1.7);
 }
 
 TEST_F(AuthenticatorTest, RefusesPasswordsInTheClear) {
