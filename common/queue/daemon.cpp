@@ -12,6 +12,7 @@
 #include "common/os/file.hpp"
 #include "common/os/sandbox.hpp"
 #include "common/queue/engine.hpp"
+#include "common/queue/spool.hpp"
 
 namespace gk::queue {
 namespace {
@@ -112,6 +113,29 @@ Result<std::vector<net::Listener>> take_listeners(const config::Paths& paths) {
     return listeners;
 }
 
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// The spool may change; the directory, the configuration and what DNS and TLS need may be read; nothing else is there.
+Status close_in(const config::Paths& paths, const config::Config& config) {
+    os::Sandbox sandbox;
+    // The directory of gk.toml, not the file: whoever edits it puts another file in its place.
+    sandbox.read_only = {parent_of(paths.toml), paths.toml_dir, paths.directory_db, paths.directory_db + "-wal", paths.directory_db + "-shm",
+                         "/etc/resolv.conf", "/etc/ssl", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/share/dns", "/dev/urandom",
+                         "/dev/null", "/etc/localtime", "/usr/share/zoneinfo"};
+    const auto& anchors = config.string("dns.trust_anchor_file");
+    if (!anchors.empty()) sandbox.read_only.push_back(parent_of(anchors));
+    for (const auto& [host, file] : config.table("queue.credentials")) sandbox.read_only.push_back(parent_of(file));
+    sandbox.read_write = {paths.spool, paths.run};
+    for (const auto& [domain, route] : config.table("queue.routes"))
+        if (route.starts_with("lmtp:unix:/")) sandbox.read_write.push_back(parent_of(route.substr(10)));
+    sandbox.sockets = os::Sockets::Any;
+    // A gk.db that does not exist yet could not be named, and would stay out of reach.
+    sandbox.confine_files = os::exists(paths.directory_db);
+    GK_TRY(const auto report, os::enter(sandbox));
+    log::Event("sandbox.entered", log::Level::Debug).field("outcome", report.describe());
+    return ok();
+}
+
 }  // namespace
 
 Status run_daemon(const std::string& root) {
@@ -119,6 +143,11 @@ Status run_daemon(const std::string& root) {
     GK_TRY(auto signals, os::Signals::install());
     // Before anything else opens files: the sockets are descriptors 3 and up.
     GK_TRY(auto listeners, take_listeners(paths));
+    {
+        GK_TRY(const auto config, config::Config::load(paths));
+        GK_CHECK(create_spool(paths.spool));
+        GK_CHECK(close_in(paths, config));
+    }
     Current current(paths);
     GK_CHECK(current.start());
 

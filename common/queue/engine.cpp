@@ -21,7 +21,6 @@ namespace {
 // Messages in memory at a time; the others wait on disk.
 constexpr std::size_t kMaxActive = 2000;
 constexpr std::chrono::seconds kIdleSession{5};
-constexpr std::chrono::seconds kStuckRetry{10};
 constexpr std::chrono::hours kForgetFailures{1};
 // What lies in tmp/ for longer was never acknowledged: its writer died.
 constexpr std::int64_t kTemporaryAge_s = 36 * 3600;
@@ -159,7 +158,7 @@ void Engine::Impl::activate(const std::string& id, bool is_new) {
         }
         // Out of descriptors or memory: it stays on disk, and comes back soon.
         log::Event("queue.trouble", log::Level::Error).field("id", id).field("error", file.error().text);
-        (void)index->postpone(id, now() + kStuckRetry);
+        (void)index->postpone(id, now() + settings.stuck_retry);
         return;
     }
     auto message = std::make_shared<ActiveMessage>();
@@ -219,7 +218,7 @@ void Engine::Impl::schedule() {
             wait_ms = std::min(wait_ms, std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1));
         {
             const std::lock_guard guard(mutex);
-            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, 1000);
+            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, settings.stuck_retry.count() / 10 + 1);
             if (active.size() >= kMaxActive) wait_ms = 100;
         }
         if (!inotify || rescan) wait_ms = std::min<std::int64_t>(wait_ms, 1000);

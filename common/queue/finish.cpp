@@ -12,7 +12,6 @@ namespace {
 
 using Kind = smtp_client::Verdict::Kind;
 
-constexpr std::chrono::seconds kStuckRetry{10};
 
 void log_attempt(const ActiveMessage& message, const Recipient& recipient, const Outcome& outcome) {
     const char* name = outcome.kind == OutcomeKind::Deferred ? "queue.deferred" : outcome.kind == OutcomeKind::Failed ? "queue.failed" : "queue.delivered";
@@ -163,10 +162,10 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
     const std::lock_guard guard(mutex);
     if (!done) {
         log::Event("queue.trouble", log::Level::Error).field("id", message->trace()).field("queue", message->id).field("error", done.error().text);
-        stuck.emplace_back(Steady::now() + kStuckRetry, message);
-        return;
+        stuck.emplace_back(Steady::now() + settings.stuck_retry, message);
+    } else {
+        active.erase(message->id);
     }
-    active.erase(message->id);
     wake_scheduler();
 }
 

@@ -26,6 +26,7 @@ struct Settings {
     smtp_client::Timeouts timeouts;
     std::chrono::milliseconds connect_timeout{30'000};
     std::chrono::milliseconds drain_timeout{30'000};
+    std::chrono::milliseconds stuck_retry{10'000};  // after a record that the disk did not take
     std::uint64_t dsn_size = 256 * 1024;
     std::map<std::string, std::string> routes, credentials;
     dns::Options dns;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/engine.hpp"
 
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/os/file.hpp"
@@ -277,6 +280,43 @@ TEST(QueueEngine, SetsAsideWhatItCannotRead) {
     ASSERT_TRUE(bed.until([&] { return os::list_directory(bed.settings.spool_dir + "/corrupt")->size() == 2; }));
     bed.put({"bob@b.test"});
     ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1; }));
+}
+
+// Nothing can be written to such a file: as on a full disk, but for this file alone.
+bool set_immutable(const std::string& path, bool immutable) {
+    const os::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    int flags = 0;
+    if (!fd || ::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) != 0) return false;
+    flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+TEST(QueueEngine, WhatTheDiskDoesNotTakeIsRecordedLaterAndNotSentAgain) {
+    std::string path;
+    std::atomic<bool> immutable{true};
+    Bed bed([&](int connection) {
+        if (connection == 0) immutable = set_immutable(path, true);
+        return Behaviour{};
+    });
+    bed.settings.stuck_retry = std::chrono::milliseconds(100);
+    Envelope e;
+    e.id = "ABC";
+    e.reverse_path = "ann@a.test";
+    e.recipients.push_back({"bob@b.test", "", kNotifyUnset, {}});
+    path = bed.settings.spool_dir + "/active/ABC";
+    bed.put_envelope(e);
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1; }));
+    if (!immutable) GTEST_SKIP() << "this file system knows no immutable files";
+    ASSERT_TRUE(bed.until([&] {
+        std::string status;
+        (void)bed.engine->list({}, [&](const Summary& s) { status = s.id; });
+        return status.empty();  // done, though not yet recorded
+    }));
+    EXPECT_EQ(bed.files(), 1u);
+    ASSERT_TRUE(set_immutable(path, false));
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 1u);
 }
 
 TEST(QueueEngine, HoldReleaseAndDelete) {
