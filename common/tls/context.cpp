@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <csignal>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -13,7 +14,14 @@ constexpr std::size_t kMaxClientSessions = 1000;
 // No certificate that a mail server meets comes near it; the default is the same, said here since it is a limit.
 constexpr long kMaxCertificateChainBytes = 100 * 1024;
 
+// OpenSSL writes with write(2), which has no MSG_NOSIGNAL: a peer that hangs up would end the program.
+void ignore_sigpipe() {
+    struct sigaction action {};
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+}
+
 void set_common_options(SSL_CTX* context) {
+    ignore_sigpipe();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);  // RFC 8996
     // An end of the connection without close_notify truncates nothing here: every protocol of ours frames its data.
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);

@@ -11,7 +11,7 @@
 #include "common/base/result.hpp"
 #include "common/net/stream.hpp"
 
-// TLS 1.2 and later, by OpenSSL 3, which stays behind this header.
+// TLS 1.2 and later, by OpenSSL 3, which stays behind this header. Making a context ignores SIGPIPE for the process.
 namespace gk::tls {
 
 using std::chrono::milliseconds;

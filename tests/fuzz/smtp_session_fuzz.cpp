@@ -11,7 +11,7 @@ namespace {
 using namespace gk::smtp;
 
 struct Heard {
-    std::string replies, content;
+    std::string replies, content;  // of the messages that ended well
     bool operator==(const Heard&) const = default;
 };
 
@@ -19,6 +19,7 @@ struct Heard {
 Heard converse(const SessionSettings& settings, std::string_view input, std::size_t step) {
     Session session(settings);
     Heard heard;
+    std::string content;
     bool over = false;
     for (std::size_t at = 0; at < input.size() && !over && !session.closed(); at += step) {
         session.feed(input.substr(at, step));
@@ -27,11 +28,17 @@ Heard converse(const SessionSettings& settings, std::string_view input, std::siz
                 over = true;
                 break;
             }
-            if (const auto* bytes = std::get_if<ContentBytes>(&*effect)) heard.content += bytes->bytes;
-            else if (std::holds_alternative<CheckSender>(*effect)) session.answer({250, "2.1.0", "ok"});
+            if (const auto* bytes = std::get_if<ContentBytes>(&*effect)) content += bytes->bytes;
+            else if (std::holds_alternative<CheckSender>(*effect)) {
+                content.clear();
+                session.answer({250, "2.1.0", "ok"});
+            }
             else if (const auto* check = std::get_if<CheckRecipient>(&*effect))
                 session.answer(check->rcpt.path.local_part == "no" ? Reply{550, "5.1.1", "no"} : Reply{250, "2.1.5", "ok"});
-            else if (std::holds_alternative<EndContent>(*effect)) session.answer({250, "2.0.0", "ok"});
+            else if (std::holds_alternative<EndContent>(*effect)) {
+                heard.content += content;
+                session.answer({250, "2.0.0", "ok"});
+            }
             else if (const auto* begin = std::get_if<BeginAuthentication>(&*effect)) {
                 if (begin->response) session.auth_succeeded("ann@here.test", begin->mechanism == "PLAIN" ? std::nullopt : std::optional<std::string>("v=x"));
                 else session.auth_challenge("more");
