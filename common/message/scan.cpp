@@ -113,12 +113,13 @@ private:
     // Ends every part that is open inside open_[KEEP]; the line end before the delimiter is the delimiter's
     // (RFC 2046, 5.1.1).
     void close_above(std::size_t keep) {
-        while (open_.size() > keep + 1) {
-            close_last(last_end_);
-        }
+        Mark end = last_end_;
+        while (open_.size() > keep + 1) end = close_last(end);
     }
 
-    void close_last(Mark end) {
+    // Ends the innermost part at END, or where its body begins: an empty body is behind the empty line that the delimiter
+    // would claim. Returns where it was, since what encloses it cannot end before.
+    Mark close_last(Mark end) {
         const Open& last = open_.back();
         Part& part = out_.parts[last.part];
         if (end.at < last.body_begin.at) end = last.body_begin;
@@ -127,6 +128,7 @@ private:
         part.body_lines = lines(last.body_begin, end);
         if (!last.boundary.empty()) --boundaries_;
         open_.pop_back();
+        return end;
     }
 
     void finish() {
@@ -155,12 +157,14 @@ private:
         }
         const Mark begin = here_;
         const bool cut_short = skip_header();
-        read_fields(part, file_.substr(begin.at, here_.at - begin.at), is_message);
-        part.body_begin = here_.at;
-        part.header_octets = octets(begin, here_);
-        part.header_lines = lines(begin, here_);
+        // The line end before a delimiter is the delimiter's, here too.
+        const Mark end = !cut_short ? here_ : last_end_.at > begin.at ? last_end_ : begin;
+        read_fields(part, file_.substr(begin.at, end.at - begin.at), is_message);
+        part.body_begin = end.at;
+        part.header_octets = octets(begin, end);
+        part.header_lines = lines(begin, end);
 
-        Open open{.part = index, .body_begin = here_};
+        Open open{.part = index, .body_begin = end};
         classify(part, open.boundary, cut_short);
         const bool message = part.kind == Part::Kind::Message;
         if (!open.boundary.empty()) ++boundaries_;

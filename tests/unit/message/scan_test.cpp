@@ -108,6 +108,22 @@ TEST(Scan, LivesWithMissingBoundaries) {
               "multipart/mixed\n message/rfc822 \"\"\n");
 }
 
+TEST(Scan, PartsLieInOneAnother) {
+    for (const std::string_view file :
+         {"Content-Type: multipart/digest; boundary=x\n\n--x\n\nSubject: a\nb\n--x\n\n--x--",
+          "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; boundary=y\n\n--y\n"
+          "Content-Type: multipart/mixed; boundary=z\n\n--x\n\n",
+          "Content-Type: multipart/mixed; boundary=x\n\n--x\n--x\nContent-Type: message/rfc822\n\n--x"}) {
+        const Structure s = scan(file);
+        for (std::size_t i = 1; i < s.parts.size(); ++i) {
+            const Part &part = s.parts[i], &parent = s.parts[part.parent];
+            EXPECT_GE(part.header_begin, parent.body_begin) << file;
+            EXPECT_LE(part.body_end, parent.body_end) << file;
+            EXPECT_LE(part.header_octets + part.body_octets, parent.body_octets) << file;
+        }
+    }
+}
+
 TEST(Scan, TellsDelimitersApart) {
     // One boundary begins with the other; padding may follow; other text may not.
     EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x \t\nContent-Type: multipart/mixed; boundary=xy\n\n"
