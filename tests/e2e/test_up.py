@@ -188,6 +188,24 @@ class Up(unittest.TestCase):
         self.up.stderr.close()
         self.assertEqual(set(self.start_ready("--only", "front")), {"smtp", "submissions"})
 
+    @unittest.skipUnless(os.getuid() == 0, "needs root")
+    def test_changes_user_only_when_told(self):
+        for directory in (self.dir, self.root):
+            os.chmod(directory, 0o755)
+        os.chmod(self.root, 0o777)  # the tiny daemon leaves a note there
+        for name in ("gk-front", "gk-back"):
+            with open(f"{self.dir}/units/{name}.service", "a") as f:
+                f.write("User=nobody\nGroup=nogroup\n")
+        addresses = self.start_ready()
+        uid = lambda: os.stat(f"/proc/{self.ask(addresses['lmtp'])['pid']}").st_uid
+        self.assertEqual(uid(), 0)
+        self.assertEqual(self.stop(), 0)
+        self.up.stdout.close()
+        self.up.stderr.close()
+        addresses = self.start_ready("--users")
+        self.assertNotEqual(uid(), 0)
+        self.assertEqual(self.stop(), 0)
+
     def test_names_a_socket_path_that_is_too_long(self):
         self.root = self.dir + "/" + "r" * 100
         os.mkdir(self.root)
