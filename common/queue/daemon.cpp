@@ -42,7 +42,7 @@ private:
     std::shared_ptr<directory::Directory> directory_;
 };
 
-// The engine that runs now; a reload puts another in its place. Requests wait meanwhile.
+// The engine, with its configuration. Requests wait while it is read again.
 class Current final : public Access {
 public:
     explicit Current(config::Paths paths) : paths_(std::move(paths)) {}
@@ -53,23 +53,14 @@ public:
         auto local = std::make_shared<LocalDomains>(paths_, directory::Limits::from(config));
         const auto is_local = [local](std::string_view domain) { return local->contains(domain); };
         const std::unique_lock lock(mutex_);
-        // One engine at a time: the new one needs the lock of the spool, and must not meet its predecessor's sessions.
-        engine_.reset();
-        auto engine = Engine::start(settings, is_local);
-        if (!engine && settings_) {
-            GK_TRY(engine_, Engine::start(*settings_, is_local));
-            return fail(engine.error());
-        }
-        if (!engine) return fail(engine.error());
-        engine_ = std::move(*engine);
-        settings_ = std::move(settings);
+        if (engine_) return engine_->reload(settings, is_local);
+        GK_TRY(engine_, Engine::start(settings, is_local));
         return ok();
     }
     bool drain() {
         const std::unique_lock lock(mutex_);
         return !engine_ || engine_->drain();
     }
-    const Settings& settings() const noexcept { return *settings_; }
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
         return with([&](Engine& engine) { return engine.list(filter, each); });
@@ -95,7 +86,6 @@ private:
     config::Paths paths_;
     std::shared_mutex mutex_;
     std::unique_ptr<Engine> engine_;
-    std::optional<Settings> settings_;
 };
 
 Result<std::vector<net::Listener>> take_listeners(const config::Paths& paths) {
@@ -168,7 +158,7 @@ Status run_daemon(const std::string& root) {
     stopping = &server.stop_flag();
     GK_CHECK(server.start());
     os::notify_ready("serving");
-    log::Event("daemon.ready").field("spool", current.settings().spool_dir);
+    log::Event("daemon.ready").field("spool", paths.spool);
 
     const int watchdog_ms = os::watchdog_interval_ms();
     for (;;) {

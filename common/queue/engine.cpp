@@ -37,23 +37,34 @@ void remove_old_temporaries(const std::string& dir) {
 
 }  // namespace
 
-Status Engine::Impl::prepare(std::function<Result<bool>(std::string_view)> is_local) {
-    GK_CHECK(create_spool(settings.spool_dir));
-    GK_TRY(lock, lock_spool(settings.spool_dir));
-    GK_TRY(routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
-    GK_TRY(connector, Connector::create(settings));
-    GK_TRY(index, Index::open(settings.spool_dir + "/queue.db"));
+Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
+    auto plan = std::make_shared<Plan>();
+    plan->settings = settings;
+    GK_TRY(plan->routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
+    GK_TRY(plan->connector, Connector::create(plan->settings));
+    return plan;
+}
+
+std::shared_ptr<const Plan> Engine::Impl::plan() const {
+    const std::lock_guard guard(plan_mutex);
+    return current_plan;
+}
+
+Status Engine::Impl::prepare() {
+    GK_CHECK(create_spool(dir));
+    GK_TRY(lock, lock_spool(dir));
+    GK_TRY(index, Index::open(dir + "/queue.db"));
     wake = os::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return fail_errno("cannot create an event descriptor");
     GK_CHECK(watch());
-    remove_old_temporaries(settings.spool_dir + "/tmp");
+    remove_old_temporaries(dir + "/tmp");
     return scan();
 }
 
 Status Engine::Impl::watch() {
     inotify = os::Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     // Without inotify (its instances are limited) the scheduler looks by itself.
-    if (!inotify || ::inotify_add_watch(inotify.get(), (settings.spool_dir + "/new").c_str(), IN_MOVED_TO | IN_CREATE) < 0) {
+    if (!inotify || ::inotify_add_watch(inotify.get(), (dir + "/new").c_str(), IN_MOVED_TO | IN_CREATE) < 0) {
         log::Event("queue.unwatched", log::Level::Warning).field("error", os_error(errno, "cannot watch the spool").text);
         inotify.reset();
     }
@@ -62,12 +73,12 @@ Status Engine::Impl::watch() {
 
 // Brings index and files together: a file that the index does not know becomes due, a row without a file goes.
 Status Engine::Impl::scan() {
-    const std::string dir = settings.spool_dir + "/active";
-    GK_TRY(const auto entries, os::list_directory(dir));
+    const std::string active_dir = dir + "/active";
+    GK_TRY(const auto entries, os::list_directory(active_dir));
     GK_TRY(auto known, index->ids());
     for (const auto& entry : entries) {
         if (known.erase(entry.name) > 0) continue;
-        const std::string path = dir + "/" + entry.name;
+        const std::string path = active_dir + "/" + entry.name;
         auto file = is_queue_id(entry.name) ? SpoolFile::open(path) : fail(Errc::BadInput, "not a queue id");
         if (!file) {
             if (file.error().code != Errc::BadInput) return fail(file.error());
@@ -80,13 +91,13 @@ Status Engine::Impl::scan() {
         GK_CHECK(index->put(summary, state.held));
     }
     for (const auto& gone : known) GK_CHECK(index->remove(gone));
-    GK_CHECK(index->recover(now(), now() + settings.schedule.most * 2));
+    GK_CHECK(index->recover(now(), now() + plan()->settings.schedule.most * 2));
     rescan = true;
     return ok();
 }
 
 void Engine::Impl::set_aside(const std::string& path, const std::string& name, std::string_view why) {
-    const std::string to = fmt::format("{}/corrupt/{}.{}", settings.spool_dir, name, new_id());
+    const std::string to = fmt::format("{}/corrupt/{}.{}", dir, name, new_id());
     const auto moved = os::rename(path, to);
     log::Event("queue.corrupt", log::Level::Error).field("file", name).field("error", why).field("moved_to", moved ? to : moved.error().text);
 }
@@ -109,7 +120,7 @@ void Engine::Impl::read_inotify() {
 
 void Engine::Impl::list_arrived() {
     rescan = false;
-    auto entries = os::list_directory(settings.spool_dir + "/new");
+    auto entries = os::list_directory(dir + "/new");
     if (!entries) {
         rescan = true;
         return;
@@ -125,16 +136,16 @@ std::size_t Engine::Impl::room() {
 }
 
 void Engine::Impl::take_arrived(const std::string& name) {
-    const std::string from = fmt::format("{}/new/{}", settings.spool_dir, name);
+    const std::string from = fmt::format("{}/new/{}", dir, name);
     if (!is_queue_id(name)) {
         if (os::exists(from)) set_aside(from, name, "not a queue id");
         return;
     }
     std::string id = name;
-    auto moved = os::rename_new(from, fmt::format("{}/active/{}", settings.spool_dir, id));
+    auto moved = os::rename_new(from, fmt::format("{}/active/{}", dir, id));
     if (!moved && moved.error().code == Errc::Exists) {
         id = new_id();
-        moved = os::rename_new(from, fmt::format("{}/active/{}", settings.spool_dir, id));
+        moved = os::rename_new(from, fmt::format("{}/active/{}", dir, id));
     }
     if (moved) return activate(id, true);
     if (moved.error().code == Errc::NotFound) return;  // seen twice: by listing and by inotify
@@ -147,7 +158,7 @@ void Engine::Impl::activate(const std::string& id, bool is_new) {
         const std::lock_guard guard(mutex);
         if (active.contains(id)) return;
     }
-    const std::string path = fmt::format("{}/active/{}", settings.spool_dir, id);
+    const std::string path = fmt::format("{}/active/{}", dir, id);
     auto file = SpoolFile::open(path);
     if (!file) {
         const auto code = file.error().code;
@@ -158,12 +169,13 @@ void Engine::Impl::activate(const std::string& id, bool is_new) {
         }
         // Out of descriptors or memory: it stays on disk, and comes back soon.
         log::Event("queue.trouble", log::Level::Error).field("id", id).field("error", file.error().text);
-        (void)index->postpone(id, now() + settings.stuck_retry);
+        (void)index->postpone(id, now() + plan()->settings.stuck_retry);
         return;
     }
     auto message = std::make_shared<ActiveMessage>();
     message->id = id;
     message->path = path;
+    message->is_indexed = !is_new;
     message->file = std::move(*file);
     const auto& envelope = message->file.envelope();
     message->state = MessageState::of(envelope, message->file.outcomes());
@@ -218,7 +230,7 @@ void Engine::Impl::schedule() {
             wait_ms = std::min(wait_ms, std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1));
         {
             const std::lock_guard guard(mutex);
-            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, settings.stuck_retry.count() / 10 + 1);
+            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, plan()->settings.stuck_retry.count() / 10 + 1);
             if (active.size() >= kMaxActive) wait_ms = 100;
         }
         if (!inotify || rescan) wait_ms = std::min<std::int64_t>(wait_ms, 1000);
@@ -256,12 +268,25 @@ Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
     auto impl = std::make_shared<Impl>();
-    impl->settings = settings;
-    GK_CHECK(impl->prepare(std::move(is_local)));
+    GK_TRY(impl->current_plan, make_plan(settings, std::move(is_local)));
+    impl->dir = settings.spool_dir;
+    GK_CHECK(impl->prepare());
     auto* raw = impl.get();
     impl->scheduler = std::thread([raw] { raw->schedule(); });
     impl->closer = std::thread([raw] { raw->close_idle(); });
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Status Engine::reload(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
+    if (settings.spool_dir != impl_->dir) return fail(Errc::Config, "the spool's place cannot change while gk-queue runs");
+    GK_TRY(auto plan, make_plan(settings, std::move(is_local)));
+    {
+        const std::lock_guard guard(impl_->plan_mutex);
+        impl_->current_plan = std::move(plan);
+    }
+    const std::lock_guard guard(impl_->mutex);
+    for (auto& [key, destination] : impl_->destinations) destination->down_until = {};
+    return ok();
 }
 
 bool Engine::drain() {
@@ -274,7 +299,7 @@ bool Engine::drain() {
     impl.wake_scheduler();
     if (impl.scheduler.joinable()) impl.scheduler.join();
     std::unique_lock guard(impl.mutex);
-    return impl.all_idle.wait_for(guard, impl.settings.drain_timeout, [&] { return impl.busy_workers == 0; });
+    return impl.all_idle.wait_for(guard, impl.plan()->settings.drain_timeout, [&] { return impl.busy_workers == 0; });
 }
 
 Engine::~Engine() {
@@ -328,7 +353,7 @@ Status Engine::list(const Filter& filter, const std::function<void(const Summary
 
 Result<Detail> Engine::show(const std::string& id_or_trace) {
     GK_TRY(const std::string id, impl_->id_of(id_or_trace));
-    auto file = SpoolFile::open(fmt::format("{}/active/{}", impl_->settings.spool_dir, id));
+    auto file = SpoolFile::open(fmt::format("{}/active/{}", impl_->dir, id));
     if (!file) return fail(file.error());
     const auto state = MessageState::of(file->envelope(), file->outcomes());
     Detail detail{file->envelope(), file->outcomes(), file->message_size(), std::string(state.summary())};
@@ -347,7 +372,7 @@ Status Engine::change(Action action, const std::string& id_or_trace) {
         const std::lock_guard guard(impl.mutex);
         if (const auto at = impl.active.find(id); at != impl.active.end()) message = at->second;
     }
-    const std::string path = fmt::format("{}/active/{}", impl.settings.spool_dir, id);
+    const std::string path = fmt::format("{}/active/{}", impl.dir, id);
     if (message) {
         const std::lock_guard guard(message->mutex);
         if (action == Action::Delete) {
@@ -393,7 +418,7 @@ bool Engine::is_idle(std::chrono::milliseconds span) {
         const std::lock_guard guard(impl_->mutex);
         if (!impl_->active.empty() || impl_->busy_workers > 0) return false;
     }
-    auto entries = os::list_directory(impl_->settings.spool_dir + "/new");
+    auto entries = os::list_directory(impl_->dir + "/new");
     if (!entries || !entries->empty()) return false;
     auto next = impl_->index->next_due();
     return next && (!*next || **next > now() + span);

@@ -22,6 +22,8 @@ public:
     static Result<std::unique_ptr<Engine>> start(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local);
     // Stops at once what has not begun, waits for what has, at most DRAIN_TIMEOUT.
     ~Engine() override;
+    // What begins from now on follows SETTINGS; what is under way ends as it began. On an error nothing changes.
+    Status reload(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local);
     // Takes no new work; returns true once all sessions have ended, false after the settings' drain timeout.
     bool drain();
 

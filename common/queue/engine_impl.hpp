@@ -35,6 +35,7 @@ struct ActiveMessage {
     std::vector<Outcome> unwritten;   // happened, but the disk did not take it yet
     bool deleted = false;
     bool needs_smtputf8 = false;
+    bool is_indexed = false;          // has a row in the index
     std::size_t groups_left = 0;
     const std::string& trace() const noexcept { return file.envelope().trace_id; }
 };
@@ -64,10 +65,19 @@ struct Destination {
     bool is_ready = false;              // in Impl::ready
 };
 
-struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
+// What the configuration says. CONNECTOR refers to SETTINGS.
+struct Plan {
     Settings settings;
     Routes routes;
     std::unique_ptr<Connector> connector;
+};
+Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local);
+
+struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
+    std::string dir;                    // the spool
+    mutable std::mutex plan_mutex;
+    std::shared_ptr<const Plan> current_plan;
+    std::shared_ptr<const Plan> plan() const;  // for one step; a reload puts another in its place
     std::optional<Index> index;
     os::Fd lock, inotify, wake;
 
@@ -84,7 +94,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::thread scheduler, closer;
 
     // engine.cpp: what is to be done
-    Status prepare(std::function<Result<bool>(std::string_view)> is_local);
+    Status prepare();
     Status scan();
     Status watch();
     void schedule();                                  // the scheduler's thread

@@ -29,7 +29,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
     const std::lock_guard guard(message.mutex);
     const Envelope& envelope = message.file.envelope();
     const TimePoint at = now();
-    const auto expire = envelope.is_dsn ? settings.schedule.expire_dsn : settings.schedule.expire;
+    const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
     for (const auto& attempt : attempts) {
         const auto& recipient = envelope.recipients[attempt.recipient];
         Outcome outcome;
@@ -49,7 +49,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
             case Kind::Failed: outcome.kind = OutcomeKind::Failed; break;
             case Kind::Deferred:
                 outcome.kind = OutcomeKind::Deferred;
-                auto wait = settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1, random_u64());
+                auto wait = plan()->settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1, random_u64());
                 if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
                 outcome.until = at + wait;
                 if (at - envelope.arrival >= expire) {
@@ -74,7 +74,7 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
     {
         const std::lock_guard guard(message.mutex);
         const Envelope& envelope = message.file.envelope();
-        const auto expire = envelope.is_dsn ? settings.schedule.expire_dsn : settings.schedule.expire;
+        const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
         const bool too_late = now() - envelope.arrival >= expire;
         for (const auto i : group.recipients) {
             if (too_late) expired.push_back({i, {Kind::Deferred, why.text, why.status, false}, why.peer, {}, false, false, {}, {}});
@@ -97,7 +97,7 @@ Status Engine::Impl::write_out(ActiveMessage& message) {
 
 Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark) {
     if (recipients.empty()) return ok();
-    GK_TRY(const std::string id, send_dsn(settings.spool_dir, message.file, message.state, recipients, {settings.hostname, settings.dsn_size}));
+    GK_TRY(const std::string id, send_dsn(dir, message.file, message.state, recipients, {plan()->settings.hostname, plan()->settings.dsn_size}));
     std::vector<Outcome> marks;
     for (const auto& r : recipients) {
         if (mark == OutcomeKind::Warned && !marks.empty()) break;
@@ -128,12 +128,12 @@ Status Engine::Impl::notify(ActiveMessage& message) {
             else relayed.push_back({i, DsnAction::Relayed, {}});
         }
         if (r.kind == RecipientState::Kind::Waiting && r.attempts > 0 && wants_delay_notice(envelope, envelope.recipients[i]))
-            delayed.push_back({i, DsnAction::Delayed, envelope.arrival + settings.schedule.expire});
+            delayed.push_back({i, DsnAction::Delayed, envelope.arrival + plan()->settings.schedule.expire});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
-    if (settings.schedule.delay_warning.count() > 0 && !message.state.warned && now() - envelope.arrival >= settings.schedule.delay_warning)
+    if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned && now() - envelope.arrival >= plan()->settings.schedule.delay_warning)
         GK_CHECK(send_notice(message, delayed, OutcomeKind::Warned));
     return ok();
 }
@@ -145,16 +145,17 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
         const std::lock_guard guard(message->mutex);
         if (message->deleted) {
             done = os::unlink(message->path);
-            if (done || done.error().code == Errc::NotFound) done = index->remove(message->id);
+            if (done || done.error().code == Errc::NotFound) done = message->is_indexed ? index->remove(message->id) : ok();
         } else {
             done = write_out(*message);
             if (done && !message->state.held) done = notify(*message);
             if (done && message->state.finished()) {
                 done = os::unlink(message->path);
                 if (!done && done.error().code == Errc::NotFound) done = ok();
-                if (done) done = index->remove(message->id);
+                if (done && message->is_indexed) done = index->remove(message->id);
                 if (done) log::Event("queue.done").field("id", message->trace()).field("queue", message->id);
             } else if (done) {
+                message->is_indexed = true;
                 done = index->put(summarize(message->file, message->state), message->state.held);
             }
         }
@@ -162,7 +163,7 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
     const std::lock_guard guard(mutex);
     if (!done) {
         log::Event("queue.trouble", log::Level::Error).field("id", message->trace()).field("queue", message->id).field("error", done.error().text);
-        stuck.emplace_back(Steady::now() + settings.stuck_retry, message);
+        stuck.emplace_back(Steady::now() + plan()->settings.stuck_retry, message);
     } else {
         active.erase(message->id);
     }

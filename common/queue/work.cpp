@@ -37,7 +37,7 @@ bool needs_smtputf8(const SpoolFile& file) {
 
 void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
     struct Planned { Route route; std::vector<std::size_t> recipients; };
-    std::map<std::string, Planned> plan;
+    std::map<std::string, Planned> ways;
     std::vector<Attempt> refused;
     {
         const std::lock_guard guard(message->mutex);
@@ -49,11 +49,11 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             // What is due within a second goes along now.
             if (r.kind != RecipientState::Kind::Waiting) continue;
             // A next attempt further ahead than any schedule sets it was written under a wrong clock.
-            const bool is_wrong = r.attempts > 0 && r.next > now() + settings.schedule.most * 2;
+            const bool is_wrong = r.attempts > 0 && r.next > now() + plan()->settings.schedule.most * 2;
             if (r.next > now() + std::chrono::seconds(1) && !is_wrong) continue;
             const std::string domain = domain_of(recipients[i].address);
             auto found = routes_found.find(domain);
-            if (found == routes_found.end()) found = routes_found.emplace(domain, routes.find(domain)).first;
+            if (found == routes_found.end()) found = routes_found.emplace(domain, plan()->routes.find(domain)).first;
             const auto& route = found->second;
             if (!route) {
                 const bool bad = route.error().code == Errc::BadInput;
@@ -61,16 +61,16 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
                                        route.error().text, bad ? "5.1.3" : "4.3.0", false}, {}, {}, false, false, {}, {}});
                 continue;
             }
-            auto& planned = plan[route->key()];
+            auto& planned = ways[route->key()];
             planned.route = *route;
             planned.recipients.push_back(i);
         }
     }
     if (!refused.empty()) record(*message, refused);
     std::vector<std::pair<Route, Group>> groups;
-    for (auto& [key, planned] : plan)
-        for (std::size_t at = 0; at < planned.recipients.size(); at += settings.recipients) {
-            const auto end = std::min<std::size_t>(at + settings.recipients, planned.recipients.size());
+    for (auto& [key, planned] : ways)
+        for (std::size_t at = 0; at < planned.recipients.size(); at += plan()->settings.recipients) {
+            const auto end = std::min<std::size_t>(at + plan()->settings.recipients, planned.recipients.size());
             groups.emplace_back(planned.route, Group{message, {planned.recipients.begin() + static_cast<std::ptrdiff_t>(at),
                                                                planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)}});
         }
@@ -94,7 +94,7 @@ void Engine::Impl::enqueue_locked(const Route& route, Group group) {
         slot->is_ready = true;
         ready.push_back(slot.get());
     }
-    if (idle_workers < ready.size() && workers.size() < settings.threads && !stopping)
+    if (idle_workers < ready.size() && workers.size() < plan()->settings.threads && !stopping)
         workers.emplace_back([self = shared_from_this()] { self->run_worker(); });
 }
 
@@ -126,7 +126,7 @@ void Engine::Impl::run_worker() {
         guard.unlock();
 
         deliver(d, group, session);
-        if (session && session->messages >= settings.session_messages) {
+        if (session && session->messages >= plan()->settings.session_messages) {
             session->session->quit();
             session.reset();
         }
@@ -200,7 +200,8 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             }
         }
         if (down) return postpone(message, group, *down, wait);
-        Opened opened = connector->open(d.route);
+        const auto current = plan();
+        Opened opened = current->connector->open(d.route);
         if (!opened.session) {
             std::vector<Attempt> attempts;
             for (const auto i : group.recipients)
@@ -212,7 +213,7 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             if (opened.permanent) return;
             // The others that wait for it need not find out one by one.
             ++d.failures;
-            d.down_until = Steady::now() + (is_local ? kLocalWait : std::min(std::chrono::seconds(300), settings.schedule.wait(d.failures, random_u64())) / 2);
+            d.down_until = Steady::now() + (is_local ? kLocalWait : std::min(std::chrono::seconds(300), plan()->settings.schedule.wait(d.failures, random_u64())) / 2);
             d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
             return;
         }
@@ -221,19 +222,19 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             const std::lock_guard guard(mutex);
             d.failures = 0;
             d.down_until = {};
-            d.limit = std::min(d.limit + 1, settings.destination_connections);
+            d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
         }
         outcome = session->session->send(transaction, source);
     }
     ++session->messages;
     if (outcome->reusable) {
         const std::lock_guard guard(mutex);
-        d.limit = std::min(d.limit + 1, settings.destination_connections);
+        d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
     }
     std::vector<Attempt> attempts;
     for (std::size_t i = 0; i < group.recipients.size(); ++i)
         attempts.push_back({group.recipients[i], outcome->verdicts[i], session->peer, session->session->tls_text(),
-                            outcome->dsn_relayed, is_lmtp, {}, is_local ? settings.schedule.first : std::chrono::seconds(0)});
+                            outcome->dsn_relayed, is_lmtp, {}, is_local ? plan()->settings.schedule.first : std::chrono::seconds(0)});
     record(message, attempts);
     if (!outcome->reusable) {
         session->session->quit();

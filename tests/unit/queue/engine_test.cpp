@@ -337,6 +337,20 @@ TEST(QueueEngine, HoldReleaseAndDelete) {
     EXPECT_EQ(bed.files(), 0u);
 }
 
+TEST(QueueEngine, ReloadsWhileItRuns) {
+    Bed bed;
+    bed.start();
+    const auto id = bed.put({"x@dead.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.engine->show(id) && !bed.engine->show(id)->outcomes.empty(); }));
+    auto changed = bed.settings;
+    changed.routes["dead.test"] = "not a route";
+    EXPECT_FALSE(bed.engine->reload(changed, nullptr));
+    changed.routes["dead.test"] = changed.routes["b.test"];
+    ASSERT_TRUE(bed.engine->reload(changed, nullptr));
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 1u);
+}
+
 TEST(QueueEngine, OnlyOneWorksOnASpool) {
     Bed bed;
     bed.start();
