@@ -13,6 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string out;
     gk::imap::append_envelope(out, structure->envelope());
     gk::imap::append_body(out, *structure, true);
-    gk::imap::find_section(*structure, "A: b\n\nc", {.part = {1, 2}});
+    gk::imap::Section section;
+    section.part = {1, 2};
+    gk::imap::find_section(*structure, "A: b\n\nc", section);
     return 0;
 }
