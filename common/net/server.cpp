@@ -25,6 +25,10 @@ constexpr milliseconds kForcedGrace{1000};
 
 void wake_handler(int) {}
 
+std::int64_t steady_ms() {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void install_wake_handler() {
     struct sigaction action {};
     action.sa_handler = wake_handler;  // without SA_RESTART: the call ends with EINTR
@@ -39,6 +43,7 @@ struct Server::Impl {
         std::size_t listener = 0;
         int fd = -1;             // of the connection being served; under mutex
         bool waiting = true;     // in accept
+        Seat seat;
     };
 
     std::vector<Listener> listeners;
@@ -60,11 +65,13 @@ struct Server::Impl {
     static void* run(void* argument);
     void loop(std::list<Worker>::iterator worker);
     void serve(std::list<Worker>::iterator worker, Accepted accepted);
+    void make_room();
+    bool under_pressure() const { return active * 5 > max_connections * 4; }
     bool exempt(const Endpoint& peer) const { return peer.ip.empty() || peer.is_loopback() || options.trusted.contains(peer.ip); }
 };
 
 Status Server::Impl::spawn(std::size_t listener) {
-    workers.push_front(Worker{});
+    workers.emplace_front();
     const auto worker = workers.begin();
     worker->listener = listener;
     pthread_attr_t attributes;
@@ -161,7 +168,13 @@ void Server::Impl::serve(std::list<Worker>::iterator worker, Accepted accepted) 
     }
     const bool counted = !exempt(accepted.peer);
     const std::string ip = counted ? accepted.peer.ip : std::string();
-    const bool too_many = active.fetch_add(1) >= max_connections;
+    accepted.seat = &worker->seat;
+    worker->seat.leave = false;
+    worker->seat.touch();
+    // Our own programs and the administrator get in where the world has taken every place.
+    const std::size_t most = counted ? max_connections.load() : max_connections + max_connections / 4;
+    const bool too_many = active.fetch_add(1) >= most;
+    if (under_pressure()) make_room();
     bool too_many_from = false;
     if (counted) {
         std::lock_guard lock(mutex);
@@ -183,6 +196,24 @@ void Server::Impl::serve(std::list<Worker>::iterator worker, Accepted accepted) 
         if (--per_address[ip] == 0) per_address.erase(ip);
     }
 }
+
+// Asks the client that did nothing for the longest time to leave. If it is not in a read at this moment it sees the
+// flag before its next one.
+void Server::Impl::make_room() {
+    if (options.pressure_timeout.count() == 0) return;
+    std::lock_guard lock(mutex);
+    const std::int64_t before = steady_ms() - options.pressure_timeout.count();
+    Worker* idlest = nullptr;
+    for (auto& worker : workers) {
+        if (worker.fd < 0 || worker.seat.active_ms > before) continue;
+        if (idlest == nullptr || worker.seat.active_ms < idlest->seat.active_ms) idlest = &worker;
+    }
+    if (idlest == nullptr) return;
+    idlest->seat.leave = true;
+    ::pthread_kill(idlest->thread, kWakeSignal);
+}
+
+void Seat::touch() noexcept { active_ms = steady_ms(); }
 
 Server::Server(std::vector<Listener> listeners, ServerOptions options, Handler handler, Refuser refuser)
     : impl_(std::make_unique<Impl>()) {
@@ -228,7 +259,10 @@ bool Server::stop(milliseconds drain) {
     bool forced = false;
     while (!impl_->workers.empty()) {
         // Again and again: a thread may have looked at the flag just before, and enter its call just after the signal.
-        for (const auto& worker : impl_->workers) ::pthread_kill(worker.thread, kWakeSignal);
+        for (auto& worker : impl_->workers) {
+            worker.seat.leave = true;
+            ::pthread_kill(worker.thread, kWakeSignal);
+        }
         if (!forced && std::chrono::steady_clock::now() >= deadline) {
             for (const auto& worker : impl_->workers)
                 if (worker.fd >= 0) ::shutdown(worker.fd, SHUT_RDWR);
@@ -243,7 +277,7 @@ bool Server::stop(milliseconds drain) {
 bool Server::stopping() const noexcept { return impl_->stopping; }
 const std::atomic<bool>& Server::stop_flag() const noexcept { return impl_->stopping; }
 std::size_t Server::active() const noexcept { return impl_->active; }
-bool Server::under_pressure() const noexcept { return impl_->active * 5 > impl_->max_connections * 4; }
+bool Server::under_pressure() const noexcept { return impl_->under_pressure(); }
 
 void Server::set_limits(std::size_t max_connections, std::size_t max_per_address) noexcept {
     impl_->max_connections = max_connections;

@@ -8,7 +8,8 @@
 namespace gk::smtp {
 namespace {
 
-constexpr std::size_t kBuffer = 16 * 1024, kContentBuffer = 64 * 1024;
+// Most connections are idle at any time, and many messages are small.
+constexpr std::size_t kBuffer = 4 * 1024, kContentBuffer = 16 * 1024, kLargeContentBuffer = 64 * 1024;
 constexpr milliseconds kHandshakeTimeout{30'000};
 constexpr milliseconds kLinger{3000};
 constexpr std::uint64_t kLingerBytes = 64u << 20;
@@ -21,6 +22,7 @@ Connection::Connection(Host& host, std::shared_ptr<const HostSettings> settings,
       settings_(std::move(settings)),
       service_(service),
       peer_(std::move(accepted.peer)),
+      seat_(accepted.seat),
       stream_(std::move(accepted.stream)),
       transaction_({host.lmtp_, host.memory_, settings_->memory_per_message, host.spool_}),
       buffer_(kBuffer) {
@@ -95,24 +97,29 @@ bool Connection::read() {
         in_content_ = content;
         content_began_ = Clock::now();
     }
-    // A message under way is finished when we stop; a client that thinks is sent away.
-    const bool stoppable = !content && transaction_.recipients() == 0 && host_.server_ != nullptr;
-    socket_->set_cancel(stoppable ? &host_.server_->stop_flag() : nullptr);
-    if (content && transaction_.size() > kBuffer && buffer_.size() < kContentBuffer) buffer_.resize(kContentBuffer);
-    if (!content && buffer_.size() > kBuffer) std::vector<char>(kBuffer).swap(buffer_);
-    if (stoppable && host_.server_->stopping()) {
-        session_->say_goodbye({421, "4.3.2", session_->settings().hostname + " shutting down"});
-        return flush() && false;
-    }
+    // A message under way is finished when we stop, or need the place; a client that thinks is sent away.
+    const bool may_leave = !content && transaction_.recipients() == 0;
+    socket_->set_cancel(may_leave ? &seat_->leave : nullptr);
+    const std::size_t wanted = !content ? kBuffer : transaction_.size() > kContentBuffer ? kLargeContentBuffer : kContentBuffer;
+    if (buffer_.size() < wanted) buffer_.resize(wanted);
+    else if (buffer_.size() > wanted && wanted == kBuffer) std::vector<char>(kBuffer).swap(buffer_);
+    const auto send_away = [this] {
+        session_->say_goodbye({421, "4.3.2", session_->settings().hostname + (host_.server_->stopping() ? " shutting down" : " too busy for idle clients")});
+        (void)flush();
+        return false;
+    };
+    if (socket_->cancelled()) return send_away();
     const auto count = stream_->read_some(buffer_, timeout());
     if (!count || *count == 0) {
         ended_ = count ? "the client ended the connection" : count.error().text;
-        if (!count && socket_->cancelled()) session_->say_goodbye({421, "4.3.2", session_->settings().hostname + " shutting down"});
-        else if (!count && count.error().code == Errc::Timeout) session_->say_goodbye({421, "4.4.2", session_->settings().hostname + " timeout"});
-        else return false;
-        (void)flush();
+        if (!count && socket_->cancelled()) return send_away();
+        if (!count && count.error().code == Errc::Timeout) {
+            session_->say_goodbye({421, "4.4.2", session_->settings().hostname + " timeout"});
+            (void)flush();
+        }
         return false;
     }
+    seat_->touch();
     if (too_slow()) {
         ended_ = "the client is too slow";
         session_->say_goodbye({421, "4.4.2", session_->settings().hostname + " too slow"});

@@ -46,6 +46,7 @@ private:
     std::shared_ptr<const HostSettings> settings_;
     Service service_;
     net::Endpoint peer_;
+    net::Seat* seat_;
     std::unique_ptr<net::Stream> stream_;
     net::SocketStream* socket_ = nullptr;   // below stream_
     tls::Stream* tls_ = nullptr;            // stream_, where it is TLS

@@ -36,6 +36,7 @@ Result<net::ServerOptions> server_options(const config::Config& config) {
     options.max_per_address = static_cast<std::size_t>(config.integer("smtp.max_connections_per_address"));
     // What a connection needs first; equal values cost no system call later.
     options.io_timeout = std::chrono::seconds(config.duration_s("smtp.command_timeout"));
+    options.pressure_timeout = std::chrono::seconds(config.duration_s("smtp.pressure_timeout"));
     GK_TRY(options.trusted, net::Networks::parse(config.strings("server.trusted_networks")));
     GK_TRY(options.proxies, net::Networks::parse(config.strings("smtp.proxy_networks")));
     return options;

@@ -37,10 +37,11 @@ public:
 
 private:
     void echo(Accepted accepted) {
-        accepted.stream->set_cancel(&server->stop_flag());
+        accepted.stream->set_cancel(&accepted.seat->leave);
         LineReader reader(*accepted.stream, 100);
         for (;;) {
             const auto line = reader.read_line(10s);
+            accepted.seat->touch();
             if (!line) {
                 if (accepted.stream->cancelled()) (void)accepted.stream->write_all("stopping\n", 1s);
                 return;
@@ -62,7 +63,7 @@ TEST(Server, ServesManyConnectionsAtOnce) {
 
 TEST(Server, RefusesConnectionsPastItsLimitAndTakesThemAgainLater) {
     ServerOptions options;
-    options.max_connections = 2;
+    options.max_connections = 2;  // a quarter of which is none
     EchoServer echo(std::move(options));
     auto a = echo.connect(), b = echo.connect();
     EXPECT_EQ(echo.ask(*a, "x"), "x");
@@ -74,6 +75,25 @@ TEST(Server, RefusesConnectionsPastItsLimitAndTakesThemAgainLater) {
     for (int i = 0; i < 200 && echo.server->active() > 1; ++i) std::this_thread::sleep_for(5ms);
     auto d = echo.connect();
     EXPECT_EQ(echo.ask(*d, "x"), "x");
+}
+
+TEST(Server, AsksTheIdlestToLeaveUnderPressure) {
+    ServerOptions options;
+    options.max_connections = 4;
+    options.pressure_timeout = 1ms;
+    EchoServer echo(std::move(options));
+    std::vector<std::unique_ptr<SocketStream>> streams;
+    for (int i = 0; i < 3; ++i) {
+        streams.push_back(echo.connect());
+        EXPECT_EQ(echo.ask(*streams.back(), "x"), "x");
+        std::this_thread::sleep_for(5ms);  // what the test is about: doing nothing for longer than the others
+    }
+    for (int i = 0; i < 2; ++i) {
+        streams.push_back(echo.connect());
+        EXPECT_EQ(echo.ask(*streams.back(), "x"), "x");
+    }
+    EXPECT_EQ(LineReader(*streams[0], 100).read_line(2s).value(), "stopping");
+    EXPECT_EQ(echo.ask(*streams[2], "x"), "x");
 }
 
 TEST(Server, LimitsOneAddressByTheProxysWord) {
