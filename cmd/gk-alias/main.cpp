@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
@@ -41,7 +41,8 @@ int list(const Arguments& arguments) {
     if (!aliases) return cli::fail(aliases.error());
     cli::Rows rows(arguments.json, {"alias", "targets", "created", "tenant"});
     for (const auto& alias : *aliases)
-        rows.add({alias.address, text::join(alias.targets, " "), format_rfc3339(from_unix_s(alias.created_s)), alias.tenant});
+        rows.add({alias.address, text::join(alias.targets, " "), format_rfc3339(from_unix_s(alias.created_s)),
+                  alias.tenant});
     return 0;
 }
 
@@ -80,8 +81,9 @@ int remove(const Arguments& arguments) {
         for (const auto& target : targets) fmt::print("remove {} → {}\n", (*alias)->address, target);
         return 0;
     }
-    const std::string question = fmt::format("remove alias {} → {}?", (*alias)->address,
-                                             text::join(arguments.targets.empty() ? (*alias)->targets : arguments.targets, " "));
+    const std::string question =
+        fmt::format("remove alias {} → {}?", (*alias)->address,
+                    text::join(arguments.targets.empty() ? (*alias)->targets : arguments.targets, " "));
     if (!cli::confirm(question, arguments.yes || ::isatty(STDIN_FILENO) == 0)) return 1;
     const Status status = (*directory)->remove_alias(arguments.alias, arguments.targets, directory::Actor::caller());
     return status ? 0 : cli::fail(status.error());
@@ -98,10 +100,12 @@ int main(int argc, char** argv) {
     tool.name = "gk-alias";
     tool.summary = "addresses that lead to other addresses";
     tool.description =
-        "An alias leads to accounts, to other aliases, or out of our domains; @DOMAIN is the catch-all, for every address of the "
+        "An alias leads to accounts, to other aliases, or out of our domains; @DOMAIN is the catch-all, for every "
+        "address of the "
         "domain that is nothing else. Circles and addresses that lead nowhere are refused when an alias is made.";
-    tool.options = {{"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
-                    {"-j,--json", &arguments.json, "one JSON object a line"}};
+    tool.options = {
+        {"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
+        {"-j,--json", &arguments.json, "one JSON object a line"}};
     const cli::Operand alias{"alias", &arguments.alias, "an address, or @DOMAIN"};
     tool.commands = {
         {.name = "add",

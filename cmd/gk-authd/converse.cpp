@@ -15,7 +15,9 @@ constexpr auto kIdle = 1h;  // between exchanges: clients keep connections open
 void write_event(const auth::Begin& begin, const auth::Outcome& outcome) {
     const bool yes = outcome.reply.kind == auth::Reply::Kind::Ok;
     log::Event event(yes ? "auth.ok" : "auth.fail", yes ? log::Level::Info : log::Level::Warning);
-    event.field("actor", yes ? outcome.reply.user : outcome.login).field("ip", begin.ip).field("service", begin.service);
+    event.field("actor", yes ? outcome.reply.user : outcome.login)
+        .field("ip", begin.ip)
+        .field("service", begin.service);
     event.field("mech", begin.mechanism).field("tls", begin.tls);
     if (yes) event.field("how", outcome.how);
     else event.field("code", auth::fail_code_name(outcome.reply.code)).field("error", outcome.reply.text);
@@ -41,8 +43,8 @@ auth::Reply for_client(const auth::Reply& reply) {
 
 }  // namespace
 
-void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std::chrono::milliseconds exchange_timeout, Delays& delays,
-              const std::atomic<bool>& stopping) {
+void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std::chrono::milliseconds exchange_timeout,
+              Delays& delays, const std::atomic<bool>& stopping) {
     net::LineReader reader(stream, auth::kMaxLine);
     std::unique_ptr<auth::Exchange> exchange;
     auth::Begin begin;
@@ -59,7 +61,9 @@ void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std
         } else if (const auto* redeem = std::get_if<auth::Redeem>(&*request)) {
             reply = authenticator.redeem(*redeem);
             if (reply.kind != auth::Reply::Kind::Ok)
-                log::Event("auth.ticket_refused", log::Level::Warning).field("service", redeem->service).field("error", reply.text);
+                log::Event("auth.ticket_refused", log::Level::Warning)
+                    .field("service", redeem->service)
+                    .field("error", reply.text);
         } else if (const auto* sender = std::get_if<auth::Sender>(&*request)) {
             reply = authenticator.may_send_as(*sender);
         } else if (std::holds_alternative<auth::Ping>(*request)) {

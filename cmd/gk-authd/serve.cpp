@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <exception>
 #include <poll.h>
+#include <exception>
 
 #include "cmd/gk-authd/gk_authd.hpp"
 #include "common/base/log.hpp"
@@ -98,8 +98,10 @@ int serve(const std::string& root) {
         std::move(listeners), options,
         [&](net::Accepted accepted) {
             try {
-                converse(*accepted.stream, *service.authenticator, std::chrono::seconds(service.exchange_timeout_s), service.delays, *stopping);
-            } catch (const std::exception& error) {  // memory exhausted, or a bug: this connection ends, the others go on
+                converse(*accepted.stream, *service.authenticator, std::chrono::seconds(service.exchange_timeout_s),
+                         service.delays, *stopping);
+            } catch (
+                const std::exception& error) {  // memory exhausted, or a bug: this connection ends, the others go on
                 log::Event("session.failed", log::Level::Error).field("error", error.what());
             }
         },

@@ -46,7 +46,8 @@ Status give(const std::string& path, const std::string& user, const std::string&
     if (::geteuid() != 0 || user.empty()) return ok();
     const auto owner = os::find_identity(user, group);
     if (!owner) return ok();
-    if (::chown(path.c_str(), owner->uid, owner->gid) != 0) return fail_errno(fmt::format("cannot give '{}' to {}", path, user));
+    if (::chown(path.c_str(), owner->uid, owner->gid) != 0)
+        return fail_errno(fmt::format("cannot give '{}' to {}", path, user));
     return ok();
 }
 
@@ -55,14 +56,16 @@ Status make_place(const Place& place) {
     GK_CHECK(os::make_directories(place.path, 0755));
     GK_CHECK(give(place.path, place.user, place.group));
     // After chown, which would drop the set-group-id bit; mkdir's mode goes through the umask.
-    if (::chmod(place.path.c_str(), place.mode) != 0) return fail_errno(fmt::format("cannot set the mode of '{}'", place.path));
+    if (::chmod(place.path.c_str(), place.mode) != 0)
+        return fail_errno(fmt::format("cannot set the mode of '{}'", place.path));
     return ok();
 }
 
 std::string first_toml(const std::string& hostname) {
     return "# The configuration of gk: see gk.toml(5). `gk-config show` prints every setting with its default,\n"
            "# `gk-config check` says what is wrong; drop-ins in gk.toml.d/*.toml win over this file.\n\n"
-           "[server]\nhostname = " + config::quoted(hostname) + "\n";
+           "[server]\nhostname = " +
+           config::quoted(hostname) + "\n";
 }
 
 Result<std::string> own_hostname(const std::string& given) {
@@ -100,7 +103,8 @@ int init(const Arguments& arguments) {
     Arguments absolute = arguments;
     if (!absolute.root.empty() && absolute.root.front() != '/') {
         std::string here(4096, '\0');
-        if (::getcwd(here.data(), here.size()) == nullptr) return cli::fail(os_error(errno, "cannot tell the current directory"));
+        if (::getcwd(here.data(), here.size()) == nullptr)
+            return cli::fail(os_error(errno, "cannot tell the current directory"));
         absolute.root = std::string(here.c_str()) + "/" + absolute.root;
     }
     ::umask(022);

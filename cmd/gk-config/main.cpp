@@ -16,15 +16,20 @@ int main(int argc, char** argv) {
     cli::Tool tool;
     tool.name = "gk-config";
     tool.summary = "make, check and change the configuration";
-    tool.description = "Reads gk.toml and the drop-ins in gk.toml.d as the daemons do. Daemons take changes over at SIGHUP.";
-    tool.options = {{"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
-                    {"-j,--json", &arguments.json, "one JSON object a line"}};
+    tool.description =
+        "Reads gk.toml and the drop-ins in gk.toml.d as the daemons do. Daemons take changes over at SIGHUP.";
+    tool.options = {
+        {"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
+        {"-j,--json", &arguments.json, "one JSON object a line"}};
     tool.commands = {
         {.name = "init",
          .summary = "make directories, databases, gk.toml and a self-signed certificate; overwrites nothing",
-         .options = {{"--hostname", &arguments.hostname, "this host's name in mail; empty: what the system says", "NAME"}},
+         .options = {{"--hostname", &arguments.hostname, "this host's name in mail; empty: what the system says",
+                      "NAME"}},
          .run = [&] { return config_tool::init(arguments); }},
-        {.name = "check", .summary = "say what is wrong with the configuration", .run = [&] { return config_tool::check(arguments); }},
+        {.name = "check",
+         .summary = "say what is wrong with the configuration",
+         .run = [&] { return config_tool::check(arguments); }},
         {.name = "show",
          .summary = "print every setting and its value",
          .options = {{"--origin", &arguments.origin, "and the file and line it comes from"},

@@ -24,14 +24,17 @@ std::vector<std::string> problems(const config::Config& config) {
     };
     for (const Setting& setting : config::settings()) {
         if (setting.type != Type::StringList || !setting.key.ends_with("_networks")) continue;
-        if (const auto networks = net::Networks::parse(config.strings(setting.key)); !networks) complain(setting.key, networks.error().text);
+        if (const auto networks = net::Networks::parse(config.strings(setting.key)); !networks)
+            complain(setting.key, networks.error().text);
     }
     const config::Paths& paths = config.paths();
-    for (const auto& [key, fallback] : {std::pair<std::string, std::string>{"tls.certificate", "default.crt"}, {"tls.key", "default.key"}}) {
+    for (const auto& [key, fallback] :
+         {std::pair<std::string, std::string>{"tls.certificate", "default.crt"}, {"tls.key", "default.key"}}) {
         const std::string path = config.string(key).empty() ? paths.keys + "/tls/" + fallback : config.string(key);
         if (!os::exists(path)) complain(key, fmt::format("names '{}', which is not there", path));
     }
-    if (!os::exists(paths.directory_db)) found.push_back(fmt::format("'{}' is not there: gk-config init makes it", paths.directory_db));
+    if (!os::exists(paths.directory_db))
+        found.push_back(fmt::format("'{}' is not there: gk-config init makes it", paths.directory_db));
     return found;
 }
 
@@ -133,11 +136,13 @@ int settings_mdoc() {
         }
         out += fmt::format(".It Cm {} Pq {}", setting.key, config::type_name(setting.type));
         const std::string& fallback = setting.default_value;
-        if (setting.type != Type::Table) out += fmt::format(" , default: {}", fallback.empty() ? "empty" : "\\&" + escaped(fallback));
+        if (setting.type != Type::Table)
+            out += fmt::format(" , default: {}", fallback.empty() ? "empty" : "\\&" + escaped(fallback));
         out += "\n";
         out += "\\&" + text::replace_all(escaped(setting.help), ". ", ".\n\\&") + "\n";  // mdoc: a sentence a line
         if (!setting.choices.empty()) out += fmt::format("One of {}.\n", text::join(setting.choices, ", "));
-        const bool numeric = setting.type == Type::Integer || setting.type == Type::Size || setting.type == Type::Duration;
+        const bool numeric =
+            setting.type == Type::Integer || setting.type == Type::Size || setting.type == Type::Duration;
         if (numeric) {
             const auto bound = [&](std::int64_t value) {
                 if (setting.type == Type::Size) return text::format_size(static_cast<std::uint64_t>(value));

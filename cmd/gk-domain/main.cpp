@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "common/base/time.hpp"
 #include "common/cli/cli.hpp"
@@ -24,7 +24,8 @@ Result<Directory> open(const Arguments& arguments, bool read_only) {
 }
 
 void print(cli::Rows& rows, const directory::Domain& domain) {
-    rows.add({domain.name, domain.accounts, domain.aliases, format_rfc3339(from_unix_s(domain.created_s)), domain.tenant});
+    rows.add(
+        {domain.name, domain.accounts, domain.aliases, format_rfc3339(from_unix_s(domain.created_s)), domain.tenant});
 }
 
 const std::vector<std::string> kColumns = {"domain", "accounts", "aliases", "created", "tenant"};
@@ -71,25 +72,29 @@ int show(const Arguments& arguments) {
 }
 
 int remove(const Arguments& arguments) {
-    return for_each(arguments, arguments.dry_run, [&](directory::Directory& directory, const std::string& name) -> Status {
-        GK_TRY(const auto domain, directory.find_domain(name));
-        if (!domain) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", name));
-        const auto actor = directory::Actor::caller();
-        GK_TRY(const auto aliases, directory.aliases(domain->name));
-        if (domain->accounts > 0)
-            return fail(Errc::Denied, fmt::format("domain '{}' has {} accounts: remove them first", domain->name, domain->accounts));
-        if (!aliases.empty() && !arguments.all)
-            return fail(Errc::Denied, fmt::format("domain '{}' has {} aliases: remove them first, or say --all", domain->name, aliases.size()));
-        if (arguments.dry_run) {
-            for (const auto& alias : aliases) fmt::print("remove alias {}\n", alias.address);
-            fmt::print("remove domain {}\n", domain->name);
-            return ok();
-        }
-        if (!cli::confirm(fmt::format("remove domain {}?", domain->name), arguments.yes || ::isatty(STDIN_FILENO) == 0))
-            return fail(Errc::Denied, "nothing was removed");
-        for (const auto& alias : aliases) GK_CHECK(directory.remove_alias(alias.address, {}, actor));
-        return directory.remove_domain(domain->name, actor);
-    });
+    return for_each(
+        arguments, arguments.dry_run, [&](directory::Directory& directory, const std::string& name) -> Status {
+            GK_TRY(const auto domain, directory.find_domain(name));
+            if (!domain) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", name));
+            const auto actor = directory::Actor::caller();
+            GK_TRY(const auto aliases, directory.aliases(domain->name));
+            if (domain->accounts > 0)
+                return fail(Errc::Denied, fmt::format("domain '{}' has {} accounts: remove them first", domain->name,
+                                                      domain->accounts));
+            if (!aliases.empty() && !arguments.all)
+                return fail(Errc::Denied, fmt::format("domain '{}' has {} aliases: remove them first, or say --all",
+                                                      domain->name, aliases.size()));
+            if (arguments.dry_run) {
+                for (const auto& alias : aliases) fmt::print("remove alias {}\n", alias.address);
+                fmt::print("remove domain {}\n", domain->name);
+                return ok();
+            }
+            if (!cli::confirm(fmt::format("remove domain {}?", domain->name),
+                              arguments.yes || ::isatty(STDIN_FILENO) == 0))
+                return fail(Errc::Denied, "nothing was removed");
+            for (const auto& alias : aliases) GK_CHECK(directory.remove_alias(alias.address, {}, actor));
+            return directory.remove_domain(domain->name, actor);
+        });
 }
 
 }  // namespace
@@ -103,11 +108,15 @@ int main(int argc, char** argv) {
     tool.name = "gk-domain";
     tool.summary = "the domains whose mail is delivered here";
     tool.description = "Works on gk.db, whether daemons run or not; they see a change at the next message.";
-    tool.options = {{"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
-                    {"-j,--json", &arguments.json, "one JSON object a line"}};
+    tool.options = {
+        {"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
+        {"-j,--json", &arguments.json, "one JSON object a line"}};
     const cli::Operand domains{"domain", &arguments.domains, "domain names; with letters beyond ASCII too"};
     tool.commands = {
-        {.name = "add", .summary = "receive mail for domains", .operands = {domains}, .run = [&] { return add(arguments); }},
+        {.name = "add",
+         .summary = "receive mail for domains",
+         .operands = {domains},
+         .run = [&] { return add(arguments); }},
         {.name = "list", .summary = "list the domains", .run = [&] { return list(arguments); }},
         {.name = "show", .summary = "show domains", .operands = {domains}, .run = [&] { return show(arguments); }},
         {.name = "remove",

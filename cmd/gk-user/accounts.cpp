@@ -14,7 +14,8 @@ std::string time_or_empty(std::int64_t unix_s) { return unix_s == 0 ? "" : forma
 
 Result<std::int64_t> quota_of(const std::string& text) {
     const auto bytes = text::to_size(text);
-    if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX)) return fail(Errc::BadInput, fmt::format("'{}' is not a size such as 2GB", text));
+    if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX))
+        return fail(Errc::BadInput, fmt::format("'{}' is not a size such as 2GB", text));
     return static_cast<std::int64_t>(*bytes);
 }
 
@@ -87,8 +88,8 @@ int list(const Arguments& arguments) {
     if (!accounts) return cli::fail(accounts.error());
     cli::Rows rows(arguments.json, {"account", "name", "admin", "disabled", "quota", "created", "tenant"});
     for (const auto& account : *accounts)
-        rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes, time_or_empty(account.created_s),
-                  account.tenant});
+        rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes,
+                  time_or_empty(account.created_s), account.tenant});
     return 0;
 }
 
@@ -99,9 +100,9 @@ int show(const Arguments& arguments) {
         GK_TRY(const auto account, existing(accounts, address));
         GK_TRY(const auto credentials, accounts.credentials().find(account.address));
         const auto stored = credentials.value_or(auth::Credentials{});
-        rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes, time_or_empty(account.created_s),
-                  account.tenant, std::string(auth::main_name(stored.main)), time_or_empty(stored.changed_s),
-                  static_cast<std::int64_t>(stored.app_passwords.size()),
+        rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes,
+                  time_or_empty(account.created_s), account.tenant, std::string(auth::main_name(stored.main)),
+                  time_or_empty(stored.changed_s), static_cast<std::int64_t>(stored.app_passwords.size()),
                   directory::home_of(config::Paths::under(arguments.root), account.address)});
         return ok();
     });
@@ -135,7 +136,8 @@ int passwd(const Arguments& arguments) {
             credentials->main_hash.clear();
             return accounts.credentials().put(*credentials);
         }
-        GK_TRY(const std::string secret, cli::read_secret(arguments.password_file, arguments.hash ? "hash" : "password"));
+        GK_TRY(const std::string secret,
+               cli::read_secret(arguments.password_file, arguments.hash ? "hash" : "password"));
         if (arguments.hash) return accounts.credentials().set_imported(account.address, secret);
         return accounts.credentials().set_password(account.address, secret, accounts.hashing());
     };
@@ -154,7 +156,8 @@ int set_disabled(const Arguments& arguments, bool disabled) {
 int remove(const Arguments& arguments) {
     return for_each(arguments, [&](accounts::Accounts& accounts, const std::string& address) -> Status {
         GK_TRY(const auto account, existing(accounts, address));
-        const std::string what = fmt::format("account {}{}", account.address, arguments.delete_mail ? " and its mail" : "");
+        const std::string what =
+            fmt::format("account {}{}", account.address, arguments.delete_mail ? " and its mail" : "");
         if (arguments.dry_run) {
             fmt::print("remove {}\n", what);
             return ok();

@@ -16,7 +16,8 @@ Result<std::int64_t> expiry_of(const std::string& text) {
     if (text.empty()) return 0;
     if (const auto until = parse_rfc3339(text)) return to_unix_s(*until);
     if (const auto span = text::to_duration_s(text); span && *span > 0) return to_unix_s(now()) + *span;
-    return fail(Errc::BadInput, fmt::format("'{}' is neither a time span such as 90d nor a time such as 2027-01-01T00:00:00Z", text));
+    return fail(Errc::BadInput,
+                fmt::format("'{}' is neither a time span such as 90d nor a time such as 2027-01-01T00:00:00Z", text));
 }
 
 Result<std::string> existing(accounts::Accounts& accounts, const std::string& address) {
@@ -34,7 +35,8 @@ int add_app_password(const Arguments& arguments) {
         GK_TRY(const std::int64_t expires_s, expiry_of(arguments.expires));
         GK_TRY(auto accounts, open(arguments));
         GK_TRY(const std::string address, existing(accounts, arguments.account));
-        GK_TRY(const auto made, accounts.credentials().add_app_password(address, arguments.label, scopes, expires_s, accounts.hashing()));
+        GK_TRY(const auto made, accounts.credentials().add_app_password(address, arguments.label, scopes, expires_s,
+                                                                        accounts.hashing()));
         if (!arguments.json) {
             fmt::print("{}\n", made.password);
             return ok();

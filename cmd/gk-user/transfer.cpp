@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <set>
 #include <unistd.h>
+#include <set>
 
 #include "cmd/gk-user/gk_user.hpp"
 #include "common/base/text.hpp"
@@ -43,7 +43,8 @@ Result<std::vector<accounts::Declared>> parse(const std::string& text, const std
     return all;
 }
 
-Result<std::vector<std::string>> undeclared(accounts::Accounts& accounts, const std::vector<accounts::Declared>& declared) {
+Result<std::vector<std::string>> undeclared(accounts::Accounts& accounts,
+                                            const std::vector<accounts::Declared>& declared) {
     std::set<std::string, std::less<>> domains, addresses;
     for (const auto& one : declared) {
         domains.emplace(directory::domain_of(one.address));
@@ -52,7 +53,8 @@ Result<std::vector<std::string>> undeclared(accounts::Accounts& accounts, const 
     std::vector<std::string> found;
     GK_TRY(const auto all, accounts.directory().accounts());
     for (const auto& account : all)
-        if (domains.contains(directory::domain_of(account.address)) && !addresses.contains(account.address)) found.push_back(account.address);
+        if (domains.contains(directory::domain_of(account.address)) && !addresses.contains(account.address))
+            found.push_back(account.address);
     return found;
 }
 

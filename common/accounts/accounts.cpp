@@ -36,7 +36,8 @@ private:
 Result<Accounts> Accounts::open(const config::Config& config) {
     Accounts accounts;
     accounts.paths_ = config.paths();
-    accounts.hashing_ = {config.string("auth.main") == "argon2id", static_cast<int>(config.integer("auth.scram_iterations"))};
+    accounts.hashing_ = {config.string("auth.main") == "argon2id",
+                         static_cast<int>(config.integer("auth.scram_iterations"))};
     GK_TRY(accounts.directory_, directory::Directory::open(config.paths(), false, directory::Limits::from(config)));
     GK_TRY(accounts.credentials_, auth::CredentialStore::open(config.paths().auth_db));
     return accounts;
@@ -101,8 +102,8 @@ Status Accounts::apply_credentials(const Declared& declared, const std::string& 
             wanted.main_hash.clear();
         } else if (text.starts_with("SCRAM-SHA-256$")) {
             GK_TRY(const auto record, auth::parse_scram_record(text));
-            const bool same = wanted.main == Main::Scram && wanted.main_keys == record.keys && wanted.salt == record.salt &&
-                              wanted.iterations == record.iterations;
+            const bool same = wanted.main == Main::Scram && wanted.main_keys == record.keys &&
+                              wanted.salt == record.salt && wanted.iterations == record.iterations;
             if (!same) note("set password of");
             wanted.main = Main::Scram;
             wanted.main_keys = record.keys;
@@ -125,10 +126,12 @@ Status Accounts::apply_credentials(const Declared& declared, const std::string& 
             GK_TRY(const auto record, auth::parse_scram_record(app.record));
             if (wanted.salt.empty() || apps.empty()) {
                 if (wanted.main == Main::Scram && wanted.salt != record.salt)
-                    return fail(Errc::BadInput, fmt::format("'{}': password and app passwords must have the same salt", address));
+                    return fail(Errc::BadInput,
+                                fmt::format("'{}': password and app passwords must have the same salt", address));
                 adopt_salt(record);
             } else if (wanted.salt != record.salt || wanted.iterations != record.iterations) {
-                return fail(Errc::BadInput, fmt::format("'{}': all app passwords must have the same salt and rounds", address));
+                return fail(Errc::BadInput,
+                            fmt::format("'{}': all app passwords must have the same salt and rounds", address));
             }
             auth::AppPassword one;
             one.label = app.label;
@@ -136,13 +139,15 @@ Status Accounts::apply_credentials(const Declared& declared, const std::string& 
             one.expires_s = app.expires_s;
             one.keys = record.keys;
             one.created_s = to_unix_s(now());
-            const auto old = std::find_if(wanted.app_passwords.begin(), wanted.app_passwords.end(), [&](const auto& o) { return o.label == one.label; });
+            const auto old = std::find_if(wanted.app_passwords.begin(), wanted.app_passwords.end(),
+                                          [&](const auto& o) { return o.label == one.label; });
             if (old != wanted.app_passwords.end()) {
                 one.id = old->id;
                 one.created_s = old->created_s;
                 one.last_used_s = old->last_used_s;
             }
-            if (old == wanted.app_passwords.end() || !(*old == one)) done.push_back(fmt::format("set app password '{}' of {}", one.label, address));
+            if (old == wanted.app_passwords.end() || !(*old == one))
+                done.push_back(fmt::format("set app password '{}' of {}", one.label, address));
             apps.push_back(std::move(one));
         }
         for (const auto& old : wanted.app_passwords)
@@ -152,7 +157,9 @@ Status Accounts::apply_credentials(const Declared& declared, const std::string& 
     }
     if (done.size() == before || options.dry_run) return ok();
     if (!wanted.app_passwords.empty() && stored && stored->salt != wanted.salt && !declared.app_passwords)
-        return fail(Errc::BadInput, fmt::format("'{}': another salt would void the app passwords there are: declare them too", address));
+        return fail(
+            Errc::BadInput,
+            fmt::format("'{}': another salt would void the app passwords there are: declare them too", address));
     if (wanted.salt.empty()) {
         GK_TRY(const auto hash, auth::imported_hash(wanted.main_hash));
         return credentials_->set_imported(address, hash);
@@ -161,7 +168,8 @@ Status Accounts::apply_credentials(const Declared& declared, const std::string& 
     return credentials_->put(wanted);
 }
 
-Result<std::vector<std::string>> Accounts::apply(const Declared& declared, const ApplyOptions& options, const directory::Actor& actor) {
+Result<std::vector<std::string>> Accounts::apply(const Declared& declared, const ApplyOptions& options,
+                                                 const directory::Actor& actor) {
     std::vector<std::string> done;
     GK_TRY(const auto found, directory_->find_account(declared.address));
     directory::Account account;
@@ -172,7 +180,8 @@ Result<std::vector<std::string>> Accounts::apply(const Declared& declared, const
         if (options.dry_run) {
             GK_TRY(const auto domain, directory_->find_domain(directory::domain_of(declared.address)));
             if (!domain)
-                return fail(Errc::NotFound, fmt::format("there is no domain '{}': add it with gk-domain add", directory::domain_of(declared.address)));
+                return fail(Errc::NotFound, fmt::format("there is no domain '{}': add it with gk-domain add",
+                                                        directory::domain_of(declared.address)));
         } else {
             GK_TRY(account, create(declared.address, {}, std::nullopt, actor));
         }
@@ -185,7 +194,9 @@ Result<std::vector<std::string>> Accounts::apply(const Declared& declared, const
     const directory::Account before = account;
     const auto change = [&](auto& field, const auto& wanted, std::string_view what, const auto& shown) {
         if (!wanted || field == *wanted) return;
-        if (found) done.push_back(fmt::format("change {} of {}: {} → {}", what, declared.address, shown(field), shown(*wanted)));
+        if (found)
+            done.push_back(
+                fmt::format("change {} of {}: {} → {}", what, declared.address, shown(field), shown(*wanted)));
         field = *wanted;
     };
     change(account.name, declared.name, "name", [](const std::string& s) { return "'" + text::printable(s) + "'"; });

@@ -55,10 +55,12 @@ Result<Declared::App> app_of(const json::value& value) {
             GK_TRY(const auto record, auth::parse_scram_record(app.record));
             (void)record;
         } else {
-            return bad(fmt::format("unknown field '{}' in an app password", text::printable(std::string_view(key), 40)));
+            return bad(
+                fmt::format("unknown field '{}' in an app password", text::printable(std::string_view(key), 40)));
         }
     }
-    if (app.label.empty() || app.scopes.empty() || app.record.empty()) return bad("an app password needs label, scopes and password");
+    if (app.label.empty() || app.scopes.empty() || app.record.empty())
+        return bad("an app password needs label, scopes and password");
     return app;
 }
 
@@ -78,7 +80,8 @@ Status take(Declared& declared, std::string_view key, const json::value& value) 
         } else {
             GK_TRY(const std::string written, string_of(value, key));
             const auto bytes = text::to_size(written);
-            if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX)) return bad("'quota' must be bytes or a size such as \"1GB\"");
+            if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX))
+                return bad("'quota' must be bytes or a size such as \"1GB\"");
             declared.quota_bytes = static_cast<std::int64_t>(*bytes);
         }
     } else if (key == "password") {
@@ -94,7 +97,8 @@ Status take(Declared& declared, std::string_view key, const json::value& value) 
         if (declared.app_passwords->size() > auth::kMostAppPasswords)
             return bad(fmt::format("an account may have {} app passwords", auth::kMostAppPasswords));
     } else {
-        const std::vector<std::string> known = {"account", "name", "admin", "disabled", "quota", "password", "app_passwords"};
+        const std::vector<std::string> known = {"account", "name",     "admin",        "disabled",
+                                                "quota",   "password", "app_passwords"};
         std::string complaint = fmt::format("unknown field '{}'", text::printable(key, 40));
         if (const auto near = text::nearest(key, known)) complaint += fmt::format("; did you mean '{}'?", *near);
         return bad(complaint);

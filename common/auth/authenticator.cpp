@@ -28,7 +28,8 @@ Throttle::Settings throttle_settings(const config::Config& config) {
     settings.backoff = std::chrono::seconds(config.duration_s("auth.backoff"));
     settings.backoff_most = std::chrono::seconds(config.duration_s("auth.backoff_most"));
     settings.remembered = static_cast<std::size_t>(config.integer("auth.remembered"));
-    if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks"))) settings.trusted = std::move(*trusted);
+    if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks")))
+        settings.trusted = std::move(*trusted);
     return settings;
 }
 
@@ -46,13 +47,20 @@ std::string record_of(const Credentials& credentials, int which) {
 
 Authenticator::Policy Authenticator::policy_of(const config::Config& config) {
     return {{config.string("auth.main") == "argon2id", static_cast<int>(config.integer("auth.scram_iterations"))},
-            config.boolean("auth.app_passwords_only"), config.boolean("auth.plaintext_without_tls"),
-            config.duration_s("auth.cache_time"), static_cast<std::size_t>(config.integer("auth.remembered"))};
+            config.boolean("auth.app_passwords_only"),
+            config.boolean("auth.plaintext_without_tls"),
+            config.duration_s("auth.cache_time"),
+            static_cast<std::size_t>(config.integer("auth.remembered"))};
 }
 
-Authenticator::Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts, std::shared_ptr<CredentialStore> credentials)
-    : policy_(policy_of(config)), accounts_(std::move(accounts)), credentials_(std::move(credentials)),
-      throttle_(throttle_settings(config)), tickets_(config.duration_s("auth.ticket_time")), cache_key_(random_bytes(32)),
+Authenticator::Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts,
+                             std::shared_ptr<CredentialStore> credentials)
+    : policy_(policy_of(config)),
+      accounts_(std::move(accounts)),
+      credentials_(std::move(credentials)),
+      throttle_(throttle_settings(config)),
+      tickets_(config.duration_s("auth.ticket_time")),
+      cache_key_(random_bytes(32)),
       slots_(slots(config)) {}
 
 void Authenticator::reconfigure(const config::Config& config) {
@@ -134,7 +142,9 @@ Result<Authenticator::Subject> Authenticator::look_up(std::string_view login) {
     return subject;
 }
 
-bool Authenticator::locked(const Subject& subject, std::string_view ip) { return throttle_.locked(subject.key, ip, steady_s()); }
+bool Authenticator::locked(const Subject& subject, std::string_view ip) {
+    return throttle_.locked(subject.key, ip, steady_s());
+}
 
 Outcome Authenticator::trouble(const Error& error, std::string_view login) const {
     Outcome outcome;
@@ -144,7 +154,8 @@ Outcome Authenticator::trouble(const Error& error, std::string_view login) const
     return outcome;
 }
 
-Outcome Authenticator::refuse(const Begin& begin, std::string_view key, FailCode code, std::string text, std::string_view fingerprint) {
+Outcome Authenticator::refuse(const Begin& begin, std::string_view key, FailCode code, std::string text,
+                              std::string_view fingerprint) {
     Outcome outcome;
     outcome.reply.code = code;
     outcome.reply.text = std::move(text);
@@ -177,15 +188,21 @@ Result<std::optional<int>> Authenticator::match(const Subject& subject, const st
         const Slot slot(*this);
         // A client that opens many connections at once has been waiting here behind its own first login.
         if (const auto which = remembered()) return from_cache = true, which;
-        const bool main_is_slow_hash = stored.main == Credentials::Main::Argon2id || stored.main == Credentials::Main::Crypt;
+        const bool main_is_slow_hash =
+            stored.main == Credentials::Main::Argon2id || stored.main == Credentials::Main::Crypt;
         const bool unknown = !has_main && apps == 0;
         if (main_is_slow_hash && verify_crypt(stored.main_hash, prepared)) fits = -1;
         if (unknown && policy.hashing.argon2id) pretend_argon2id(prepared);
         if (!fits && (stored.main == Credentials::Main::Scram || apps > 0 || (unknown && !policy.hashing.argon2id))) {
             const ScramKeys keys = scram_keys(salted_password(prepared, stored.salt, stored.iterations));
-            if (stored.main == Credentials::Main::Scram && equals_constant_time(keys.stored_key, stored.main_keys.stored_key)) fits = -1;
+            if (stored.main == Credentials::Main::Scram &&
+                equals_constant_time(keys.stored_key, stored.main_keys.stored_key))
+                fits = -1;
             for (int i = 0; i < apps; ++i)
-                if (equals_constant_time(keys.stored_key, stored.app_passwords[static_cast<std::size_t>(i)].keys.stored_key) && !fits) fits = i;
+                if (equals_constant_time(keys.stored_key,
+                                         stored.app_passwords[static_cast<std::size_t>(i)].keys.stored_key) &&
+                    !fits)
+                    fits = i;
         }
     }
     if (fits && policy.cache_s > 0) {
@@ -205,14 +222,16 @@ Outcome Authenticator::password(const Begin& begin, std::string_view login, std:
     }
     const auto subject = look_up(login);
     if (!subject) return trouble(subject.error(), login);
-    if (locked(*subject, begin.ip)) return refuse(begin, subject->key, FailCode::Locked, "too many failures, try later", "locked");
+    if (locked(*subject, begin.ip))
+        return refuse(begin, subject->key, FailCode::Locked, "too many failures, try later", "locked");
     const auto prepared = prepare_password(password);
     if (!prepared) return refuse(begin, subject->key, FailCode::Auth, "wrong user name or password");
     bool from_cache = false;
     const auto which = match(*subject, *prepared, from_cache);
     if (!which) return trouble(which.error(), login);
     if (!*which || !subject->account)
-        return refuse(begin, subject->key, FailCode::Auth, "wrong user name or password", hmac_sha256(cache_key_, *prepared));
+        return refuse(begin, subject->key, FailCode::Auth, "wrong user name or password",
+                      hmac_sha256(cache_key_, *prepared));
     Outcome outcome = accept(begin, *subject, **which, from_cache ? "cached" : "");
     if (outcome.reply.kind == Reply::Kind::Ok && **which == -1 && !from_cache) upgrade(*subject, *prepared);
     return outcome;
@@ -231,7 +250,8 @@ Outcome Authenticator::accept(const Begin& begin, const Subject& subject, int wh
         if (app.expires_s != 0 && app.expires_s <= wall_s)
             return refuse(begin, subject.key, FailCode::Expired, "the app password has expired");
         if (!app.covers(begin.service))
-            return refuse(begin, subject.key, FailCode::Auth, fmt::format("the app password is not for {}", text::printable(begin.service, 40)));
+            return refuse(begin, subject.key, FailCode::Auth,
+                          fmt::format("the app password is not for {}", text::printable(begin.service, 40)));
         outcome.how = "app:" + app.label;
         // Not worth refusing a login for: a full disk must not lock everybody out.
         if (wall_s - app.last_used_s > kNoteUsedEvery_s) (void)credentials_->note_used(app.id, wall_s);
@@ -241,7 +261,8 @@ Outcome Authenticator::accept(const Begin& begin, const Subject& subject, int wh
     outcome.reply.user = subject.key;
     if (begin.service != "smtp") {
         outcome.reply.ticket = tickets_.issue(subject.key, begin.service, steady_s());
-        if (outcome.reply.ticket.empty()) return trouble({Errc::Temporary, "too many logins wait to be served", 0}, subject.key);
+        if (outcome.reply.ticket.empty())
+            return trouble({Errc::Temporary, "too many logins wait to be served", 0}, subject.key);
     }
     return outcome;
 }

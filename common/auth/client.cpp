@@ -3,7 +3,8 @@
 
 namespace gk::auth {
 
-Client::Client(std::string socket_path, std::chrono::milliseconds timeout) : path_(std::move(socket_path)), timeout_(timeout) {}
+Client::Client(std::string socket_path, std::chrono::milliseconds timeout)
+    : path_(std::move(socket_path)), timeout_(timeout) {}
 
 Status Client::connect() {
     if (stream_) return ok();
@@ -37,7 +38,8 @@ Result<Reply> Client::ask(const Request& request, bool may_reconnect) {
         drop();
         // An idle connection may have been closed by a restart: asking once more on a new one is safe, for
         // a request that was never answered has begun nothing. Past a time-out it would only wait again.
-        if (!may_reconnect || fresh || timed_out) return fail(Errc::Temporary, answer.error().in("asking gk-authd").text);
+        if (!may_reconnect || fresh || timed_out)
+            return fail(Errc::Temporary, answer.error().in("asking gk-authd").text);
     }
 }
 

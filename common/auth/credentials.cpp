@@ -44,7 +44,8 @@ std::string generate_password() {
 }
 
 // The record that new keys are added to: its salt stays while other keys depend on it.
-Credentials base_record(std::optional<Credentials> old, std::string_view account, const Hashing& hashing, bool replaces_main) {
+Credentials base_record(std::optional<Credentials> old, std::string_view account, const Hashing& hashing,
+                        bool replaces_main) {
     Credentials record = old.value_or(Credentials{});
     record.account = account;
     const bool in_use = !record.app_passwords.empty() || (!replaces_main && record.main == Credentials::Main::Scram);
@@ -78,8 +79,9 @@ Result<std::shared_ptr<CredentialStore>> CredentialStore::open(const std::string
 }
 
 Result<std::optional<Credentials>> CredentialStore::read(std::string_view account) {
-    GK_TRY(auto query, db_.prepare("select salt, iterations, main_kind, stored_key, server_key, hash, changed_s from credential "
-                                   "where account = ?"));
+    GK_TRY(auto query,
+           db_.prepare("select salt, iterations, main_kind, stored_key, server_key, hash, changed_s from credential "
+                       "where account = ?"));
     query.bind(account);
     GK_TRY(const bool there, query.step());
     if (!there) return std::optional<Credentials>();
@@ -116,20 +118,39 @@ Result<std::optional<Credentials>> CredentialStore::find(std::string_view accoun
 }
 
 Status CredentialStore::write(const Credentials& record) {
-    GK_TRY(auto upsert, db_.prepare(
-        "insert into credential (account, salt, iterations, main_kind, stored_key, server_key, hash, changed_s) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (account) do update set salt = excluded.salt, iterations = excluded.iterations, "
-        "main_kind = excluded.main_kind, stored_key = excluded.stored_key, server_key = excluded.server_key, hash = excluded.hash, "
-        "changed_s = excluded.changed_s"));
-    return upsert.bind(record.account).bind_blob(record.salt).bind(std::int64_t{record.iterations}).bind(main_name(record.main))
-        .bind_blob(record.main_keys.stored_key).bind_blob(record.main_keys.server_key).bind(record.main_hash).bind(record.changed_s).run();
+    GK_TRY(auto upsert,
+           db_.prepare(
+               "insert into credential (account, salt, iterations, main_kind, stored_key, server_key, hash, changed_s) "
+               "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (account) do update set salt = excluded.salt, iterations = "
+               "excluded.iterations, "
+               "main_kind = excluded.main_kind, stored_key = excluded.stored_key, server_key = excluded.server_key, "
+               "hash = excluded.hash, "
+               "changed_s = excluded.changed_s"));
+    return upsert.bind(record.account)
+        .bind_blob(record.salt)
+        .bind(std::int64_t{record.iterations})
+        .bind(main_name(record.main))
+        .bind_blob(record.main_keys.stored_key)
+        .bind_blob(record.main_keys.server_key)
+        .bind(record.main_hash)
+        .bind(record.changed_s)
+        .run();
 }
 
 Status CredentialStore::write_app_password(std::string_view account, const AppPassword& one) {
-    GK_TRY(auto insert, db_.prepare("insert into app_password (account, label, scopes, stored_key, server_key, created_s, expires_s, "
-                                    "last_used_s) values (?, ?, ?, ?, ?, ?, ?, ?)"));
-    return insert.bind(account).bind(one.label).bind(text::join(one.scopes, ",")).bind_blob(one.keys.stored_key)
-        .bind_blob(one.keys.server_key).bind(one.created_s).bind(one.expires_s).bind(one.last_used_s).run();
+    GK_TRY(
+        auto insert,
+        db_.prepare("insert into app_password (account, label, scopes, stored_key, server_key, created_s, expires_s, "
+                    "last_used_s) values (?, ?, ?, ?, ?, ?, ?, ?)"));
+    return insert.bind(account)
+        .bind(one.label)
+        .bind(text::join(one.scopes, ","))
+        .bind_blob(one.keys.stored_key)
+        .bind_blob(one.keys.server_key)
+        .bind(one.created_s)
+        .bind(one.expires_s)
+        .bind(one.last_used_s)
+        .run();
 }
 
 Status CredentialStore::set_password(std::string_view account, std::string_view password, const Hashing& hashing) {
@@ -186,17 +207,21 @@ Status CredentialStore::remove(std::string_view account) {
     return clear.bind(account).run();
 }
 
-Result<CredentialStore::NewAppPassword> CredentialStore::add_app_password(std::string_view account, std::string_view label,
+Result<CredentialStore::NewAppPassword> CredentialStore::add_app_password(std::string_view account,
+                                                                          std::string_view label,
                                                                           const std::vector<std::string>& scopes,
-                                                                          std::int64_t expires_s, const Hashing& hashing) {
-    if (label.empty() || label.size() > 100 || !text::is_utf8(label) || text::printable(label, 200).find("\\x0") != std::string::npos)
+                                                                          std::int64_t expires_s,
+                                                                          const Hashing& hashing) {
+    if (label.empty() || label.size() > 100 || !text::is_utf8(label) ||
+        text::printable(label, 200).find("\\x0") != std::string::npos)
         return fail(Errc::BadInput, "the label of an app password has 1 to 100 printable bytes");
     GK_TRY(auto old, find(account));
     if (old && old->app_passwords.size() >= kMostAppPasswords)
         return fail(Errc::BadInput, fmt::format("an account may have {} app passwords", kMostAppPasswords));
     if (old)
         for (const auto& one : old->app_passwords)
-            if (one.label == label) return fail(Errc::Exists, fmt::format("there is an app password '{}' already", label));
+            if (one.label == label)
+                return fail(Errc::Exists, fmt::format("there is an app password '{}' already", label));
     const Credentials record = base_record(std::move(old), account, hashing, false);
     NewAppPassword made;
     made.password = generate_password();
@@ -209,7 +234,8 @@ Result<CredentialStore::NewAppPassword> CredentialStore::add_app_password(std::s
     const std::lock_guard lock(mutex_);
     GK_TRY(auto transaction, db::Transaction::begin(db_));
     GK_TRY(const auto current, read(account));
-    if (current && current->salt != record.salt && (current->main == Credentials::Main::Scram || !current->app_passwords.empty()))
+    if (current && current->salt != record.salt &&
+        (current->main == Credentials::Main::Scram || !current->app_passwords.empty()))
         return fail(Errc::Temporary, fmt::format("credentials of '{}' were changed meanwhile", account));
     GK_CHECK(write(record));
     GK_CHECK(write_app_password(account, one));
@@ -222,7 +248,8 @@ Status CredentialStore::remove_app_password(std::string_view account, std::strin
     const std::lock_guard lock(mutex_);
     GK_TRY(auto remove, db_.prepare("delete from app_password where account = ? and label = ?"));
     GK_CHECK(remove.bind(account).bind(label).run());
-    if (db_.changes() == 0) return fail(Errc::NotFound, fmt::format("'{}' has no app password '{}'", account, text::printable(label)));
+    if (db_.changes() == 0)
+        return fail(Errc::NotFound, fmt::format("'{}' has no app password '{}'", account, text::printable(label)));
     return ok();
 }
 

@@ -5,7 +5,8 @@
 
 namespace gk::auth {
 
-Exchange::Exchange(Authenticator& authenticator, Begin begin) : authenticator_(authenticator), begin_(std::move(begin)) {}
+Exchange::Exchange(Authenticator& authenticator, Begin begin)
+    : authenticator_(authenticator), begin_(std::move(begin)) {}
 
 namespace {
 
@@ -51,7 +52,8 @@ Outcome Exchange::plain(std::string_view response) {
     if (parts.size() != 3 || parts[1].empty() || parts[2].empty()) return malformed("malformed PLAIN message");
     login_ = std::string(parts[1]);
     if (!parts[0].empty() && !text::equals_nocase(parts[0], parts[1]))
-        return authenticator_.refuse(begin_, text::lower(parts[1]), FailCode::Auth, "acting for another user is not permitted");
+        return authenticator_.refuse(begin_, text::lower(parts[1]), FailCode::Auth,
+                                     "acting for another user is not permitted");
     return authenticator_.password(begin_, parts[1], parts[2]);
 }
 
@@ -77,7 +79,8 @@ Outcome Exchange::scram(std::string_view message) {
         if (!subject) return authenticator_.trouble(subject.error(), *user);
         subject_ = std::move(*subject);
         if (authenticator_.locked(subject_, begin_.ip))
-            return authenticator_.refuse(begin_, subject_.key, FailCode::Locked, "too many failures, try later", "locked");
+            return authenticator_.refuse(begin_, subject_.key, FailCode::Locked, "too many failures, try later",
+                                         "locked");
         return challenge(scram_->server_first(subject_.credentials.salt, subject_.credentials.iterations));
     }
     if (step_ > 2) return malformed("SCRAM has two messages");
@@ -104,7 +107,8 @@ Outcome Exchange::scram(std::string_view message) {
         return authenticator_.refuse(begin_, subject_.key, FailCode::Auth,
                                      wrong_password ? "wrong user name or password" : verdict.error().text);
     }
-    if (!subject_.account) return authenticator_.refuse(begin_, subject_.key, FailCode::Auth, "wrong user name or password");
+    if (!subject_.account)
+        return authenticator_.refuse(begin_, subject_.key, FailCode::Auth, "wrong user name or password");
     Outcome outcome = authenticator_.accept(begin_, subject_, which[verdict->which], "");
     if (outcome.reply.kind == Reply::Kind::Ok) outcome.reply.bytes = verdict->server_final;
     return outcome;

@@ -22,9 +22,10 @@ constexpr std::size_t kSaltBytes = 16, kHashBytes = 32;
 Result<std::string> hash_argon2id(std::string_view password) {
     const std::string salt = random_bytes(kSaltBytes);
     std::vector<char> encoded(::argon2_encodedlen(kPasses, kMemoryKiB, kLanes, kSaltBytes, kHashBytes, Argon2_id));
-    const int code = ::argon2id_hash_encoded(kPasses, kMemoryKiB, kLanes, password.data(), password.size(), salt.data(), salt.size(),
-                                             kHashBytes, encoded.data(), encoded.size());
-    if (code != ARGON2_OK) return fail(Errc::Temporary, fmt::format("cannot compute argon2id: {}", ::argon2_error_message(code)));
+    const int code = ::argon2id_hash_encoded(kPasses, kMemoryKiB, kLanes, password.data(), password.size(), salt.data(),
+                                             salt.size(), kHashBytes, encoded.data(), encoded.size());
+    if (code != ARGON2_OK)
+        return fail(Errc::Temporary, fmt::format("cannot compute argon2id: {}", ::argon2_error_message(code)));
     return std::string(encoded.data());
 }
 
@@ -35,7 +36,8 @@ bool verify_argon2id(const std::string& encoded, std::string_view password) {
 void pretend_argon2id(std::string_view password) {
     static const std::string salt = random_bytes(kSaltBytes);
     unsigned char out[kHashBytes];
-    (void)::argon2id_hash_raw(kPasses, kMemoryKiB, kLanes, password.data(), password.size(), salt.data(), salt.size(), out, sizeof out);
+    (void)::argon2id_hash_raw(kPasses, kMemoryKiB, kLanes, password.data(), password.size(), salt.data(), salt.size(),
+                              out, sizeof out);
 }
 
 Result<std::string> imported_hash(std::string_view text) {
@@ -44,13 +46,17 @@ Result<std::string> imported_hash(std::string_view text) {
         if (end == std::string_view::npos) return fail(Errc::BadInput, "the hash names its scheme badly");
         const std::string_view scheme = text.substr(1, end - 1);
         constexpr std::string_view known[] = {"CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "BLF-CRYPT", "ARGON2ID"};
-        if (std::none_of(std::begin(known), std::end(known), [&](auto one) { return text::equals_nocase(one, scheme); }))
-            return fail(Errc::BadInput, fmt::format("hashes of the scheme '{}' are not accepted", text::printable(scheme, 40)));
+        if (std::none_of(std::begin(known), std::end(known),
+                         [&](auto one) { return text::equals_nocase(one, scheme); }))
+            return fail(Errc::BadInput,
+                        fmt::format("hashes of the scheme '{}' are not accepted", text::printable(scheme, 40)));
         text.remove_prefix(end + 1);
     }
     constexpr std::string_view prefixes[] = {"$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$argon2id$"};
-    const bool known = std::any_of(std::begin(prefixes), std::end(prefixes), [&](auto one) { return text.starts_with(one); });
-    if (!known || text.size() > 384 || text.size() < 20 || !text::is_ascii(text) || text.find_first_of(":\n *!") != std::string_view::npos)
+    const bool known =
+        std::any_of(std::begin(prefixes), std::end(prefixes), [&](auto one) { return text.starts_with(one); });
+    if (!known || text.size() > 384 || text.size() < 20 || !text::is_ascii(text) ||
+        text.find_first_of(":\n *!") != std::string_view::npos)
         return fail(Errc::BadInput, "not a yescrypt, scrypt, bcrypt, sha512, sha256 or argon2id hash");
     return std::string(text);
 }

@@ -12,7 +12,8 @@ constexpr std::string_view kScopes[] = {"all", "imap", "managesieve", "smtp"};
 }  // namespace
 
 bool AppPassword::covers(std::string_view service) const noexcept {
-    return std::any_of(scopes.begin(), scopes.end(), [&](const auto& scope) { return scope == "all" || scope == service; });
+    return std::any_of(scopes.begin(), scopes.end(),
+                       [&](const auto& scope) { return scope == "all" || scope == service; });
 }
 
 std::string_view main_name(Credentials::Main main) noexcept {
@@ -30,7 +31,8 @@ Result<std::vector<std::string>> parse_scopes(std::string_view text) {
     for (const std::string_view part : text::split(text, ',')) {
         const std::string scope = text::lower(text::trim(part));
         if (std::find(std::begin(kScopes), std::end(kScopes), scope) == std::end(kScopes))
-            return fail(Errc::BadInput, fmt::format("scope '{}' is none of all, imap, managesieve, smtp", text::printable(scope, 40)));
+            return fail(Errc::BadInput,
+                        fmt::format("scope '{}' is none of all, imap, managesieve, smtp", text::printable(scope, 40)));
         if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) scopes.push_back(scope);
     }
     std::sort(scopes.begin(), scopes.end());
@@ -51,9 +53,10 @@ Result<ScramRecord> parse_scram_record(std::string_view text) {
     const auto front = text::split(halves[0], ':'), back = text::split(halves[1], ':');
     if (front.size() != 2 || back.size() != 2) return bad();
     const auto rounds = text::to_uint(front[0]);
-    const auto salt = text::from_base64(front[1]), stored = text::from_base64(back[0]), server = text::from_base64(back[1]);
-    if (!rounds || *rounds < 4096 || *rounds > 10'000'000 || !salt || salt->size() < 8 || salt->size() > 64 || !stored ||
-        stored->size() != 32 || !server || server->size() != 32)
+    const auto salt = text::from_base64(front[1]), stored = text::from_base64(back[0]),
+               server = text::from_base64(back[1]);
+    if (!rounds || *rounds < 4096 || *rounds > 10'000'000 || !salt || salt->size() < 8 || salt->size() > 64 ||
+        !stored || stored->size() != 32 || !server || server->size() != 32)
         return bad();
     return ScramRecord{*salt, static_cast<int>(*rounds), {*stored, *server}};
 }

@@ -56,7 +56,8 @@ private:
 class ScramSaslClient final : public SaslClient {
 public:
     ScramSaslClient(std::string user, std::string password, ClientBinding binding)
-        : plus_(!binding.type.empty()), scram_(std::move(user), std::move(password), std::move(binding.type), std::move(binding.bytes)) {}
+        : plus_(!binding.type.empty()),
+          scram_(std::move(user), std::move(password), std::move(binding.type), std::move(binding.bytes)) {}
     std::string_view mechanism() const noexcept override { return plus_ ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256"; }
     Result<std::optional<std::string>> initial_response() override {
         GK_TRY(auto first, scram_.client_first());
@@ -92,9 +93,11 @@ Result<std::unique_ptr<SaslClient>> make_sasl_client(std::string_view mechanism,
     const std::string name = text::upper(mechanism);
     if (name == "PLAIN") return std::make_unique<PlainClient>(std::move(user), std::move(password));
     if (name == "LOGIN") return std::make_unique<LoginClient>(std::move(user), std::move(password));
-    if (name == "SCRAM-SHA-256") return std::make_unique<ScramSaslClient>(std::move(user), std::move(password), ClientBinding{});
+    if (name == "SCRAM-SHA-256")
+        return std::make_unique<ScramSaslClient>(std::move(user), std::move(password), ClientBinding{});
     if (name == "SCRAM-SHA-256-PLUS") {
-        if (binding.type.empty() || binding.bytes.empty()) return fail(Errc::Denied, "SCRAM-SHA-256-PLUS needs a channel binding");
+        if (binding.type.empty() || binding.bytes.empty())
+            return fail(Errc::Denied, "SCRAM-SHA-256-PLUS needs a channel binding");
         return std::make_unique<ScramSaslClient>(std::move(user), std::move(password), std::move(binding));
     }
     return fail(Errc::Unsupported, fmt::format("SASL mechanism '{}' is not known", text::printable(mechanism, 40)));

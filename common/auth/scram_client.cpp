@@ -11,13 +11,18 @@ namespace {
 // A server that asks for more rounds than this only wants our processor.
 constexpr std::uint64_t kMostIterations = 10'000'000;
 
-tl::unexpected<Error> malformed(std::string_view what) { return fail(Errc::Permanent, fmt::format("malformed SCRAM message from the server: {}", what)); }
+tl::unexpected<Error> malformed(std::string_view what) {
+    return fail(Errc::Permanent, fmt::format("malformed SCRAM message from the server: {}", what));
+}
 
 }  // namespace
 
-ScramClient::ScramClient(std::string user, std::string password, std::string binding_type, std::string binding, std::string nonce)
-    : user_(std::move(user)), password_(std::move(password)),
-      gs2_header_(binding_type.empty() ? "n,," : "p=" + binding_type + ",,"), binding_(std::move(binding)),
+ScramClient::ScramClient(std::string user, std::string password, std::string binding_type, std::string binding,
+                         std::string nonce)
+    : user_(std::move(user)),
+      password_(std::move(password)),
+      gs2_header_(binding_type.empty() ? "n,," : "p=" + binding_type + ",,"),
+      binding_(std::move(binding)),
       nonce_(nonce.empty() ? text::to_base64(random_bytes(18)) : std::move(nonce)) {}
 
 Result<std::string> ScramClient::client_first() {
@@ -29,7 +34,8 @@ Result<std::string> ScramClient::client_final(std::string_view server_first) {
     if (server_first.size() > kMostScramMessage) return malformed("too long");
     std::string_view rest = server_first;
     const auto nonce = take_attribute(rest, 'r');
-    if (!nonce || !is_scram_nonce(*nonce) || nonce->size() <= nonce_.size() || !nonce->starts_with(nonce_)) return malformed("bad nonce");
+    if (!nonce || !is_scram_nonce(*nonce) || nonce->size() <= nonce_.size() || !nonce->starts_with(nonce_))
+        return malformed("bad nonce");
     const auto salt_text = take_attribute(rest, 's');
     const auto salt = salt_text ? text::from_base64(*salt_text) : std::nullopt;
     if (!salt || salt->empty()) return malformed("bad salt");
@@ -52,7 +58,8 @@ Result<std::string> ScramClient::client_final(std::string_view server_first) {
 
 Status ScramClient::check_server_final(std::string_view server_final) {
     std::string_view rest = server_final;
-    if (const auto error = take_attribute(rest, 'e')) return fail(Errc::Denied, fmt::format("the server says: {}", text::printable(*error, 80)));
+    if (const auto error = take_attribute(rest, 'e'))
+        return fail(Errc::Denied, fmt::format("the server says: {}", text::printable(*error, 80)));
     const auto value = take_attribute(rest, 'v');
     const auto signature = value ? text::from_base64(*value) : std::nullopt;
     if (!signature || server_signature_.empty() || !equals_constant_time(*signature, server_signature_))

@@ -8,7 +8,9 @@ namespace gk::auth {
 
 namespace {
 
-tl::unexpected<Error> malformed(std::string_view what) { return fail(Errc::BadInput, fmt::format("malformed SCRAM message: {}", what)); }
+tl::unexpected<Error> malformed(std::string_view what) {
+    return fail(Errc::BadInput, fmt::format("malformed SCRAM message: {}", what));
+}
 
 std::string exclusive_or(std::string_view a, std::string_view b) {
     std::string out(a);
@@ -30,7 +32,8 @@ Result<std::string> ScramServer::client_first(std::string_view message) {
         if (!plus_) return fail(Errc::Denied, "channel binding needs SCRAM-SHA-256-PLUS");
         if (*type == "tls-exporter") bound_ = binding_.tls_exporter;
         else if (*type == "tls-server-end-point") bound_ = binding_.tls_server_end_point;
-        if (bound_.empty()) return fail(Errc::Denied, fmt::format("channel binding '{}' is not there", text::printable(*type, 40)));
+        if (bound_.empty())
+            return fail(Errc::Denied, fmt::format("channel binding '{}' is not there", text::printable(*type, 40)));
     } else if (rest.starts_with("n,") || rest.starts_with("y,")) {
         if (plus_) return fail(Errc::Denied, "SCRAM-SHA-256-PLUS without channel binding");
         // "y": the client could bind but saw no PLUS. We had offered it, so somebody took it away (RFC 5802, 6).
@@ -73,7 +76,8 @@ std::string ScramServer::server_first(std::string_view salt, int iterations, std
 }
 
 // channel-binding "," nonce ["," extensions] "," proof
-Result<ScramServer::Verdict> ScramServer::client_final(std::string_view message, const std::vector<ScramKeys>& candidates) const {
+Result<ScramServer::Verdict> ScramServer::client_final(std::string_view message,
+                                                       const std::vector<ScramKeys>& candidates) const {
     if (message.size() > kMostScramMessage) return malformed("too long");
     if (server_first_.empty()) return malformed("out of order");
     const std::size_t proof_at = message.rfind(",p=");
@@ -87,7 +91,8 @@ Result<ScramServer::Verdict> ScramServer::client_final(std::string_view message,
     if (!binding || !nonce) return malformed("no channel binding or nonce");
     const auto bound = text::from_base64(*binding);
     if (!bound) return malformed("bad channel binding");
-    if (!equals_constant_time(*bound, gs2_header_ + bound_)) return fail(Errc::Denied, "channel binding does not match");
+    if (!equals_constant_time(*bound, gs2_header_ + bound_))
+        return fail(Errc::Denied, "channel binding does not match");
     if (!equals_constant_time(*nonce, nonce_)) return fail(Errc::Denied, "nonce does not match");
 
     const std::string auth_message = fmt::format("{},{},{}", client_first_bare_, server_first_, without_proof);

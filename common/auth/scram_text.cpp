@@ -31,7 +31,9 @@ std::optional<std::string> decode_saslname(std::string_view name) {
     return out;
 }
 
-std::string encode_saslname(std::string_view name) { return text::replace_all(text::replace_all(name, "=", "=3D"), ",", "=2C"); }
+std::string encode_saslname(std::string_view name) {
+    return text::replace_all(text::replace_all(name, "=", "=3D"), ",", "=2C");
+}
 
 bool is_scram_nonce(std::string_view nonce) noexcept {
     if (nonce.empty()) return false;

@@ -35,7 +35,8 @@ std::string Throttle::address_key(std::string_view ip) const {
     const auto parsed = net::parse_ip(ip);
     if (!parsed || settings_.trusted.contains(ip)) return {};
     const auto& bytes = *parsed;
-    const bool is_v4 = std::all_of(bytes.begin(), bytes.begin() + 10, [](unsigned char b) { return b == 0; }) && bytes[10] == 0xFF;
+    const bool is_v4 =
+        std::all_of(bytes.begin(), bytes.begin() + 10, [](unsigned char b) { return b == 0; }) && bytes[10] == 0xFF;
     return std::string(reinterpret_cast<const char*>(bytes.data()), is_v4 ? 16 : 8);
 }
 

@@ -26,7 +26,9 @@ void add(std::string& line, std::string_view key, std::string_view value) {
     line += text::percent_encode(value);
 }
 
-void add_bytes(std::string& line, std::string_view key, std::string_view bytes) { add(line, key, text::to_base64(bytes)); }
+void add_bytes(std::string& line, std::string_view key, std::string_view bytes) {
+    add(line, key, text::to_base64(bytes));
+}
 
 Result<Line> split_line(std::string_view line) {
     if (line.size() > kMaxLine) return fail(Errc::BadInput, "auth line is too long");
@@ -47,7 +49,8 @@ Result<Line> split_line(std::string_view line) {
 // Fields that nobody knows are skipped, so that one side may be newer.
 Result<std::string> need(const Line& line, std::string_view key) {
     const auto found = line.fields.find(key);
-    if (found == line.fields.end()) return fail(Errc::BadInput, fmt::format("{} without {}", text::printable(line.verb, 20), key));
+    if (found == line.fields.end())
+        return fail(Errc::BadInput, fmt::format("{} without {}", text::printable(line.verb, 20), key));
     return found->second;
 }
 
@@ -94,7 +97,8 @@ std::string format_request(const Request& request) {
         add(line, "ip", begin->ip);
         add(line, "tls", begin->tls ? "1" : "0");
         if (!begin->cb_tls_exporter.empty()) add_bytes(line, "cb-tls-exporter", begin->cb_tls_exporter);
-        if (!begin->cb_tls_server_end_point.empty()) add_bytes(line, "cb-tls-server-end-point", begin->cb_tls_server_end_point);
+        if (!begin->cb_tls_server_end_point.empty())
+            add_bytes(line, "cb-tls-server-end-point", begin->cb_tls_server_end_point);
         if (begin->initial_response) add_bytes(line, "resp", *begin->initial_response);
     } else if (const auto* more = std::get_if<Continue>(&request)) {
         line = "CONTINUE";
@@ -181,7 +185,8 @@ Result<Reply> parse_reply(std::string_view text) {
         GK_TRY(const std::string code, need(line, "code"));
         const auto* found = std::find(std::begin(kCodeNames), std::end(kCodeNames), code);
         // A code from a newer gk-authd is still a refusal.
-        reply.code = found == std::end(kCodeNames) ? FailCode::Auth : static_cast<FailCode>(found - std::begin(kCodeNames));
+        reply.code =
+            found == std::end(kCodeNames) ? FailCode::Auth : static_cast<FailCode>(found - std::begin(kCodeNames));
         reply.text = maybe(line, "text");
         return reply;
     }

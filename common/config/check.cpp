@@ -15,9 +15,11 @@ std::string written_bound(const Setting& setting, std::int64_t bound) {
 
 Status check_bounds(const Setting& setting, std::int64_t number) {
     if (number < setting.least)
-        return fail(Errc::Config, fmt::format("'{}' must be at least {}", setting.key, written_bound(setting, setting.least)));
+        return fail(Errc::Config,
+                    fmt::format("'{}' must be at least {}", setting.key, written_bound(setting, setting.least)));
     if (number > setting.most)
-        return fail(Errc::Config, fmt::format("'{}' must be at most {}", setting.key, written_bound(setting, setting.most)));
+        return fail(Errc::Config,
+                    fmt::format("'{}' must be at most {}", setting.key, written_bound(setting, setting.most)));
     return ok();
 }
 
@@ -121,7 +123,8 @@ Result<Checked> check_text(const Setting& setting, std::string_view text, char s
 
 bool is_section(std::string_view key) noexcept {
     for (const Setting& setting : settings())
-        if (setting.key.size() > key.size() && setting.key.starts_with(key) && setting.key[key.size()] == '.') return true;
+        if (setting.key.size() > key.size() && setting.key.starts_with(key) && setting.key[key.size()] == '.')
+            return true;
     return false;
 }
 

@@ -66,7 +66,8 @@ struct Loader {
     // An entry below a Table setting: [queue.routes] "a.test" = "…".
     static const Setting* entry_of_table(const Entry& entry) {
         for (std::size_t depth = entry.path.size() - 1; depth > 0; --depth) {
-            const std::vector<std::string> parent(entry.path.begin(), entry.path.begin() + static_cast<std::ptrdiff_t>(depth));
+            const std::vector<std::string> parent(entry.path.begin(),
+                                                  entry.path.begin() + static_cast<std::ptrdiff_t>(depth));
             const Setting* setting = find_setting(text::join(parent, "."));
             if (setting && setting->type == Type::Table) return setting;
         }
@@ -78,7 +79,8 @@ struct Loader {
         const bool direct = entry.path.size() == depth + 1;
         const auto* text = std::get_if<std::string>(&entry.value);
         if (!direct || std::holds_alternative<IsTable>(entry.value))
-            return fail(Errc::Config, fmt::format("'{}' takes names with text values; a name with a dot needs quotes", setting.key));
+            return fail(Errc::Config,
+                        fmt::format("'{}' takes names with text values; a name with a dot needs quotes", setting.key));
         if (!text) return fail(Errc::Config, fmt::format("'{}' must be a string", entry.key()));
         Value& value = config.values_[setting.key];
         value.table[entry.path.back()] = *text;
@@ -144,11 +146,17 @@ const Config::Value& Config::value(std::string_view key, Type type) const {
 
 bool Config::boolean(std::string_view key) const { return value(key, Type::Boolean).boolean; }
 std::int64_t Config::integer(std::string_view key) const { return value(key, Type::Integer).number; }
-std::uint64_t Config::size(std::string_view key) const { return static_cast<std::uint64_t>(value(key, Type::Size).number); }
+std::uint64_t Config::size(std::string_view key) const {
+    return static_cast<std::uint64_t>(value(key, Type::Size).number);
+}
 std::int64_t Config::duration_s(std::string_view key) const { return value(key, Type::Duration).number; }
 const std::string& Config::string(std::string_view key) const { return value(key, Type::String).text; }
-const std::vector<std::string>& Config::strings(std::string_view key) const { return value(key, Type::StringList).list; }
-const std::map<std::string, std::string>& Config::table(std::string_view key) const { return value(key, Type::Table).table; }
+const std::vector<std::string>& Config::strings(std::string_view key) const {
+    return value(key, Type::StringList).list;
+}
+const std::map<std::string, std::string>& Config::table(std::string_view key) const {
+    return value(key, Type::Table).table;
+}
 
 std::string Config::origin(std::string_view key) const {
     const auto found = values_.find(key);

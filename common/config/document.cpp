@@ -57,7 +57,8 @@ Result<std::vector<Entry>> read_document(std::string_view toml, std::string_view
         if (why.starts_with(noise)) why = "cannot read " + why.substr(noise.size());
         return fail(Errc::Config, fmt::format("{}:{}: {}", name, error.source().begin.line, why));
     }
-    std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin.line < b.begin.line; });
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Entry& a, const Entry& b) { return a.begin.line < b.begin.line; });
     return entries;
 }
 

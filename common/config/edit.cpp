@@ -43,8 +43,10 @@ std::size_t after_header(std::string_view toml, std::string_view section) {
         std::size_t end = toml.find('\n', start);
         end = end == std::string_view::npos ? toml.size() : end + 1;
         std::string_view line = text::trim(toml.substr(start, end - start));
-        if (const auto comment = line.find('#'); comment != std::string_view::npos) line = text::trim(line.substr(0, comment));
-        if (line.size() > 2 && line.front() == '[' && line.back() == ']' && text::trim(line.substr(1, line.size() - 2)) == section)
+        if (const auto comment = line.find('#'); comment != std::string_view::npos)
+            line = text::trim(line.substr(0, comment));
+        if (line.size() > 2 && line.front() == '[' && line.back() == ']' &&
+            text::trim(line.substr(1, line.size() - 2)) == section)
             return end;
         start = end;
     }
@@ -57,7 +59,8 @@ std::string quoted(std::string_view s) {
     std::string out = "\"";
     for (const char c : s) {
         if (c == '"' || c == '\\') out += '\\', out += c;
-        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+            out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
         else out += c;
     }
     return out + '"';
@@ -74,14 +77,16 @@ std::string unknown_setting(std::string_view key) { return unknown(key, false); 
 Result<std::string> with_setting(std::string_view toml, std::string_view key, std::string_view value) {
     std::string section, name, written;
     if (const Setting* setting = find_setting(key)) {
-        if (setting->type == Type::Table) return fail(Errc::Config, fmt::format("'{}' is a table: name an entry below it", key));
+        if (setting->type == Type::Table)
+            return fail(Errc::Config, fmt::format("'{}' is a table: name an entry below it", key));
         GK_TRY(const auto checked, check_text(*setting, value, ','));
         section = key.substr(0, key.rfind('.'));
         name = key.substr(key.rfind('.') + 1);
         written = written_value(*setting, value, checked);
     } else {
         for (const Setting& table : settings())
-            if (table.type == Type::Table && key.size() > table.key.size() + 1 && key.starts_with(table.key + ".")) section = table.key;
+            if (table.type == Type::Table && key.size() > table.key.size() + 1 && key.starts_with(table.key + "."))
+                section = table.key;
         if (section.empty()) return fail(Errc::Config, unknown(key, false));
         name = quoted(key.substr(section.size() + 1));
         written = quoted(value);

@@ -6,8 +6,9 @@ namespace gk::config {
 Paths Paths::under(const std::string& root) {
     if (root.empty()) {
         const std::string lib = "/var/lib/gk/";
-        return {"/etc/gk/gk.toml", "/etc/gk/gk.toml.d", lib + "gk.db", lib + "auth.db", lib + "keys",
-                lib + "spool",     lib + "mail",        "/run/gk",     ""};
+        return {"/etc/gk/gk.toml", "/etc/gk/gk.toml.d", lib + "gk.db",
+                lib + "auth.db",   lib + "keys",        lib + "spool",
+                lib + "mail",      "/run/gk",           ""};
     }
     std::string base = root;
     while (base.size() > 1 && base.back() == '/') base.pop_back();

@@ -22,12 +22,15 @@ std::int64_t now_s() { return to_unix_s(now()); }
 void Directory::Impl::touch() noexcept { (void)::utimensat(AT_FDCWD, paths.directory_db.c_str(), nullptr, 0); }
 
 template <class Body>
-Status Directory::Impl::change(const Actor& actor, std::string_view verb, std::string_view object, std::string_view detail, Body body) {
+Status Directory::Impl::change(const Actor& actor, std::string_view verb, std::string_view object,
+                               std::string_view detail, Body body) {
     if (read_only) return fail(Errc::Denied, fmt::format("'{}' is open for reading", paths.directory_db));
     const std::lock_guard lock(db_mutex);
     GK_TRY(auto transaction, db::Transaction::begin(db));
     GK_CHECK(body());
-    GK_TRY(auto audit, db.prepare("insert into change (time_us, tenant, actor, verb, object, detail) values (?, 'default', ?, ?, ?, ?)"));
+    GK_TRY(auto audit,
+           db.prepare(
+               "insert into change (time_us, tenant, actor, verb, object, detail) values (?, 'default', ?, ?, ?, ?)"));
     audit.bind(now().time_since_epoch().count()).bind(actor.name).bind(verb).bind(object).bind(detail);
     GK_CHECK(audit.run());
     GK_CHECK(transaction.commit());
@@ -61,7 +64,8 @@ Status Directory::remove_domain(std::string_view name, const Actor& actor) {
         const std::int64_t inside = row ? count.integer(0) : 0;
         count.reset();
         if (inside > 0)
-            return fail(Errc::Denied, fmt::format("domain '{}' still has {} accounts or aliases: remove them first", canonical, inside));
+            return fail(Errc::Denied, fmt::format("domain '{}' still has {} accounts or aliases: remove them first",
+                                                  canonical, inside));
         GK_TRY(auto remove, impl_->db.prepare("delete from domain where id = ?"));
         return remove.bind(*id).run();
     });
@@ -72,16 +76,24 @@ Result<Account> Directory::add_account(std::string_view address, const NewAccoun
     const Status changed = impl_->change(actor, "account.add", canonical, "", [&]() -> Status {
         GK_TRY(const auto domain, impl_->domain_id(domain_of(canonical)));
         if (!domain)
-            return fail(Errc::NotFound, fmt::format("there is no domain '{}': add it with gk-domain add", domain_of(canonical)));
+            return fail(Errc::NotFound,
+                        fmt::format("there is no domain '{}': add it with gk-domain add", domain_of(canonical)));
         GK_TRY(const auto account, impl_->account_at(canonical));
         if (account) return fail(Errc::Exists, fmt::format("there is an account '{}' already", canonical));
         GK_TRY(const auto alias, impl_->alias_at(canonical));
         if (alias) return fail(Errc::Exists, fmt::format("there is an alias '{}' already", canonical));
-        GK_TRY(auto insert, impl_->db.prepare("insert into account (tenant_id, domain_id, local_part, name, admin, quota_bytes, "
-                                              "created_s, changed_s) values (1, ?, ?, ?, ?, ?, ?, ?)"));
+        GK_TRY(auto insert,
+               impl_->db.prepare("insert into account (tenant_id, domain_id, local_part, name, admin, quota_bytes, "
+                                 "created_s, changed_s) values (1, ?, ?, ?, ?, ?, ?, ?)"));
         const std::int64_t time = now_s();
-        return insert.bind(*domain).bind(local_part_of(canonical)).bind(details.name).bind(std::int64_t{details.admin})
-            .bind(details.quota_bytes).bind(time).bind(time).run();
+        return insert.bind(*domain)
+            .bind(local_part_of(canonical))
+            .bind(details.name)
+            .bind(std::int64_t{details.admin})
+            .bind(details.quota_bytes)
+            .bind(time)
+            .bind(time)
+            .run();
     });
     GK_CHECK(changed);
     GK_TRY(const auto account, find_account(canonical));
@@ -91,15 +103,21 @@ Result<Account> Directory::add_account(std::string_view address, const NewAccoun
 
 Status Directory::change_account(const Account& account, const Actor& actor) {
     GK_TRY(const std::string canonical, canonical_account(account.address));
-    const std::string detail = fmt::format("name={} admin={} disabled={} quota={}", account.name, account.admin, account.disabled,
-                                           account.quota_bytes);
+    const std::string detail = fmt::format("name={} admin={} disabled={} quota={}", account.name, account.admin,
+                                           account.disabled, account.quota_bytes);
     return impl_->change(actor, "account.change", canonical, detail, [&]() -> Status {
         GK_TRY(const auto old, impl_->account_at(canonical));
         if (!old) return fail(Errc::NotFound, fmt::format("there is no account '{}'", canonical));
-        GK_TRY(auto update, impl_->db.prepare("update account set name = ?, admin = ?, disabled = ?, quota_bytes = ?, changed_s = ? "
-                                              "where id = ?"));
-        return update.bind(account.name).bind(std::int64_t{account.admin}).bind(std::int64_t{account.disabled})
-            .bind(account.quota_bytes).bind(now_s()).bind(old->id).run();
+        GK_TRY(auto update,
+               impl_->db.prepare("update account set name = ?, admin = ?, disabled = ?, quota_bytes = ?, changed_s = ? "
+                                 "where id = ?"));
+        return update.bind(account.name)
+            .bind(std::int64_t{account.admin})
+            .bind(std::int64_t{account.disabled})
+            .bind(account.quota_bytes)
+            .bind(now_s())
+            .bind(old->id)
+            .run();
     });
 }
 
@@ -123,7 +141,8 @@ Result<std::string> canonical_alias(std::string_view address) {
 
 }  // namespace
 
-Result<Alias> Directory::set_alias(std::string_view address, const std::vector<std::string>& targets, const Actor& actor) {
+Result<Alias> Directory::set_alias(std::string_view address, const std::vector<std::string>& targets,
+                                   const Actor& actor) {
     GK_TRY(const std::string canonical, canonical_alias(address));
     std::vector<std::string> wanted;
     for (const std::string& target : targets) {
@@ -131,45 +150,51 @@ Result<Alias> Directory::set_alias(std::string_view address, const std::vector<s
         if (std::find(wanted.begin(), wanted.end(), one) == wanted.end()) wanted.push_back(std::move(one));
     }
     if (wanted.empty()) return fail(Errc::BadInput, fmt::format("alias '{}' needs a target", canonical));
-    if (wanted.size() > kMostTargets) return fail(Errc::BadInput, fmt::format("an alias may have {} targets", kMostTargets));
+    if (wanted.size() > kMostTargets)
+        return fail(Errc::BadInput, fmt::format("an alias may have {} targets", kMostTargets));
 
-    const Status changed = impl_->change(actor, "alias.set", canonical, text::join(wanted, " ").substr(0, kMostDetail), [&]() -> Status {
-        GK_TRY(const auto domain, impl_->domain_id(domain_of(canonical)));
-        if (!domain)
-            return fail(Errc::NotFound, fmt::format("there is no domain '{}': add it with gk-domain add", domain_of(canonical)));
-        if (!canonical.starts_with('@')) {
-            GK_TRY(const auto account, impl_->account_at(canonical));
-            if (account) return fail(Errc::Exists, fmt::format("there is an account '{}' already", canonical));
-        }
-        GK_TRY(const auto old, impl_->alias_at(canonical));
-        std::int64_t id = old ? old->id : 0;
-        if (!old) {
-            GK_TRY(auto insert, impl_->db.prepare("insert into alias (tenant_id, domain_id, local_part, created_s, changed_s) "
-                                                  "values (1, ?, ?, ?, ?)"));
-            GK_CHECK(insert.bind(*domain).bind(local_part_of(canonical)).bind(now_s()).bind(now_s()).run());
-            id = impl_->db.last_insert_rowid();
-        }
-        GK_TRY(auto clear, impl_->db.prepare("delete from alias_target where alias_id = ?"));
-        GK_CHECK(clear.bind(id).run());
-        GK_TRY(auto insert, impl_->db.prepare("insert into alias_target (alias_id, position, address) values (?, ?, ?)"));
-        for (std::size_t i = 0; i < wanted.size(); ++i) {
-            GK_CHECK(insert.bind(id).bind(static_cast<std::int64_t>(i)).bind(wanted[i]).run());
-        }
-        GK_TRY(const std::string circle, impl_->find_circle(canonical));
-        if (!circle.empty()) return fail(Errc::BadInput, "the alias would lead in a circle: " + circle);
-        for (const std::string& target : wanted) {
-            GK_TRY(const bool arrives, impl_->leads_somewhere(target));
-            if (!arrives) return fail(Errc::NotFound, fmt::format("there is no account or alias '{}'", target));
-        }
-        return ok();
-    });
+    const Status changed =
+        impl_->change(actor, "alias.set", canonical, text::join(wanted, " ").substr(0, kMostDetail), [&]() -> Status {
+            GK_TRY(const auto domain, impl_->domain_id(domain_of(canonical)));
+            if (!domain)
+                return fail(Errc::NotFound,
+                            fmt::format("there is no domain '{}': add it with gk-domain add", domain_of(canonical)));
+            if (!canonical.starts_with('@')) {
+                GK_TRY(const auto account, impl_->account_at(canonical));
+                if (account) return fail(Errc::Exists, fmt::format("there is an account '{}' already", canonical));
+            }
+            GK_TRY(const auto old, impl_->alias_at(canonical));
+            std::int64_t id = old ? old->id : 0;
+            if (!old) {
+                GK_TRY(auto insert,
+                       impl_->db.prepare("insert into alias (tenant_id, domain_id, local_part, created_s, changed_s) "
+                                         "values (1, ?, ?, ?, ?)"));
+                GK_CHECK(insert.bind(*domain).bind(local_part_of(canonical)).bind(now_s()).bind(now_s()).run());
+                id = impl_->db.last_insert_rowid();
+            }
+            GK_TRY(auto clear, impl_->db.prepare("delete from alias_target where alias_id = ?"));
+            GK_CHECK(clear.bind(id).run());
+            GK_TRY(auto insert,
+                   impl_->db.prepare("insert into alias_target (alias_id, position, address) values (?, ?, ?)"));
+            for (std::size_t i = 0; i < wanted.size(); ++i) {
+                GK_CHECK(insert.bind(id).bind(static_cast<std::int64_t>(i)).bind(wanted[i]).run());
+            }
+            GK_TRY(const std::string circle, impl_->find_circle(canonical));
+            if (!circle.empty()) return fail(Errc::BadInput, "the alias would lead in a circle: " + circle);
+            for (const std::string& target : wanted) {
+                GK_TRY(const bool arrives, impl_->leads_somewhere(target));
+                if (!arrives) return fail(Errc::NotFound, fmt::format("there is no account or alias '{}'", target));
+            }
+            return ok();
+        });
     GK_CHECK(changed);
     GK_TRY(auto alias, find_alias(canonical));
     if (!alias) return fail(Errc::Temporary, fmt::format("alias '{}' was removed meanwhile", canonical));
     return std::move(*alias);
 }
 
-Result<Alias> Directory::add_alias(std::string_view address, const std::vector<std::string>& targets, const Actor& actor) {
+Result<Alias> Directory::add_alias(std::string_view address, const std::vector<std::string>& targets,
+                                   const Actor& actor) {
     GK_TRY(const auto old, find_alias(address));
     std::vector<std::string> all = old ? old->targets : std::vector<std::string>();
     all.insert(all.end(), targets.begin(), targets.end());

@@ -10,7 +10,8 @@ namespace gk::directory {
 namespace {
 
 constexpr std::string_view kAccountColumns =
-    "select account.id, account.local_part || '@' || domain.name, tenant.name, account.name, account.admin, account.disabled, "
+    "select account.id, account.local_part || '@' || domain.name, tenant.name, account.name, account.admin, "
+    "account.disabled, "
     "account.quota_bytes, account.created_s from account join domain on domain.id = account.domain_id "
     "join tenant on tenant.id = account.tenant_id ";
 constexpr std::string_view kAliasColumns =
@@ -18,8 +19,8 @@ constexpr std::string_view kAliasColumns =
     "join domain on domain.id = alias.domain_id join tenant on tenant.id = alias.tenant_id ";
 
 Account account_of(const db::Statement& row) {
-    return {row.integer(0), std::string(row.text(1)), std::string(row.text(2)), std::string(row.text(3)),
-            row.integer(4) != 0, row.integer(5) != 0, row.integer(6), row.integer(7)};
+    return {row.integer(0),      std::string(row.text(1)), std::string(row.text(2)), std::string(row.text(3)),
+            row.integer(4) != 0, row.integer(5) != 0,      row.integer(6),           row.integer(7)};
 }
 
 }  // namespace
@@ -128,16 +129,17 @@ Result<std::optional<Account>> Directory::find_account(std::string_view address)
 
 Result<std::vector<Domain>> Directory::domains() {
     const std::lock_guard lock(impl_->db_mutex);
-    GK_TRY(auto query, impl_->db.prepare(
-        "select domain.id, domain.name, tenant.name, domain.created_s, "
-        "(select count(*) from account where domain_id = domain.id), (select count(*) from alias where domain_id = domain.id) "
-        "from domain join tenant on tenant.id = domain.tenant_id order by domain.name"));
+    GK_TRY(auto query,
+           impl_->db.prepare("select domain.id, domain.name, tenant.name, domain.created_s, "
+                             "(select count(*) from account where domain_id = domain.id), (select count(*) from alias "
+                             "where domain_id = domain.id) "
+                             "from domain join tenant on tenant.id = domain.tenant_id order by domain.name"));
     std::vector<Domain> found;
     for (;;) {
         GK_TRY(const bool row, query.step());
         if (!row) return found;
-        found.push_back({query.integer(0), std::string(query.text(1)), std::string(query.text(2)), query.integer(3), query.integer(4),
-                         query.integer(5)});
+        found.push_back({query.integer(0), std::string(query.text(1)), std::string(query.text(2)), query.integer(3),
+                         query.integer(4), query.integer(5)});
     }
 }
 
@@ -156,7 +158,8 @@ Result<std::vector<Account>> Directory::accounts(std::string_view domain) {
     }
     const std::lock_guard lock(impl_->db_mutex);
     constexpr std::string_view order = "order by domain.name, account.local_part";
-    return impl_->list_accounts(canonical.empty() ? std::string(order) : "where domain.name = ? " + std::string(order), canonical);
+    return impl_->list_accounts(canonical.empty() ? std::string(order) : "where domain.name = ? " + std::string(order),
+                                canonical);
 }
 
 Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
@@ -165,14 +168,16 @@ Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
         GK_TRY(canonical, canonical_domain(domain));
     }
     const std::lock_guard lock(impl_->db_mutex);
-    GK_TRY(auto query, impl_->db.prepare(std::string(kAliasColumns) + (canonical.empty() ? "" : "where domain.name = ? ") +
-                                         "order by domain.name, alias.local_part"));
+    GK_TRY(auto query,
+           impl_->db.prepare(std::string(kAliasColumns) + (canonical.empty() ? "" : "where domain.name = ? ") +
+                             "order by domain.name, alias.local_part"));
     if (!canonical.empty()) query.bind(canonical);
     std::vector<Alias> found;
     for (;;) {
         GK_TRY(const bool row, query.step());
         if (!row) break;
-        found.push_back({query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3)});
+        found.push_back(
+            {query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3)});
     }
     for (Alias& alias : found) {
         GK_TRY(alias.targets, impl_->targets_of(alias.id));

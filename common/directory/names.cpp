@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <cstdlib>
 #include <pwd.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
@@ -36,7 +36,8 @@ Result<std::string> canonical_domain(std::string_view domain) {
 
 Result<std::string> canonical_address(std::string_view given) {
     const std::string_view trimmed = text::trim(given);
-    if (text::equals_nocase(trimmed, "postmaster") || text::equals_nocase(trimmed, "postmaster@")) return std::string("postmaster@");
+    if (text::equals_nocase(trimmed, "postmaster") || text::equals_nocase(trimmed, "postmaster@"))
+        return std::string("postmaster@");
     GK_TRY(const auto parsed, address::parse_address(trimmed, true));
     // Not Address::text(): the key in our tables is the local part itself, without quotes.
     const std::string canonical = address::canonical(parsed);
@@ -55,18 +56,21 @@ Result<std::string> canonical_account(std::string_view given) {
     if (local.front() == '.' || local.back() == '.') return refuse("its local part begins or ends with a dot");
     for (const char c : local) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte <= 0x20 || byte == 0x7F || std::string_view("/\\\"'`<>()[]{},:;@|*?$%!&").find(c) != std::string_view::npos)
+        if (byte <= 0x20 || byte == 0x7F ||
+            std::string_view("/\\\"'`<>()[]{},:;@|*?$%!&").find(c) != std::string_view::npos)
             return refuse(fmt::format("its local part holds '{}'", text::printable(std::string_view(&c, 1))));
     }
     return local + "@" + domain;
 }
 
 std::string home_of(const config::Paths& paths, std::string_view canonical_address) {
-    return paths.mail + "/" + std::string(domain_of(canonical_address)) + "/" + std::string(local_part_of(canonical_address));
+    return paths.mail + "/" + std::string(domain_of(canonical_address)) + "/" +
+           std::string(local_part_of(canonical_address));
 }
 
 Actor Actor::caller() {
-    if (const char* behind_sudo = std::getenv("SUDO_USER"); behind_sudo != nullptr && ::geteuid() == 0) return {behind_sudo};
+    if (const char* behind_sudo = std::getenv("SUDO_USER"); behind_sudo != nullptr && ::geteuid() == 0)
+        return {behind_sudo};
     const passwd* const user = ::getpwuid(::getuid());
     return {user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid())};
 }

@@ -52,7 +52,8 @@ private:
             GK_TRY(const bool found, follow(address, "", depth + 1));
             if (found) return true;
         }
-        constexpr std::string_view first_of_domain = "where domain.name = ? order by account.admin desc, account.id limit 1";
+        constexpr std::string_view first_of_domain =
+            "where domain.name = ? order by account.admin desc, account.id limit 1";
         GK_TRY(auto accounts, impl_.list_accounts(first_of_domain, domain));
         if (accounts.empty()) {
             GK_TRY(accounts, impl_.list_accounts("order by account.admin desc, account.id limit 1", ""));

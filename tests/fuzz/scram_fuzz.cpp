@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     using namespace gk::auth;
     const std::string_view input(reinterpret_cast<const char*>(bytes), size);
     const auto cut = input.find('\n');
-    const std::string_view first = input.substr(0, cut), second = cut == std::string_view::npos ? "" : input.substr(cut + 1);
+    const std::string_view first = input.substr(0, cut),
+                           second = cut == std::string_view::npos ? "" : input.substr(cut + 1);
 
     static const ScramKeys keys = scram_keys("not a salted password");
     for (const bool plus : {false, true}) {

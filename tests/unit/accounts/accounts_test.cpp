@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/accounts/accounts.hpp"
 
-#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <filesystem>
 
 #include "common/os/file.hpp"
 
@@ -15,7 +15,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const directory::Actor kActor{"test"};
-constexpr const char* kHash = "$6$rounds=1000$saltsalt$G0s0n1zlVDqEfIcXLqmnC3oKZvRZWc6ZbRZ3UHIfTVDmGRLYkN6sn1dcR1bEbAUg5JcF0vKFcyPFHmuBYmtJp0";
+constexpr const char* kHash =
+    "$6$rounds=1000$saltsalt$G0s0n1zlVDqEfIcXLqmnC3oKZvRZWc6ZbRZ3UHIfTVDmGRLYkN6sn1dcR1bEbAUg5JcF0vKFcyPFHmuBYmtJp0";
 
 class AccountsTest : public testing::Test {
 protected:
@@ -24,7 +25,8 @@ protected:
         root_ = ::mkdtemp(name.data());
         paths_ = config::Paths::under(root_);
         std::filesystem::create_directories(paths_.mail);
-        accounts_ = std::make_unique<Accounts>(Accounts::open(config::Config::parse("[auth]\nscram_iterations = 4096\n", paths_).value()).value());
+        accounts_ = std::make_unique<Accounts>(
+            Accounts::open(config::Config::parse("[auth]\nscram_iterations = 4096\n", paths_).value()).value());
         EXPECT_TRUE(accounts_->directory().add_domain("a.test", kActor));
     }
     ~AccountsTest() override {
@@ -62,12 +64,14 @@ TEST_F(AccountsTest, MakesNothingForAPasswordThatCannotBe) {
 
 TEST_F(AccountsTest, AppliesItsOwnExportWithoutAChange) {
     ASSERT_TRUE(accounts_->create("ann@a.test", {"Ann \"Ä\"", true, 1 << 20}, "secret", kActor));
-    ASSERT_TRUE(accounts_->credentials().add_app_password("ann@a.test", "phone", {"imap", "smtp"}, 4102444800, accounts_->hashing()));
+    ASSERT_TRUE(accounts_->credentials().add_app_password("ann@a.test", "phone", {"imap", "smtp"}, 4102444800,
+                                                          accounts_->hashing()));
     const std::string line = exported("ann@a.test");
     EXPECT_THAT(apply(line), IsEmpty());
     ASSERT_TRUE(accounts_->remove("ann@a.test", true, kActor));
     EXPECT_FALSE(os::exists(root_ + "/mail/a.test/ann"));
-    EXPECT_THAT(apply(line), ElementsAre("add ann@a.test", "set password of ann@a.test", "set app password 'phone' of ann@a.test"));
+    EXPECT_THAT(apply(line),
+                ElementsAre("add ann@a.test", "set password of ann@a.test", "set app password 'phone' of ann@a.test"));
     EXPECT_EQ(exported("ann@a.test"), line);
     EXPECT_THAT(apply(line), IsEmpty());
 }
@@ -77,8 +81,9 @@ TEST_F(AccountsTest, SaysWhatItWouldDoAndDoesNot) {
     const std::string before = exported("ann@a.test");
     const std::string wanted = R"({"account":"ann@a.test","name":"Ann","disabled":true,"quota":"1GB","password":""})";
     const std::vector<std::string> said = apply(wanted, {.dry_run = true});
-    EXPECT_THAT(said, ElementsAre("change name of ann@a.test: '' → 'Ann'", "change disabled of ann@a.test: false → true",
-                                  "change quota of ann@a.test: 0 → 1073741824", "remove password of ann@a.test"));
+    EXPECT_THAT(said,
+                ElementsAre("change name of ann@a.test: '' → 'Ann'", "change disabled of ann@a.test: false → true",
+                            "change quota of ann@a.test: 0 → 1073741824", "remove password of ann@a.test"));
     EXPECT_EQ(exported("ann@a.test"), before);
     EXPECT_EQ(apply(wanted), said);
     EXPECT_THAT(apply(wanted), IsEmpty());
@@ -95,7 +100,8 @@ TEST_F(AccountsTest, DoesNotUndoTheUpgradeOfAnImportedHash) {
     const std::string line = std::string(R"({"account":"ann@a.test","password":")") + kHash + "\"}";
     EXPECT_THAT(apply(line), ElementsAre("add ann@a.test", "set password of ann@a.test"));
     EXPECT_THAT(apply(line), IsEmpty());
-    ASSERT_TRUE(accounts_->credentials().set_password("ann@a.test", "secret", accounts_->hashing()));  // as a login does
+    ASSERT_TRUE(
+        accounts_->credentials().set_password("ann@a.test", "secret", accounts_->hashing()));  // as a login does
     EXPECT_THAT(apply(line), IsEmpty());
     EXPECT_THAT(apply(line, {.reset_passwords = true}), ElementsAre("set password of ann@a.test"));
 }
@@ -117,7 +123,8 @@ TEST_F(AccountsTest, ComplainsAboutWhatItDoesNotKnow) {
     EXPECT_THAT(apply(R"({"account":"ann@a.test","password":"secret"})"), ElementsAre(HasSubstr("not a yescrypt")));
     EXPECT_THAT(apply(R"({"account":"ann@b.test"})"), ElementsAre(HasSubstr("gk-domain add")));
     EXPECT_THAT(apply(R"({"account":"ann@a.test","quota":-1})"), ElementsAre(HasSubstr("'quota'")));
-    EXPECT_THAT(apply(R"({"account":"ann@a.test","app_passwords":[{"label":"x"}]})"), ElementsAre(HasSubstr("needs label")));
+    EXPECT_THAT(apply(R"({"account":"ann@a.test","app_passwords":[{"label":"x"}]})"),
+                ElementsAre(HasSubstr("needs label")));
 }
 
 TEST_F(AccountsTest, GivesARemovedNameNoOldPassword) {

@@ -2,9 +2,9 @@
 #include "common/auth/authenticator.hpp"
 
 #include <crypt.h>
-#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <filesystem>
 
 #include "common/auth/passwords.hpp"
 #include "common/auth/sasl_client.hpp"
@@ -45,14 +45,16 @@ protected:
         const auto config = config::Config::parse("[auth]\nscram_iterations = 4096\n" + more).value();
         authenticator_ = std::make_unique<Authenticator>(config, accounts_, store_);
     }
-    Outcome plain(const std::string& user, const std::string& password, const std::string& service = "imap", bool tls = true,
-                  const std::string& ip = "192.0.2.1") {
+    Outcome plain(const std::string& user, const std::string& password, const std::string& service = "imap",
+                  bool tls = true, const std::string& ip = "192.0.2.1") {
         const std::string nul(1, '\0');
         return Exchange(*authenticator_, {service, "PLAIN", ip, tls, "", "", nul + user + nul + password}).start();
     }
-    Outcome scram(const std::string& user, const std::string& password, const std::string& service = "imap", std::string* salt = nullptr) {
+    Outcome scram(const std::string& user, const std::string& password, const std::string& service = "imap",
+                  std::string* salt = nullptr) {
         auto client = make_sasl_client("SCRAM-SHA-256", user, password).value();
-        Exchange exchange(*authenticator_, {service, "SCRAM-SHA-256", "192.0.2.1", false, "", "", **client->initial_response()});
+        Exchange exchange(*authenticator_,
+                          {service, "SCRAM-SHA-256", "192.0.2.1", false, "", "", **client->initial_response()});
         Outcome outcome = exchange.start();
         if (outcome.reply.kind != Reply::Kind::Continue) return outcome;
         if (salt) *salt = outcome.reply.bytes->substr(outcome.reply.bytes->find(",s="));
@@ -103,8 +105,10 @@ TEST_F(AuthenticatorTest, RefusesWrongPasswordsAndUnknownNamesAlike) {
 
 TEST_F(AuthenticatorTest, WorksAsLongForUnknownNames) {
     ASSERT_TRUE(store_->set_password("ann@a.test", "secret", {false, 200'000}));
-    authenticator_->reconfigure(config::Config::parse("[auth]\nscram_iterations = 200000\ncache_time = 0\nlockout_failures = 0\n"
-                                                      "address_failures = 0\n").value());
+    authenticator_->reconfigure(
+        config::Config::parse("[auth]\nscram_iterations = 200000\ncache_time = 0\nlockout_failures = 0\n"
+                              "address_failures = 0\n")
+            .value());
     // The fastest of several, taken in turns: what else the machine does shall not decide.
     std::map<std::string, double> fastest;
     for (int i = 0; i < 7; ++i) {
@@ -201,7 +205,8 @@ TEST_F(AuthenticatorTest, StoresArgon2idWhereConfigured) {
 }
 
 TEST_F(AuthenticatorTest, GivesTicketsThatServeOnceForTheirService) {
-    const std::string first = plain("ann@a.test", "secret").reply.ticket, second = plain("ann@a.test", "secret").reply.ticket;
+    const std::string first = plain("ann@a.test", "secret").reply.ticket,
+                      second = plain("ann@a.test", "secret").reply.ticket;
     EXPECT_EQ(authenticator_->redeem({first, "imap"}).user, "ann@a.test");
     EXPECT_EQ(authenticator_->redeem({first, "imap"}).kind, Reply::Kind::Fail);
     EXPECT_EQ(authenticator_->redeem({second, "managesieve"}).kind, Reply::Kind::Fail);
@@ -233,8 +238,10 @@ TEST_F(AuthenticatorTest, RefusesMalformedExchanges) {
 }
 
 TEST_F(AuthenticatorTest, DowngradesNoChannelBindingSilently) {
-    const auto client = make_sasl_client("SCRAM-SHA-256-PLUS", "ann@a.test", "secret", {"tls-exporter", "bytes"}).value();
-    Exchange exchange(*authenticator_, {"imap", "SCRAM-SHA-256-PLUS", "", true, "bytes", "", **client->initial_response()});
+    const auto client =
+        make_sasl_client("SCRAM-SHA-256-PLUS", "ann@a.test", "secret", {"tls-exporter", "bytes"}).value();
+    Exchange exchange(*authenticator_,
+                      {"imap", "SCRAM-SHA-256-PLUS", "", true, "bytes", "", **client->initial_response()});
     const Outcome first = exchange.start();
     EXPECT_TRUE(yes(exchange.respond(client->respond(*first.reply.bytes).value())));
     Exchange other(*authenticator_, {"imap", "SCRAM-SHA-256", "", true, "bytes", "", "y,,n=ann@a.test,r=abc"});
@@ -244,8 +251,8 @@ TEST_F(AuthenticatorTest, DowngradesNoChannelBindingSilently) {
 TEST(ImportedHash, IsOfAKindThatIsSlowEnough) {
     EXPECT_TRUE(imported_hash("$2b$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"));
     EXPECT_TRUE(imported_hash("{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"));
-    for (const char* bad : {"", "secret", "$1$salt$0123456789012345678901", "{SSHA}0123456789012345678901234567", "{PLAIN}secret", "{CRYPT",
-                            "ab01234567890"})
+    for (const char* bad : {"", "secret", "$1$salt$0123456789012345678901", "{SSHA}0123456789012345678901234567",
+                            "{PLAIN}secret", "{CRYPT", "ab01234567890"})
         EXPECT_FALSE(imported_hash(bad)) << bad;
 }
 
@@ -254,7 +261,8 @@ TEST(ScramRecord, SurvivesText) {
     const auto back = parse_scram_record(format_scram_record("0123456789abcdef", 5000, keys)).value();
     EXPECT_EQ(back.keys, keys);
     EXPECT_EQ(back.iterations, 5000);
-    for (const char* bad : {"", "SCRAM-SHA-256$", "SCRAM-SHA-256$1:c2FsdHNhbHQ=$a:b", "SCRAM-SHA-256$5000:c2FsdHNhbHQ=$YQ==:YQ=="})
+    for (const char* bad :
+         {"", "SCRAM-SHA-256$", "SCRAM-SHA-256$1:c2FsdHNhbHQ=$a:b", "SCRAM-SHA-256$5000:c2FsdHNhbHQ=$YQ==:YQ=="})
         EXPECT_FALSE(parse_scram_record(bad)) << bad;
 }
 
@@ -287,7 +295,8 @@ TEST(Throttle, CountsIpv6ByNetworkAndSparesTrusted) {
     Throttle::Settings settings{.account_failures = 0, .address_failures = 2};
     settings.trusted = net::Networks::parse({"127.0.0.0/8"}).value();
     Throttle throttle(settings);
-    for (const char* ip : {"2001:db8:0:1::1", "2001:db8:0:1::2", "127.0.0.1", "127.0.0.1", "192.0.2.1"}) (void)throttle.failed("x", ip, "", 1);
+    for (const char* ip : {"2001:db8:0:1::1", "2001:db8:0:1::2", "127.0.0.1", "127.0.0.1", "192.0.2.1"})
+        (void)throttle.failed("x", ip, "", 1);
     EXPECT_TRUE(throttle.locked("y", "2001:db8:0:1:ffff::3", 1));
     EXPECT_FALSE(throttle.locked("y", "2001:db8:0:2::1", 1));
     EXPECT_FALSE(throttle.locked("y", "127.0.0.1", 1));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/auth/client.hpp"
 
-#include <atomic>
-#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <atomic>
+#include <filesystem>
 #include <thread>
 
 namespace gk::auth {
@@ -72,7 +72,9 @@ TEST(AuthClient, CarriesAnExchange) {
 
 TEST(AuthClient, MakesAConnectionAgainThatARestartBroke) {
     std::atomic<bool> restarted{false};
-    FakeAuthd authd([&](const std::string&) { return restarted.exchange(false) ? std::string() : std::string("OK\tuser=ann@a.test"); });
+    FakeAuthd authd([&](const std::string&) {
+        return restarted.exchange(false) ? std::string() : std::string("OK\tuser=ann@a.test");
+    });
     Client client(authd.path(), 2s);
     ASSERT_TRUE(client.begin(kBegin));
     restarted = true;
@@ -105,7 +107,9 @@ TEST(AuthClient, TellsRefusalsFromTrouble) {
 }
 
 TEST(AuthClient, CancelsAnExchangeThatAnotherBeginEnds) {
-    FakeAuthd authd([](const std::string& line) { return line.starts_with("BEGIN") ? "CONTINUE\tdata=" : "FAIL\tcode=auth\ttext=cancelled"; });
+    FakeAuthd authd([](const std::string& line) {
+        return line.starts_with("BEGIN") ? "CONTINUE\tdata=" : "FAIL\tcode=auth\ttext=cancelled";
+    });
     Client client(authd.path(), 2s);
     ASSERT_TRUE(client.begin(kBegin));
     ASSERT_TRUE(client.begin(kBegin));

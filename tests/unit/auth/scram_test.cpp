@@ -17,9 +17,11 @@ using testing::HasSubstr;
 constexpr const char* kClientFirst = "n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
 constexpr const char* kServerNonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 constexpr const char* kSalt = "W22ZaJ0SNY7soEsUEjb6gQ==";
-constexpr const char* kServerFirst = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
-constexpr const char* kClientFinal = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-                                     "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+constexpr const char* kServerFirst =
+    "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+constexpr const char* kClientFinal =
+    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+    "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 constexpr const char* kServerFinal = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
 ScramKeys keys_of(std::string_view password, std::string_view salt = "salt-salt-salt!!", int iterations = 4096) {
@@ -103,8 +105,9 @@ TEST(ScramServer, RefusesADowngradedBinding) {
 }
 
 TEST(ScramServer, RefusesMalformedMessages) {
-    for (const char* bad : {"", "n", "n,", "n,,", "n,,n=", "n,,n=u", "n,,n=u,r=", "n,,n=u,r=a b", "x,,n=u,r=a", "n,,m=x,n=u,r=a",
-                            "n,a=,n=u,r=a", "n,a=u", "n,,n=u=2,r=a", "n,,n=u=20,r=a", "n,,n=\xff,r=a", "p=tls-exporter", "n,,r=a,n=u"}) {
+    for (const char* bad :
+         {"", "n", "n,", "n,,", "n,,n=", "n,,n=u", "n,,n=u,r=", "n,,n=u,r=a b", "x,,n=u,r=a", "n,,m=x,n=u,r=a",
+          "n,a=,n=u,r=a", "n,a=u", "n,,n=u=2,r=a", "n,,n=u=20,r=a", "n,,n=\xff,r=a", "p=tls-exporter", "n,,r=a,n=u"}) {
         ScramServer server(false, false, {});
         EXPECT_FALSE(server.client_first(bad)) << bad;
     }
@@ -115,15 +118,19 @@ TEST(ScramServer, RefusesMalformedMessages) {
     EXPECT_TRUE(server.client_first("n,a=u,n=u,r=a"));
     server.server_first("salt", 4096, "b");
     const std::string proof = text::to_base64(std::string(32, 'x'));
-    const std::vector<std::string> malformed = {"", "c=biws,r=ab", "c=!,r=ab,p=" + proof, "c=biws,r=ab,p=AAAA",
-                                   "c=bixhPXUs,r=other,p=" + proof, "r=ab,c=biws,p=" + proof, "c=bixhPXUs,r=ab,p=" + proof};
-    for (const auto& bad : malformed)
-        EXPECT_FALSE(server.client_final(bad, {keys_of("x")})) << bad;
+    const std::vector<std::string> malformed = {"",
+                                                "c=biws,r=ab",
+                                                "c=!,r=ab,p=" + proof,
+                                                "c=biws,r=ab,p=AAAA",
+                                                "c=bixhPXUs,r=other,p=" + proof,
+                                                "r=ab,c=biws,p=" + proof,
+                                                "c=bixhPXUs,r=ab,p=" + proof};
+    for (const auto& bad : malformed) EXPECT_FALSE(server.client_final(bad, {keys_of("x")})) << bad;
 }
 
 TEST(ScramClient, DistrustsTheServer) {
-    for (const char* bad : {"", "r=other,s=c2FsdA==,i=4096", "r=nonce,s=c2FsdA==,i=4096", "r=nonceX,s=,i=4096", "r=nonceX,s=c2FsdA==,i=1",
-                            "r=nonceX,s=c2FsdA==,i=99999999", "r=nonceX,s=c2FsdA=="}) {
+    for (const char* bad : {"", "r=other,s=c2FsdA==,i=4096", "r=nonce,s=c2FsdA==,i=4096", "r=nonceX,s=,i=4096",
+                            "r=nonceX,s=c2FsdA==,i=1", "r=nonceX,s=c2FsdA==,i=99999999", "r=nonceX,s=c2FsdA=="}) {
         ScramClient client("u", "p", "", "", "nonce");
         (void)client.client_first();
         EXPECT_FALSE(client.client_final(bad)) << bad;
@@ -131,10 +138,20 @@ TEST(ScramClient, DistrustsTheServer) {
 }
 
 TEST(PreparePassword, MapsSpacesAndRefusesControls) {
-    EXPECT_EQ(prepare_password("a\xC2\xA0" "b").value(), "a b");         // no-break space
-    EXPECT_EQ(prepare_password("a\xC2\xAD" "b").value(), "ab");          // soft hyphen
+    EXPECT_EQ(prepare_password("a\xC2\xA0"
+                               "b")
+                  .value(),
+              "a b");  // no-break space
+    EXPECT_EQ(prepare_password("a\xC2\xAD"
+                               "b")
+                  .value(),
+              "ab");  // soft hyphen
     EXPECT_EQ(prepare_password("p\xC3\xA4sswort").value(), "p\xC3\xA4sswort");
-    for (const char* bad : {"", "a\tb", "a\x7f", "\xff", "\xC2\x85", "\xE2\x80\xAE" "abc", "\xC2\xAD"}) EXPECT_FALSE(prepare_password(bad)) << bad;
+    for (const char* bad : {"", "a\tb", "a\x7f", "\xff", "\xC2\x85",
+                            "\xE2\x80\xAE"
+                            "abc",
+                            "\xC2\xAD"})
+        EXPECT_FALSE(prepare_password(bad)) << bad;
     EXPECT_FALSE(prepare_password(std::string(1025, 'x')));
 }
 

@@ -12,7 +12,8 @@ namespace {
 std::string_view without_lf(const std::string& line) { return std::string_view(line).substr(0, line.size() - 1); }
 
 TEST(AuthWire, CarriesBeginWithEveryField) {
-    Begin begin{"smtp", "SCRAM-SHA-256-PLUS", "2001:db8::1", true, std::string("\0\1\2", 3), "hash", std::string("\0\n\t", 3)};
+    Begin begin{"smtp", "SCRAM-SHA-256-PLUS",    "2001:db8::1", true, std::string("\0\1\2", 3),
+                "hash", std::string("\0\n\t", 3)};
     const std::string line = format_request(begin);
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
     const auto back = std::get<Begin>(parse_request(without_lf(line)).value());
@@ -53,8 +54,9 @@ TEST(AuthWire, CarriesReplies) {
 }
 
 TEST(AuthWire, RefusesMalformedLines) {
-    for (const char* bad : {"", "HELLO", "BEGIN", "BEGIN\tservice=x\tmech=y", "BEGIN\tservice=x\tmech=y\ttls=2", "CONTINUE", "CONTINUE\tdata=!",
-                            "CONTINUE\tdata=AA==\tdata=AA==", "REDEEM\tticket=x", "SENDER\tuser", "SENDER\t=x", "PING\tx=%zz"})
+    for (const char* bad : {"", "HELLO", "BEGIN", "BEGIN\tservice=x\tmech=y", "BEGIN\tservice=x\tmech=y\ttls=2",
+                            "CONTINUE", "CONTINUE\tdata=!", "CONTINUE\tdata=AA==\tdata=AA==", "REDEEM\tticket=x",
+                            "SENDER\tuser", "SENDER\t=x", "PING\tx=%zz"})
         EXPECT_FALSE(parse_request(bad)) << bad;
     EXPECT_FALSE(parse_request(std::string(kMaxLine + 1, 'x')));
     EXPECT_FALSE(parse_reply("CONTINUE"));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/config.hpp"
 
-#include <filesystem>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <filesystem>
+#include <fstream>
 
 #include "common/config/document.hpp"
 
@@ -38,9 +38,11 @@ TEST(Config, HasEveryDefault) {
 }
 
 TEST(Config, ReadsEveryType) {
-    const auto config = Config::parse("[smtp]\nmax_size = \"20MB\"\n[auth]\nlockout_time = \"1h30m\"\nlockout_failures = 3\n"
-                                      "plaintext_without_tls = true\n[server]\nhostname = 'mx.a.test'\n"
-                                      "trusted_networks = [\"10.0.0.0/8\",\n \"::1\"]\n").value();
+    const auto config = Config::parse(
+                            "[smtp]\nmax_size = \"20MB\"\n[auth]\nlockout_time = \"1h30m\"\nlockout_failures = 3\n"
+                            "plaintext_without_tls = true\n[server]\nhostname = 'mx.a.test'\n"
+                            "trusted_networks = [\"10.0.0.0/8\",\n \"::1\"]\n")
+                            .value();
     EXPECT_EQ(config.size("smtp.max_size"), 20u << 20);
     EXPECT_EQ(config.duration_s("auth.lockout_time"), 5400);
     EXPECT_EQ(config.integer("auth.lockout_failures"), 3);
@@ -52,7 +54,8 @@ TEST(Config, ReadsEveryType) {
 }
 
 TEST(Config, NamesFileLineAndNearestSpellingOfAnUnknownKey) {
-    EXPECT_EQ(complaint("[smtp]\nmax_sise = \"1MB\"\n"), "gk.toml:2: unknown setting 'smtp.max_sise'; did you mean 'smtp.max_size'?");
+    EXPECT_EQ(complaint("[smtp]\nmax_sise = \"1MB\"\n"),
+              "gk.toml:2: unknown setting 'smtp.max_sise'; did you mean 'smtp.max_size'?");
     EXPECT_EQ(complaint("\n[smpt]\n"), "gk.toml:2: unknown section 'smpt'; did you mean 'smtp'?");
     EXPECT_EQ(complaint("[smtp.deep]\nx = 1\n"), "gk.toml:1: unknown section 'smtp.deep'");
 }
@@ -74,7 +77,9 @@ TEST(Config, RefusesValuesOutOfBounds) {
               "gk.toml:2: 'auth.main' must be one of argon2id, scram-sha-256; did you mean 'argon2id'?");
 }
 
-TEST(Config, NamesTheLineOfASyntaxError) { EXPECT_THAT(complaint("[smtp]\n\nmax_size = \n"), HasSubstr("gk.toml:3: ")); }
+TEST(Config, NamesTheLineOfASyntaxError) {
+    EXPECT_THAT(complaint("[smtp]\n\nmax_size = \n"), HasSubstr("gk.toml:3: "));
+}
 
 TEST(Config, LetsLaterDropInsWin) {
     std::string name = testing::TempDir() + "gk-config-XXXXXX";

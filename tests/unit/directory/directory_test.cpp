@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/directory/directory.hpp"
 
-#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <filesystem>
 
 #include "common/db/database.hpp"
 
@@ -98,8 +98,9 @@ TEST_F(DirectoryTest, RefusesAnAliasThatLeadsInACircle) {
 
 TEST_F(DirectoryTest, AnswersACircleMadeElsewhereWithAPermanentError) {
     auto db = db::Database::open(paths_.directory_db).value();
-    ASSERT_TRUE(db.execute("insert into alias values (1, 1, 1, 'x', 0, 0), (2, 1, 1, 'y', 0, 0);"
-                           "insert into alias_target values (1, 0, 'y@a.test'), (2, 0, 'x@a.test');"));
+    ASSERT_TRUE(
+        db.execute("insert into alias values (1, 1, 1, 'x', 0, 0), (2, 1, 1, 'y', 0, 0);"
+                   "insert into alias_target values (1, 0, 'y@a.test'), (2, 0, 'x@a.test');"));
     EXPECT_EQ(directory_->resolve("x@a.test").error().code, Errc::Permanent);
 }
 
