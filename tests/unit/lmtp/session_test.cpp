@@ -124,6 +124,12 @@ TEST(LmtpSession, NeverAnswersForARecipientThatTheMailroomForgot) {
     EXPECT_EQ(s.say("DATA\r\nx: y\r\n\r\n.\r\n").substr(24), "250 2.0.0 delivered\r\n451 4.3.0 no answer for this recipient\r\n");
 }
 
+TEST(LmtpSession, AnswersNothingAfterQuit) {
+    Session s;
+    EXPECT_EQ(s.say("QUIT\r\nNOOP\r\n"), "221 2.0.0 bye\r\n");
+    EXPECT_EQ(s.say("NOOP\r\n"), "");
+}
+
 TEST(LmtpSession, EndsTheTransactionWithEachMessage) {
     Session s;
     s.begin();
