@@ -15,6 +15,8 @@
 // What a person may ask of the queue, and do to it: through the running daemon's socket, or on the files.
 namespace gk::queue {
 
+struct MessageState;
+
 struct Detail {
     Envelope envelope;
     std::vector<Outcome> outcomes;
@@ -49,6 +51,6 @@ Result<os::Fd> lock_spool(const std::string& spool_dir);
 //   {"ok":false,"code":"not-found","text":"…"}
 void serve_control(net::Stream& client, Access& access);
 
-Summary summarize(const SpoolFile& file, const class MessageState& state);
+Summary summarize(const SpoolFile& file, const MessageState& state);
 
 }  // namespace gk::queue

@@ -11,7 +11,7 @@
 
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
-#include "common/base/text.hpp"
+#include "common/os/file.hpp"
 #include "common/queue/engine_impl.hpp"
 #include "common/queue/spool.hpp"
 
@@ -311,117 +311,6 @@ Engine::~Engine() {
         // A worker in the middle of a session keeps what it uses alive until the program ends.
         else worker.detach();
     }
-}
-
-Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
-    if (!is_queue_id(id_or_trace)) return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
-    {
-        const std::lock_guard guard(mutex);
-        if (active.contains(id_or_trace)) return id_or_trace;
-        for (const auto& [id, message] : active)
-            if (message->trace() == id_or_trace) return id;
-    }
-    GK_TRY(auto found, index->find(id_or_trace));
-    if (found) return *found;
-    return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id_or_trace));
-}
-
-Status Engine::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
-    std::vector<std::shared_ptr<ActiveMessage>> now_active;
-    {
-        const std::lock_guard guard(impl_->mutex);
-        for (const auto& [id, message] : impl_->active) now_active.push_back(message);
-    }
-    std::map<std::string, Summary> rows;
-    Filter any = filter;
-    any.limit = 0;
-    GK_CHECK(impl_->index->list(any, [&](const Summary& s) { rows[s.id] = s; }));
-    for (const auto& message : now_active) {
-        const std::lock_guard guard(message->mutex);
-        Summary summary = summarize(message->file, message->state);
-        if (summary.status == "new" || summary.status == "deferred") summary.status = "active";
-        rows.erase(message->id);
-        if (!message->deleted && summary.status != "done" && filter.matches(summary)) rows[message->id] = std::move(summary);
-    }
-    std::uint64_t shown = 0;
-    for (const auto& [id, summary] : rows) {
-        if (filter.limit != 0 && shown++ >= filter.limit) break;
-        each(summary);
-    }
-    return ok();
-}
-
-Result<Detail> Engine::show(const std::string& id_or_trace) {
-    GK_TRY(const std::string id, impl_->id_of(id_or_trace));
-    auto file = SpoolFile::open(fmt::format("{}/active/{}", impl_->dir, id));
-    if (!file) return fail(file.error());
-    const auto state = MessageState::of(file->envelope(), file->outcomes());
-    Detail detail{file->envelope(), file->outcomes(), file->message_size(), std::string(state.summary())};
-    const std::lock_guard guard(impl_->mutex);
-    if (impl_->active.contains(id)) detail.status = "active";
-    return detail;
-}
-
-Status Engine::change(Action action, const std::string& id_or_trace) {
-    auto& impl = *impl_;
-    GK_TRY(const std::string id, impl.id_of(id_or_trace));
-    const Outcome outcome{action == Action::Hold ? OutcomeKind::Hold : action == Action::Release ? OutcomeKind::Release : OutcomeKind::Retry,
-                          -1, now(), {}, "by command", {}, {}, {}};
-    std::shared_ptr<ActiveMessage> message;
-    {
-        const std::lock_guard guard(impl.mutex);
-        if (const auto at = impl.active.find(id); at != impl.active.end()) message = at->second;
-    }
-    const std::string path = fmt::format("{}/active/{}", impl.dir, id);
-    if (message) {
-        const std::lock_guard guard(message->mutex);
-        if (action == Action::Delete) {
-            message->deleted = true;
-            log::Event("queue.deleted").field("id", message->trace()).field("queue", id);
-            return ok();
-        }
-        GK_CHECK(message->file.append(std::span(&outcome, 1)));
-        message->state.apply(message->file.envelope(), outcome);
-        return ok();
-    }
-    GK_TRY(auto file, SpoolFile::open(path));
-    if (action == Action::Delete) {
-        GK_CHECK(os::unlink(path));
-        log::Event("queue.deleted").field("id", file.envelope().trace_id).field("queue", id);
-        return impl.index->remove(id);
-    }
-    GK_CHECK(file.append(std::span(&outcome, 1)));
-    const auto state = MessageState::of(file.envelope(), file.outcomes());
-    log::Event(action == Action::Hold ? "queue.held" : action == Action::Release ? "queue.released" : "queue.retried")
-        .field("id", file.envelope().trace_id).field("queue", id);
-    GK_CHECK(impl.index->put(summarize(file, state), state.held));
-    if (action == Action::Retry) {
-        const std::lock_guard guard(impl.mutex);
-        for (auto& [key, destination] : impl.destinations) destination->down_until = {};
-    }
-    impl.wake_scheduler();
-    return ok();
-}
-
-Result<std::uint64_t> Engine::flush() {
-    GK_CHECK(impl_->index->make_due(now()));
-    {
-        const std::lock_guard guard(impl_->mutex);
-        for (auto& [key, destination] : impl_->destinations) destination->down_until = {};
-    }
-    impl_->wake_scheduler();
-    return impl_->index->count();
-}
-
-bool Engine::is_idle(std::chrono::milliseconds span) {
-    {
-        const std::lock_guard guard(impl_->mutex);
-        if (!impl_->active.empty() || impl_->busy_workers > 0) return false;
-    }
-    auto entries = os::list_directory(impl_->dir + "/new");
-    if (!entries || !entries->empty()) return false;
-    auto next = impl_->index->next_due();
-    return next && (!*next || **next > now() + span);
 }
 
 }  // namespace gk::queue

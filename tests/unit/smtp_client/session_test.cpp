@@ -207,6 +207,32 @@ TEST(SmtpSession, DoesNotTakeBytesSentInPlainTextBehindStartTls) {
     EXPECT_FALSE(open(peer, o));
 }
 
+TEST(SmtpSession, LogsInAtASmarthostOverTlsOnly) {
+    const auto behave = [](int) {
+        Behaviour b;
+        b.ehlo = {"peer.test", "STARTTLS", "AUTH PLAIN", "PIPELINING"};
+        b.tls = server_tls();
+        b.replies["AUTH"] = "535 5.7.8 no\r\n";
+        b.replies["AUTH PLAIN " + text::to_base64(std::string("\0user\0right", 11))] = "235 2.7.0 welcome\r\n";
+        return b;
+    };
+    for (const bool right : {true, false}) {
+        ScriptedPeer peer(behave);
+        auto o = options();
+        o.credentials = Credentials{"user", right ? "right" : "wrong"};
+        const auto session = open(peer, o);
+        EXPECT_EQ(session.has_value(), right) << (session ? "" : session.error().text);
+        EXPECT_TRUE(right || session.error().code == Errc::Denied);
+    }
+    ScriptedPeer peer(behave);
+    auto o = options();
+    o.tls = TlsPolicy::Never;
+    o.credentials = Credentials{"user", "right"};
+    EXPECT_FALSE(open(peer, o));
+    peer.stop();
+    for (const auto& line : peer.commands()) EXPECT_THAT(line, ::testing::Not(::testing::StartsWith("AUTH")));
+}
+
 TEST(SmtpSession, FallsBackToHelo) {
     ScriptedPeer peer([](int) {
         Behaviour b;
