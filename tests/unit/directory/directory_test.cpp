@@ -3,7 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "common/db/database.hpp"
 
@@ -153,6 +156,26 @@ TEST_F(DirectoryTest, SeesWhatAnotherProgramChangedAtTheNextLookUp) {
         EXPECT_EQ(reader->resolve(name)->kind, Resolution::Kind::Found) << name;
     }
     EXPECT_EQ(reader->add_domain("b.test", kActor).error().code, Errc::Denied);
+}
+
+TEST_F(DirectoryTest, AnswersManyThreadsWhileAToolChangesIt) {
+    account("ann@a.test");
+    const auto reader = Directory::open(paths_, true).value();
+    std::atomic<bool> stop{false};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            while (!stop) {
+                const auto ann = reader->resolve("ann@a.test"), nobody = reader->resolve("nobody@a.test");
+                if (!ann || ann->accounts.size() != 1 || !nobody || nobody->kind != Resolution::Kind::NoSuchUser) ++wrong;
+            }
+        });
+    }
+    for (int i = 0; i < 20; ++i) account(fmt::format("u{}@a.test", i));
+    stop = true;
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(DirectoryTest, KeepsADomainThatIsInUse) {
