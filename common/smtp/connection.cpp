@@ -153,6 +153,7 @@ void Connection::on(const CheckSender&) {
         }
     }
     transaction_.begin(mail, new_id());
+    message_began_ = Clock::now();
     session_->answer({250, "2.1.0", "ok"});
 }
 
@@ -168,7 +169,7 @@ void Connection::on(const EndContent&) {
     std::string prefix = format_received(*session_, peer_.ip, transaction_.id(), transaction_.only_recipient(), when);
     if (service_ != Service::Mx) prefix += format_missing_fields(*session_, transaction_.id(), when);
     const Reply reply = transaction_.commit(prefix, session_->account());
-    log_message(reply, content_began_);
+    log_message(reply);
     transaction_.reset();
     session_->answer(reply);
 }
@@ -182,7 +183,7 @@ void Connection::leave() {
     stream_->close();
 }
 
-void Connection::log_message(const Reply& reply, Clock::time_point began) const {
+void Connection::log_message(const Reply& reply) const {
     log::Event event(reply.positive() ? "message.accepted" : reply.transient() ? "message.deferred" : "message.refused");
     event.field("id", transaction_.id()).field("peer", peer_.ip).field("helo", session_->helo());
     event.field("from", session_->mail().path.to_string());
@@ -190,7 +191,7 @@ void Connection::log_message(const Reply& reply, Clock::time_point began) const 
     event.field("recipients", transaction_.recipients()).field("spooled", transaction_.spooled()).field("size", transaction_.size());
     if (!session_->account().empty()) event.field("actor", session_->account());
     if (session_->tls()) event.field("tls", session_->tls()->version);
-    event.field("ms", std::chrono::duration_cast<milliseconds>(Clock::now() - began).count());
+    event.field("ms", std::chrono::duration_cast<milliseconds>(Clock::now() - message_began_).count());
     if (!reply.positive()) event.field("reply", std::to_string(reply.code) + ' ' + reply.enhanced + ' ' + reply.text);
 }
 

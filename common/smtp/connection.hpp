@@ -39,7 +39,7 @@ private:
     milliseconds timeout() const;
     bool too_slow() const;
     void leave();
-    void log_message(const Reply& reply, Clock::time_point began) const;
+    void log_message(const Reply& reply) const;
     void log_connection() const;
 
     Host& host_;
@@ -55,7 +55,7 @@ private:
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};
     std::string allowed_sender_, ended_;
     std::vector<char> buffer_;
-    Clock::time_point last_progress_, content_began_;
+    Clock::time_point last_progress_, content_began_, message_began_;
     bool in_content_ = false;
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/daemon.hpp"
 
+#include <cstdlib>
 #include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "common/base/log.hpp"
 #include "common/os/daemon.hpp"
+#include "common/os/sandbox.hpp"
 #include "common/smtp/host.hpp"
 #include "common/tls/identities.hpp"
 
@@ -75,6 +77,24 @@ struct Daemon {
     }
 };
 
+// Reads configuration and certificates, writes to the spool, speaks to its neighbours' sockets; nothing else.
+Status close_in(const std::string& root, const config::Config& config) {
+    const auto& paths = config.paths();
+    os::Sandbox sandbox;
+    sandbox.sockets = os::Sockets::Unix;
+    // The whole directory of gk.toml and of each certificate, since a changed one is a new file.
+    sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.keys, "/etc/localtime", "/usr/share/zoneinfo"};
+    for (const char* key : {"tls.certificate", "tls.key"}) {
+        const std::string& file = config.string(key);
+        if (const auto slash = file.rfind('/'); slash != std::string::npos && slash > 0) sandbox.read_only.push_back(file.substr(0, slash));
+    }
+    if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) sandbox.read_only.push_back(credentials);
+    sandbox.read_write = {paths.spool};
+    GK_TRY(const auto report, os::enter(sandbox));
+    log::Event("sandbox.entered", log::Level::Debug).field("outcome", report.describe());
+    return ok();
+}
+
 void bound_memory() {
     // Hundreds of threads, each with little to allocate: a heap for each would cost more than the lock does.
     ::mallopt(M_ARENA_MAX, 4);
@@ -94,6 +114,7 @@ Status run_daemon(const std::string& root) {
     GK_TRY(daemon.tls, open_tls(config));
     GK_TRY(auto settings, HostSettings::from(config, daemon.tls != nullptr));
     GK_TRY(auto options, server_options(config));
+    GK_CHECK(close_in(root, config));
     daemon.host = std::make_unique<Host>(config, std::move(settings), daemon.tls);
     auto& host = *daemon.host;
     daemon.server = std::make_unique<net::Server>(
