@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <cerrno>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <cstdio>
 #include <sys/stat.h>
 
 #include "common/maildir/listing.hpp"
@@ -21,15 +23,17 @@ std::string renamed_file(std::string_view file, Flags flags, KeywordMask keyword
     return "cur/" + maildir::format_name(maildir::base_of(name), letters);
 }
 
+Renames::Renames(std::string directory)
+    : directory_(std::move(directory)), fd_(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+
 Renames::~Renames() {
-    for (auto it = done_.rbegin(); it != done_.rend(); ++it) (void)os::rename(it->second, it->first);
+    for (auto it = done_.rbegin(); it != done_.rend(); ++it) (void)::renameat(fd_.get(), it->second.c_str(), fd_.get(), it->first.c_str());
 }
 
 Status Renames::rename(const std::string& from, const std::string& to) {
-    std::string source = directory_.empty() ? from : directory_ + '/' + from;
-    std::string target = directory_.empty() ? to : directory_ + '/' + to;
-    if (::rename(source.c_str(), target.c_str()) != 0) return fail_errno(fmt::format("cannot rename '{}' to '{}'", source, to));
-    done_.emplace_back(std::move(source), std::move(target));
+    if (::renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()) != 0)
+        return fail_errno(fmt::format("cannot rename '{}' to '{}' in '{}'", from, to, directory_));
+    done_.emplace_back(from, to);
     return ok();
 }
 

@@ -14,6 +14,7 @@
 #include "common/maildir/listing.hpp"
 #include "common/maildir/uidlist.hpp"
 #include "common/maildir/writer.hpp"
+#include "common/os/fd.hpp"
 #include "common/store/account.hpp"
 #include "common/store/types.hpp"
 
@@ -205,10 +206,10 @@ Result<Record> get_mailbox(State& state, std::string_view name);  // NotFound; r
 // files.cpp: moving messages' files about.
 std::string renamed_file(std::string_view file, Flags flags, KeywordMask keywords);  // "cur/BASE:2,FLAGS"
 std::string_view base_of_file(std::string_view file) noexcept;
-// Renames below DIRECTORY (or whole paths), one after the other, and back again unless keep() was called.
+// Renames below DIRECTORY (which the kernel then need not look up again), and back again unless keep() was called.
 class Renames {
 public:
-    explicit Renames(std::string directory = "") : directory_(std::move(directory)) {}
+    explicit Renames(std::string directory = "/");
     Renames(const Renames&) = delete;
     ~Renames();
     Status rename(const std::string& from, const std::string& to);
@@ -216,6 +217,7 @@ public:
 
 private:
     std::string directory_;
+    os::Fd fd_;
     std::vector<std::pair<std::string, std::string>> done_;
 };
 // The file of a message that is not under its name any more: searched by its base. Empty: it is gone.
