@@ -53,6 +53,7 @@ private:
                 }
                 return;
             case '.': ++at_, add_dot(); return;
+            case '>': ++at_; return;  // without its '<'
             case '"': add_word(read_quoted(), gap); return;
             case '[': {  // a literal belongs behind '@'; elsewhere it is only text
                 std::string literal;
@@ -174,6 +175,10 @@ private:
                 ++at_;
                 break;
             }
+            if (c == ';' && !at_seen) {  // "<Undisclosed-Recipient:;>"
+                ++at_;
+                continue;
+            }
             if (c == ',' || c == ';' || c == '<') {
                 if (c == ',' && at_seen && local.empty()) {  // obs-route: "@a,@b:"
                     route.append(route.empty() ? "@" : ",@").append(domain);
@@ -187,7 +192,7 @@ private:
                 if (at_seen && local.empty()) {
                     route.append(route.empty() ? "@" : ",@").append(domain);
                     domain.clear(), at_seen = false;
-                } else if (!at_seen) {
+                } else if (!at_seen && text::equals_nocase(local, "mailto")) {
                     local.clear();  // "<mailto:joe@a.test>"
                 }
                 continue;

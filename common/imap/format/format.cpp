@@ -129,11 +129,14 @@ void append_fields(std::string& out, const Part& part, bool utf8) {
 }
 
 // What stands in front of a part's children, if it can have any.
-void open_part(std::string& out, const message::Structure& structure, const Part& part, bool utf8) {
+void open_part(std::string& out, const message::Structure& structure, const Part& part, bool extensions, bool utf8) {
     out += '(';
     if (part.kind == Part::Kind::Multipart) {
         // body-type-mpart needs one body at least.
-        if (part.first_child == message::kNone) out += R"(("text" "plain" NIL NIL NIL "7bit" 0 0))";
+        if (part.first_child == message::kNone) {
+            out += R"(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)";
+            out += extensions ? " NIL NIL NIL NIL)" : ")";
+        }
         return;
     }
     const ShownType shown = shown_type(part);
@@ -230,7 +233,7 @@ void append_body(std::string& out, const message::Structure& structure, bool ext
     std::uint32_t at = 0;
     for (;;) {
         const Part* part = &structure.parts[at];
-        open_part(out, structure, *part, utf8);
+        open_part(out, structure, *part, extensions, utf8);
         if (part->kind != Part::Kind::Leaf && part->first_child != message::kNone) {
             at = part->first_child;
             continue;

@@ -54,6 +54,9 @@ TEST(AddressList, ReadsWhatSendersGetWrong) {
     EXPECT_EQ(show("<ann@a.test"), "||ann|a.test");
     EXPECT_EQ(show("<ann@a.test, bob@b.test"), "||ann|a.test / ||bob|b.test");
     EXPECT_EQ(show("<mailto:ann@a.test>"), "||ann|a.test");
+    EXPECT_EQ(show("<Undisclosed-Recipient:;>"), "||Undisclosed-Recipient|");
+    EXPECT_EQ(show("<ann@a.test; bob@b.test"), "||ann|a.test / ||bob|b.test");
+    EXPECT_EQ(show("ann@a.test>, bob@b.test"), "||ann|a.test / ||bob|b.test");
     EXPECT_EQ(show("ann"), "||ann|");
     EXPECT_EQ(show("Ann Doe"), "Ann Doe|||");
     EXPECT_EQ(show("Ann <>"), "Ann|||");

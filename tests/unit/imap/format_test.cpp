@@ -68,7 +68,9 @@ TEST(ImapBody, HasRfc3501sForm) {
 }
 
 TEST(ImapBody, ShowsNothingItDoesNotTakeApart) {
-    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\nnone\n", false), R"((("text" "plain" NIL NIL NIL "7bit" 0 0) "mixed"))");
+    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\nnone\n", false), R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0) "mixed"))");
+    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\n", true),
+              R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))");
     EXPECT_TRUE(body("Content-Type: multipart/mixed\n\nx", false).starts_with(R"(("text" "plain")"));
     EXPECT_TRUE(body("Content-Type: multipart/mixed; boundary=x\n\n--x\n", false, {.depth = 0}).starts_with(R"(("application" "octet-stream")"));
     EXPECT_TRUE(body("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ==\n", false)
