@@ -18,7 +18,7 @@ using namespace gk;
 namespace {
 
 struct Arguments {
-    std::string root, units, programs, listen = "127.0.0.1", only;
+    std::string root, units, programs, listen = "127.0.0.1", only, longest_delay = "30s";
     std::int64_t port_base = 0;
     bool json = false, users = false;
 };
@@ -57,6 +57,9 @@ Result<up::Supervisor> prepare(const Arguments& arguments, const config::Paths& 
     GK_TRY(plan, up::select(std::move(plan), only));
     if (arguments.port_base < 0 || arguments.port_base > 65535) return fail(Errc::BadInput, "--port-base is a number from 0 to 65535");
     GK_TRY(plan, up::place(std::move(plan), {paths.run, arguments.listen == "*" ? "" : arguments.listen, static_cast<std::uint16_t>(arguments.port_base)}));
+    const auto longest_delay_s = text::to_duration_s(arguments.longest_delay);
+    if (!longest_delay_s) return fail(Errc::BadInput, fmt::format("--restart-delay-most takes a time such as 30s, not '{}'", arguments.longest_delay));
+    for (auto& daemon : plan) daemon.longest_delay_usec = static_cast<std::uint64_t>(*longest_delay_s) * 1'000'000;
     return up::Supervisor::open(std::move(plan), {.root = arguments.root, .programs = programs, .run = paths.run, .log = paths.log,
                                                   .change_user = arguments.users, .notice = notice});
 }
@@ -128,6 +131,7 @@ int main(int argc, char** argv) {
                                  {"--port-base", &arguments.port_base, "add N to every standard port: 20000 gives 20025, 20587, 20143 …", "N"},
                                  {"--listen", &arguments.listen, "address to listen on; * for all", "ADDRESS"},
                                  {"--only", &arguments.only, "start these daemons alone, divided by commas: smtp,deliver", "NAMES"},
+                                 {"--restart-delay-most", &arguments.longest_delay, "longest wait before a daemon that keeps dying is started again", "TIME"},
                                  {"--units", &arguments.units, "where the unit files are", "DIR"},
                                  {"--programs", &arguments.programs, "where the daemons are, if not beside gk-up", "DIR"},
                                  {"--users", &arguments.users, "run each daemon as the User= of its unit; needs root"},

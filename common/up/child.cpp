@@ -14,7 +14,7 @@ namespace gk::up {
 namespace {
 
 constexpr Usec kSecond = 1'000'000;
-constexpr Usec kFirstDelay = kSecond / 10, kLongestDelay = 30 * kSecond;  // doubling: ten deaths a minute at worst
+constexpr Usec kFirstDelay = kSecond / 10;  // doubling: by default ten deaths a minute at worst
 constexpr Usec kLongEnough = 30 * kSecond;                                // ran that long: the next death is a new story
 constexpr Usec kAbortPatience = 5 * kSecond;                              // for the core to be written
 
@@ -119,7 +119,7 @@ void Child::ended(int status, Usec now) {
 
 void Child::back_off(Usec now) {
     if (stop_wanted_ || !plan_.restarts) return enter(State::Ended, kNever);
-    const Usec delay = std::min(kLongestDelay, kFirstDelay << std::min(failures_, 16));
+    const Usec delay = std::min<Usec>(plan_.longest_delay_usec, kFirstDelay << std::min(failures_, 16));
     ++failures_;
     enter(State::Waiting, later(now, delay));
 }

@@ -31,6 +31,7 @@ struct DaemonPlan {
     std::string name;                     // "gk-smtpd": unit and program
     std::vector<std::string> command;     // of ExecStart: program without directory, then arguments
     bool notifies = false;                // Type=notify: ready when it says so; else once it runs
+    std::uint64_t longest_delay_usec = 30'000'000;  // between restarts: the back-off doubles up to it
     bool restarts = true;                 // Restart= anything but no
     std::uint64_t watchdog_usec = 0;      // 0: none
     std::uint64_t start_timeout_usec = 90'000'000, stop_timeout_usec = 90'000'000;

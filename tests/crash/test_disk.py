@@ -14,7 +14,7 @@ from bed import gk, ledger, mail
 
 class Disk(unittest.TestCase):
     def start(self, root=None):
-        instance = gk.Instance("mx.a.test", {"a.test": ["ann"]}, root=root, up_options=["--backoff-most", "100ms"],
+        instance = gk.Instance("mx.a.test", {"a.test": ["ann"]}, root=root, up_options=["--restart-delay-most", "0"],
                                settings="[queue.routes]\n\"b.test\" = \"127.0.0.1:1\"\n")
         self.addCleanup(lambda: (instance.stop(), shutil.rmtree(instance.root, ignore_errors=True) if root is None else None))
         return instance.start()

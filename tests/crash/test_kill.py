@@ -21,7 +21,7 @@ from bed import gk, ledger, mail
 CALLS = ("read,pread64,readv,write,pwrite64,writev,sendto,sendmsg,recvfrom,recvmsg,openat,creat,close,fsync,fdatasync,syncfs,rename,renameat,renameat2,"
          "link,linkat,unlink,unlinkat,ftruncate,fcntl,fallocate,mkdir,mkdirat,connect,accept4,shutdown")
 POINTS = int(os.environ.get("GK_CRASH_POINTS", "40"))
-FAST_RESTART = ["--backoff-most", "100ms"]
+FAST_RESTART = ["--restart-delay-most", "0"]
 
 
 class Killed(unittest.TestCase):
