@@ -41,9 +41,12 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
     return ids;
 }
 
+// For people: a few, and how many there are.
 std::string joined(const std::vector<std::string>& recipients, std::size_t total) {
-    std::string out = text::join(recipients, ",");
-    if (total > recipients.size()) out += fmt::format(",… ({})", total);
+    constexpr std::size_t kFew = 5;
+    std::string out;
+    for (std::size_t i = 0; i < recipients.size() && i < kFew; ++i) out += (i ? "," : "") + text::printable(recipients[i], 100);
+    if (total > kFew) out += fmt::format(",… ({})", total);
     return out;
 }
 

@@ -61,6 +61,7 @@ struct Destination {
     unsigned limit = 2;                 // sessions at a time: grows with each success, falls to 1 with a failure
     unsigned failures = 0;              // in a row, of opening a session
     Steady::time_point down_until{};    // until then nothing is tried
+    Steady::time_point last_success{};  // of a transaction
     Opened last_failure;
     bool is_ready = false;              // in Impl::ready
 };
@@ -111,7 +112,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     void begin(const std::shared_ptr<ActiveMessage>& message);
     void enqueue_locked(const Route& route, Group group);
     void run_worker();
-    void deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
+    // False where GROUP should wait for one of the destination's other connections.
+    bool deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
+    void open_failed(Destination& destination, const Group& group, const Opened& opened);
     void group_done(const std::shared_ptr<ActiveMessage>& message);
     smtp_client::Transaction transaction_for(const ActiveMessage& message, const Group& group, bool is_lmtp) const;
 

@@ -14,8 +14,8 @@ const std::vector<std::string> kSchema = {
     "CREATE INDEX message_next ON message (next) WHERE held = 0 AND lent = 0 AND next IS NOT NULL;"
     "CREATE INDEX message_trace ON message (trace);"};
 
-// Recipients shown for one message; the file has them all.
-constexpr std::size_t kShown = 20;
+// Recipients of one message that list can filter by; the file has them all.
+constexpr std::size_t kShown = 1000;
 
 std::int64_t to_us(TimePoint t) { return t.time_since_epoch().count(); }
 TimePoint from_us(std::int64_t us) { return TimePoint(std::chrono::microseconds(us)); }

@@ -13,6 +13,10 @@ namespace {
 
 // Local delivery that is away is being restarted: seconds, not the schedule's minutes.
 constexpr std::chrono::seconds kLocalWait{5};
+// The longest time that a destination is left alone; messages may wait longer by their own schedule.
+constexpr std::chrono::seconds kMostDown{300};
+// A destination that took a message so lately is not away.
+constexpr std::chrono::seconds kRecent{30};
 constexpr std::size_t kScannedHeader = 64 * 1024;
 
 std::string domain_of(std::string_view address) {
@@ -125,14 +129,15 @@ void Engine::Impl::run_worker() {
         }
         guard.unlock();
 
-        deliver(d, group, session);
+        const bool delivered = deliver(d, group, session);
         if (session && session->messages >= plan()->settings.session_messages) {
             session->session->quit();
             session.reset();
         }
-        group_done(group.message);
+        if (delivered) group_done(group.message);
 
         guard.lock();
+        if (!delivered) d.waiting.push_front(std::move(group));
         if (session) {
             session->since = Steady::now();
             d.idle.push_back(std::move(*session));
@@ -170,11 +175,11 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
     return t;
 }
 
-void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSession>& session) {
+bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSession>& session) {
     ActiveMessage& message = *group.message;
     {
         const std::lock_guard guard(message.mutex);
-        if (message.deleted || message.state.held) return;
+        if (message.deleted || message.state.held) return true;
     }
     const bool is_lmtp = d.route.is_lmtp();
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
@@ -199,23 +204,23 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
                 wait = std::chrono::duration_cast<std::chrono::seconds>(d.down_until - Steady::now()) + std::chrono::seconds(1);
             }
         }
-        if (down) return postpone(message, group, *down, wait);
+        if (down) {
+            postpone(message, group, *down, wait);
+            return true;
+        }
         const auto current = plan();
         Opened opened = current->connector->open(d.route);
         if (!opened.session) {
-            std::vector<Attempt> attempts;
-            for (const auto i : group.recipients)
-                attempts.push_back({i, {opened.permanent ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
-                                        opened.text, opened.status, false}, opened.peer, {}, false, is_lmtp, {}, is_local ? kLocalWait : std::chrono::seconds(0)});
-            record(message, attempts);
-            const std::lock_guard guard(mutex);
-            d.limit = 1;
-            if (opened.permanent) return;
-            // The others that wait for it need not find out one by one.
-            ++d.failures;
-            d.down_until = Steady::now() + (is_local ? kLocalWait : std::min(std::chrono::seconds(300), plan()->settings.schedule.wait(d.failures, random_u64())) / 2);
-            d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
-            return;
+            {
+                // A host that carries our other connections only wants no more of them.
+                const std::lock_guard guard(mutex);
+                if (!opened.permanent && d.running > 1 && Steady::now() - d.last_success < kRecent) {
+                    d.limit = d.running - 1;
+                    return false;
+                }
+            }
+            open_failed(d, group, opened);
+            return true;
         }
         session = IdleSession{std::move(opened.session), opened.peer, 0, Steady::now()};
         {
@@ -230,6 +235,7 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     if (outcome->reusable) {
         const std::lock_guard guard(mutex);
         d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
+        d.last_success = Steady::now();
     }
     std::vector<Attempt> attempts;
     for (std::size_t i = 0; i < group.recipients.size(); ++i)
@@ -240,6 +246,24 @@ void Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
         session->session->quit();
         session.reset();
     }
+    return true;
+}
+
+void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened& opened) {
+    const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
+    std::vector<Attempt> attempts;
+    for (const auto i : group.recipients)
+        attempts.push_back({i, {opened.permanent ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
+                                opened.text, opened.status, false}, opened.peer, {}, false, d.route.is_lmtp(), {}, is_local ? kLocalWait : std::chrono::seconds(0)});
+    record(*group.message, attempts);
+    const std::lock_guard guard(mutex);
+    d.limit = 1;
+    if (opened.permanent || Steady::now() < d.down_until) return;
+    // The others that wait for it need not find out one by one.
+    ++d.failures;
+    const auto wait = std::min(kMostDown, plan()->settings.schedule.wait(d.failures, random_u64()) / 2);
+    d.down_until = Steady::now() + (is_local ? kLocalWait : wait);
+    d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
 }
 
 void Engine::Impl::group_done(const std::shared_ptr<ActiveMessage>& message) {

@@ -248,6 +248,18 @@ TEST(QueueEngine, ADeadDestinationDoesNotHoldUpTheOthers) {
     EXPECT_EQ(bed.files(), 50u);
 }
 
+TEST(QueueEngine, APeerThatWantsOneConnectionGetsOne) {
+    Bed bed([](int connection) {
+        Behaviour b;
+        if (connection > 0) b.greeting = "421 4.7.0 too many connections\r\n";
+        return b;
+    });
+    bed.start();
+    for (int i = 0; i < 20; ++i) bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 20u);
+}
+
 TEST(QueueEngine, ContinuesWhereTheLastOneEnded) {
     Bed bed([](int connection) {
         Behaviour b;
