@@ -77,6 +77,12 @@ bool earlier(std::string_view a, std::string_view b) {
     return left != right ? left < right : a < b;
 }
 
+bool has_flags_of(const StoredRow& stored, std::string_view name) {
+    const auto parsed = maildir::parse_name(name);
+    const auto letters = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
+    return letters.flags == stored.row.flags && letters.keywords == static_cast<std::uint32_t>(stored.row.keywords & kLetterKeywords);
+}
+
 class Reconciler {
 public:
     Reconciler(State& state, Record& record) : state_(state), record_(record), path_(state.path_of(record.name)) {}
@@ -99,6 +105,7 @@ private:
     Record& record_;
     std::string path_;
     bool scan_cur_ = true, rebuild_ = false, rewrite_uidlist_ = false;
+    bool compare_flags_ = false;  // also where the name is the one we know: after a boot, and for repair
     ModSeq modseq_ = 0;
     Uid uidnext_before_ = 1;
     std::string uidlist_bytes_;
@@ -219,7 +226,7 @@ Status Reconciler::match(const maildir::Listing& listing) {
         if (known.seen) continue;
         known.seen = true;
         const std::string_view file = known.stored.file;
-        if (file.substr(0, 4) == sub && file.substr(4) == listing.name(i)) continue;
+        if (file.substr(0, 4) == sub && file.substr(4) == listing.name(i) && (!compare_flags_ || has_flags_of(known.stored, listing.name(i)))) continue;
         GK_CHECK(update(known, sub + std::string(listing.name(i))));
     }
     return ok();
@@ -321,6 +328,7 @@ Status Reconciler::run(bool everything) {
     }
     GK_CHECK(reserve(state_, record_, 0));
     if (rebuild_) record_.history_floor = record_.modseq;
+    compare_flags_ = everything;
     scan_cur_ = everything || directory_changed(cur_stamp.mtime_ns, record_.cur_mtime_ns, record_.cur_trust, record_.messages, false);
     const bool read_cur = scan_cur_;
     GK_CHECK(load_known());
