@@ -127,6 +127,24 @@ void count(Record& record, const Row& row, int sign) {
     }
 }
 
+// A client that was away for longer is told every UID that is not there, which is right, only longer.
+constexpr std::int64_t kMaxHistory = 50'000;
+
+Status forget_history(State& state, Record& record) {
+    GK_TRY(auto count_query, state.index.prepare("SELECT count(*) FROM expunged WHERE mailbox = ?"));
+    GK_TRY(const bool row, count_query.bind(record.number).step());
+    const std::int64_t ranges = row ? count_query.integer(0) : 0;
+    count_query.reset();
+    if (ranges <= kMaxHistory) return ok();
+    GK_TRY(auto middle, state.index.prepare("SELECT modseq FROM expunged WHERE mailbox = ? ORDER BY modseq LIMIT 1 OFFSET ?"));
+    GK_TRY(const bool found, middle.bind(record.number).bind(ranges / 2).step());
+    if (!found) return ok();
+    record.history_floor = std::max(record.history_floor, static_cast<ModSeq>(middle.integer(0)));
+    middle.reset();
+    GK_TRY(auto forget, state.index.prepare("DELETE FROM expunged WHERE mailbox = ? AND modseq <= ?"));
+    return forget.bind(record.number).bind(static_cast<std::int64_t>(record.history_floor)).run();
+}
+
 Result<db::Database> open_and_migrate(const std::string& path) {
     db::Options options;
     options.synchronous_full = false;
@@ -244,7 +262,7 @@ Status delete_message(State& state, Record& record, const Row& row) {
     return ok();
 }
 
-Status record_expunged(State& state, const Record& record, const std::vector<Uid>& uids, ModSeq modseq) {
+Status record_expunged(State& state, Record& record, const std::vector<Uid>& uids, ModSeq modseq) {
     GK_TRY(auto insert, state.index.prepare("INSERT OR REPLACE INTO expunged(mailbox, modseq, first, last) VALUES(?,?,?,?)"));
     for (std::size_t i = 0; i < uids.size();) {
         std::size_t end = i + 1;
@@ -253,7 +271,8 @@ Status record_expunged(State& state, const Record& record, const std::vector<Uid
         GK_CHECK(insert.bind(static_cast<std::int64_t>(uids[end - 1])).run());
         i = end;
     }
-    return ok();
+    // Counting reads the whole history, so not every time.
+    return modseq % 256 == 0 ? forget_history(state, record) : ok();
 }
 
 Result<std::optional<StoredRow>> load_message(State& state, std::int64_t mailbox, Uid uid) {

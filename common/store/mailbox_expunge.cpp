@@ -36,6 +36,7 @@ Result<Mailbox::Expunged> expunge_messages(State& state, std::int64_t number, st
                                            const std::span<const Uid>* uids, bool only_deleted) {
     Mailbox::Expunged result;
     std::string path;
+    bool in_new = false;
     {
         const Locked lock(state);
         GK_TRY(auto transaction, WriteTransaction::begin(state));
@@ -54,6 +55,7 @@ Result<Mailbox::Expunged> expunge_messages(State& state, std::int64_t number, st
         for (const auto& message : messages) {
             failed = unlink_message(path, message.file);
             if (!failed) break;
+            in_new |= message.file.starts_with("new/");
             GK_CHECK(delete_message(state, record, message.row));
             result.uids.push_back(message.row.uid);
         }
@@ -69,6 +71,7 @@ Result<Mailbox::Expunged> expunge_messages(State& state, std::int64_t number, st
     if (state.options.durable_flags) {
         GK_TRY(const auto directory, state.writer->syncer().open(path));
         GK_CHECK(state.writer->syncer().sync_directory(*directory, "cur"));
+        if (in_new) GK_CHECK(state.writer->syncer().sync_directory(*directory, "new"));
     }
     return result;
 }

@@ -159,7 +159,8 @@ std::int64_t row_key(std::int64_t mailbox, Uid uid) noexcept;
 Status insert_message(State& state, Record& record, const StoredRow& message);  // counts it
 Status update_message(State& state, Record& record, const Row& before, const StoredRow& after);
 Status delete_message(State& state, Record& record, const Row& row);
-Status record_expunged(State& state, const Record& record, const std::vector<Uid>& uids, ModSeq modseq);
+// Forgets the older half of a history that has grown past kMaxHistory ranges, and moves RECORD's floor.
+Status record_expunged(State& state, Record& record, const std::vector<Uid>& uids, ModSeq modseq);
 // Those of UIDS that exist, in order.
 Result<std::vector<StoredRow>> load_messages(State& state, std::int64_t mailbox, std::span<const Uid> uids);
 Result<std::optional<StoredRow>> load_message(State& state, std::int64_t mailbox, Uid uid);
