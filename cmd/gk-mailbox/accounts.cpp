@@ -76,9 +76,11 @@ Result<std::shared_ptr<store::Account>> open(const Arguments& arguments, const C
     return account;
 }
 
+int refuse(const Error& error) { return error.code == Errc::BadInput ? cli::usage(error.text) : cli::fail(error); }
+
 int for_each(const Arguments& arguments, const std::function<Status(const Chosen&, store::Account&)>& action) {
     const auto chosen = choose(arguments);
-    if (!chosen) return cli::fail(chosen.error());
+    if (!chosen) return refuse(chosen.error());
     int code = 0;
     for (const auto& one : *chosen) {
         const auto run = [&]() -> Status {

@@ -24,6 +24,8 @@ struct Chosen {
 
 // The accounts that --account, --home or --all name.
 Result<std::vector<Chosen>> choose(const Arguments& arguments);
+// What choose() said: a wrong command line is told as such.
+int refuse(const Error& error);
 // As its owner where we are root. Tells listening sessions of what is changed.
 Result<std::shared_ptr<store::Account>> open(const Arguments& arguments, const Chosen& chosen);
 // Runs ACTION for each chosen account; goes on after an error, and returns the first one's exit code.

@@ -56,7 +56,7 @@ int check(const Arguments& arguments) {
 
 int repair(const Arguments& arguments) {
     const auto chosen = choose(arguments);
-    if (!chosen) return cli::fail(chosen.error());
+    if (!chosen) return refuse(chosen.error());
     int code = 0;
     for (const auto& one : *chosen) {
         const auto run = [&]() -> Status {
