@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include "common/base/ids.hpp"
+#include "common/imap/handover.hpp"
+#include "common/imap/host/carry.hpp"
+#include "common/imap/host/notes.hpp"
+#include "common/imap/host/settings.hpp"
+#include "common/imap/host/watcher.hpp"
+
+namespace gk::imap {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+struct Directory {
+    std::string path = (fs::is_directory("/dev/shm") ? "/dev/shm/gk-imap-host-" : "/tmp/gk-imap-host-") + new_id();
+    Directory() { fs::create_directories(path); }
+    ~Directory() {
+        std::error_code error;
+        fs::remove_all(path, error);
+    }
+};
+
+struct Pair {
+    os::Fd a, b;
+    explicit Pair(int type) {
+        int fds[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, type, 0, fds), 0);
+        a = os::Fd(fds[0]);
+        b = os::Fd(fds[1]);
+    }
+};
+
+// Reads from FD until WANTED came, or a deadline.
+std::string read_until(int fd, std::string_view wanted) {
+    std::string heard;
+    while (heard.find(wanted) == std::string::npos) {
+        pollfd one{fd, POLLIN, 0};
+        if (::poll(&one, 1, 10'000) <= 0) break;
+        char buffer[4096];
+        const ssize_t count = ::read(fd, buffer, sizeof buffer);
+        if (count <= 0) break;
+        heard.append(buffer, static_cast<std::size_t>(count));
+    }
+    return heard;
+}
+
+void tell(int fd, std::string_view text) { ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+
+std::shared_ptr<store::Account> open_account(const std::string& home) {
+    store::AccountOptions options;
+    options.create = true;
+    auto account = store::Account::open(home, options);
+    return account ? *account : nullptr;
+}
+
+TEST(ImapHandover, ReadsWhatItWrites) {
+    const Handover handover{.ticket = "a\tb", .ip = "2001:db8::1", .port = 993, .tls = true, .session_id = "S", .tag = "A%1", .with_capabilities = true};
+    const std::string line = format_handover(handover);
+    ASSERT_EQ(line.back(), '\n');
+    const auto read = parse_handover(std::string_view(line).substr(0, line.size() - 1));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->ticket, handover.ticket);
+    EXPECT_EQ(read->ip, handover.ip);
+    EXPECT_EQ(read->port, 993);
+    EXPECT_EQ(read->tag, handover.tag);
+    EXPECT_TRUE(read->tls && read->with_capabilities);
+    for (const char* wrong : {"", "SESSION", "SESSION\tticket=x", "SESSION\tticket=x\ttag=a%0Ab", "SESSION\tticket=%zz\ttag=a", "HELLO\tticket=x\ttag=a"})
+        EXPECT_FALSE(parse_handover(wrong)) << wrong;
+    const auto refused = parse_handover_answer("FAIL\tcode=temp\ttext=too%20many");
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->text, "too many");
+    EXPECT_TRUE(parse_handover_answer("OK")->accepted);
+    EXPECT_FALSE(parse_handover_answer("PERHAPS"));
+}
+
+TEST(ImapNotes, ReadWhatTheyWriteAndNeverBlock) {
+    const auto selected = parse_note(format_note(Selected{"a\tb", "/mail/x y"}));
+    ASSERT_TRUE(selected);
+    EXPECT_EQ(std::get<Selected>(*selected).mailbox, "a\tb");
+    EXPECT_EQ(std::get<Selected>(*selected).directory, "/mail/x y");
+    EXPECT_EQ(std::get<OwnChange>(*parse_note(format_note(OwnChange{"INBOX", 7}))).modseq, 7u);
+    EXPECT_TRUE(std::get<LookNow>(*parse_note(format_note(LookNow{true}))).thorough);
+    for (const char* wrong : {"", "X", "S\ta", "C\tINBOX\tx", "S\t%z\t/"}) EXPECT_FALSE(parse_note(wrong)) << wrong;
+
+    Pair pair(SOCK_SEQPACKET);
+    for (int i = 0; i < 100'000; ++i) send_note(pair.a.get(), LookNow{});  // far more than fit
+    bool closed = false;
+    EXPECT_TRUE(receive_note(pair.b.get(), closed));
+    while (receive_note(pair.b.get(), closed)) {}
+    EXPECT_FALSE(closed);
+    pair.a.reset();
+    EXPECT_FALSE(receive_note(pair.b.get(), closed));
+    EXPECT_TRUE(closed);
+}
+
+TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
+    const Directory directory;
+    for (const char* box : {"/one", "/two"})
+        for (const char* sub : {"/cur", "/new", "/tmp"}) fs::create_directories(directory.path + box + sub);
+    Watcher watcher;
+    ASSERT_GE(watcher.fd(), 0);
+    const std::string one = directory.path + "/one", two = directory.path + "/two";
+    watcher.add(one);
+    watcher.add(one);
+    std::ofstream(one + "/tmp/x") << "x";
+    EXPECT_TRUE(watcher.touched().empty());
+    fs::rename(one + "/tmp/x", one + "/new/x");
+    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    fs::rename(one + "/new/x", one + "/cur/x:2,S");
+    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    std::ofstream(two + "/new/y") << "y";
+    EXPECT_TRUE(watcher.touched().empty());
+    watcher.remove(one);
+    fs::remove(one + "/cur/x:2,S");
+    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    watcher.remove(one);
+    std::ofstream(one + "/new/z") << "z";
+    EXPECT_TRUE(watcher.touched().empty());
+}
+
+TEST(ImapHost, NamesHomesOnlyInsideTheMail) {
+    EXPECT_EQ(home_of("/m", "ann@a.test").value(), "/m/a.test/ann");
+    for (const char* wrong : {"", "ann", "@a.test", "ann@", "../x@a.test", "ann@..", "a/b@a.test", "ann@a/b", ".x@a.test"})
+        EXPECT_FALSE(home_of("/m", wrong)) << wrong;
+}
+
+TEST(ImapCarry, CarriesASessionToItsEnd) {
+    const Directory directory;
+    Pair client(SOCK_STREAM);
+    Session session(open_account(directory.path));
+    Carried carried;
+    std::thread host([&] {
+        CarryOptions options;
+        options.in = options.out = client.b.get();
+        carried = carry(session, std::move(options));
+        client.b.reset();
+    });
+    tell(client.a.get(), "a NOOP\r\n");
+    EXPECT_EQ(read_until(client.a.get(), "\r\n"), "a OK Nothing done\r\n");
+    tell(client.a.get(), "b LOGOUT\r\n");
+    EXPECT_EQ(read_until(client.a.get(), "b OK"), "* BYE Until next time\r\nb OK Logged out\r\n");
+    host.join();
+    EXPECT_EQ(carried.end, "logout");
+    EXPECT_EQ(carried.octets_in, 18u);
+}
+
+TEST(ImapCarry, SendsSilentClientsAwayAndEndsWithTheirConnection) {
+    const Directory directory;
+    {
+        Pair client(SOCK_STREAM);
+        Session session(open_account(directory.path));
+        CarryOptions options;
+        options.in = options.out = client.b.get();
+        options.idle_timeout = 20ms;
+        EXPECT_EQ(carry(session, std::move(options)).end, "idle");
+        EXPECT_EQ(read_until(client.a.get(), "\r\n"), "* BYE Silent for too long\r\n");
+    }
+    Pair client(SOCK_STREAM);
+    Session session(open_account(directory.path));
+    CarryOptions options;
+    options.in = options.out = client.b.get();
+    client.a.reset();
+    EXPECT_EQ(carry(session, std::move(options)).end, "closed");
+}
+
+TEST(ImapCarry, GivesUpOnAClientThatTakesNothing) {
+    const Directory directory;
+    Pair client(SOCK_STREAM);
+    Session session(open_account(directory.path));
+    std::string message = "Subject: x\r\n\r\n" + std::string(4 << 20, 'x');
+    session.feed("a APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message + "\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\n");
+    CarryOptions options;
+    options.in = options.out = client.b.get();
+    options.write_timeout = 50ms;
+    ASSERT_EQ(::fcntl(client.b.get(), F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(carry(session, std::move(options)).end, "write");
+}
+
+TEST(ImapCarry, TellsAnIdleClientWhatTheParentSays) {
+    const Directory directory;
+    Pair client(SOCK_STREAM), notes(SOCK_SEQPACKET);
+    const auto account = open_account(directory.path);
+    Session session(account), other(account);
+    Carried carried;
+    std::thread host([&] {
+        CarryOptions options;
+        options.in = options.out = client.b.get();
+        options.notes = notes.b.get();
+        options.on_notes = [&](Session& told) {
+            bool closed = false;
+            while (receive_note(notes.b.get(), closed)) told.changed();
+            return !closed;
+        };
+        carried = carry(session, std::move(options));
+    });
+    tell(client.a.get(), "a SELECT INBOX\r\nb IDLE\r\n");
+    read_until(client.a.get(), "+ idling\r\n");
+    other.feed("a APPEND INBOX {2+}\r\nhi\r\n");
+    other.run();
+    send_note(notes.a.get(), LookNow{});
+    EXPECT_EQ(read_until(client.a.get(), "RECENT\r\n"), "* 1 EXISTS\r\n* 1 RECENT\r\n");
+    notes.a.reset();
+    EXPECT_EQ(read_until(client.a.get(), "\r\n"), "* BYE The server was restarted, connect again\r\n");
+    host.join();
+    EXPECT_EQ(carried.end, "parent");
+}
+
+}  // namespace
+}  // namespace gk::imap
