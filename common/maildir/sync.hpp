@@ -26,7 +26,7 @@ struct SyncOptions {
     std::size_t group_from = 24;
     // How long the flush of a directory waits for messages that are about to be renamed into it, so as to serve them
     // too. One commit alone never waits.
-    std::chrono::microseconds gather{1000};
+    std::chrono::microseconds gather{2000};
     std::size_t max_open_mailboxes = 128;
 };
 
@@ -61,12 +61,14 @@ public:
     Status run(Flush&& flush) {
         std::unique_lock lock(mutex_);
         const std::uint64_t mine = started_ + 1;
+        ++waiting_;  // for the next one to begin
         while (finished_ < mine) {
             if (running_) {
-                ended_.wait(lock);
+                ended_[mine % 2].wait(lock);
                 continue;
             }
             running_ = true;
+            waiting_ = 0;  // this one serves them all
             const std::uint64_t number = ++started_;
             lock.unlock();
             Status status = flush();
@@ -74,7 +76,11 @@ public:
             running_ = false;
             finished_ = number;
             if (!status) failed_ = number, failure_ = status.error();
-            ended_.notify_all();
+            const bool wanted_again = waiting_ != 0;
+            lock.unlock();
+            ended_[number % 2].notify_all();                            // those whom it served,
+            if (wanted_again) ended_[(number + 1) % 2].notify_one();    // and one to lead the next
+            lock.lock();
         }
         // A later call may have failed for others already; only the one that served us counts, and it is
         // the first that began after us. Should two have failed meanwhile, ours is among them: say so.
@@ -84,8 +90,9 @@ public:
 
 private:
     std::mutex mutex_;
-    std::condition_variable ended_;
+    std::condition_variable ended_[2];  // of calls with even and odd numbers
     std::uint64_t started_ = 0, finished_ = 0, failed_ = 0;
+    std::size_t waiting_ = 0;
     bool running_ = false;
     Error failure_;
 };
