@@ -30,7 +30,7 @@ const std::vector<Setting> kSettings = {
     {"auth.scram_iterations", Integer, "100000", "Rounds of PBKDF2 in new SCRAM records (RFC 7677 wants at least 4096).", 4096, 10'000'000},
     {"auth.ticket_time", Duration, "30s", "How long a login ticket may be redeemed.", 1, 10 * kMinute},
     {"delivery.connections", Integer, "1000", "LMTP connections at the same time, one thread each.", 1, 100'000},
-    {"delivery.gather_us", Integer, "2000", "Microseconds that the flush of a directory waits for messages about to be renamed into it; a message alone never waits.", 0, 1'000'000},
+    {"delivery.gather_us", Integer, "4000", "Microseconds that the flush of a directory waits for messages about to be renamed into it; a message alone never waits.", 0, 1'000'000},
     {"delivery.group_flush_from", Integer, "24", "From how many messages at the same time one flush of the file system replaces one flush a file; 0 never.", 0, 100'000},
     {"delivery.idle_timeout", Duration, "10m", "How long an LMTP client may be silent.", 1, kDay},
     {"delivery.max_delivered_to", Integer, "50", "Delivered-To fields in a message that leaves through an alias, past which it is called a loop.", 1, 10'000},

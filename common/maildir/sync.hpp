@@ -26,7 +26,7 @@ struct SyncOptions {
     std::size_t group_from = 24;
     // How long the flush of a directory waits for messages that are about to be renamed into it, so as to serve them
     // too. One commit alone never waits.
-    std::chrono::microseconds gather{2000};
+    std::chrono::microseconds gather{4000};
     std::size_t max_open_mailboxes = 128;
 };
 
@@ -104,7 +104,7 @@ public:
     const std::string& path() const noexcept { return path_; }
     int fd() const noexcept { return fd_.get(); }
     dev_t device() const noexcept { return device_; }
-    // Messages whose bytes are being flushed and that will be renamed then.
+    // Messages in tmp/ that will be renamed soon.
     Gathering& coming() noexcept { return coming_; }
 
 private:

@@ -116,12 +116,12 @@ Result<NewMessage> Writer::create(const std::string& mailbox, std::string name) 
     message.directory_ = std::move(*directory);
     message.name_ = std::move(name);
     message.where_ = NewMessage::Where::Tmp;
+    message.come();
     return message;
 }
 
 Status Writer::sync(NewMessage& message) {
     GK_CHECK(message.flush());
-    message.come();
     const auto synced = syncer_.sync_file(*message.directory_, message.fd_.get(), message.failure_epoch_);
     if (!synced) return fail(temporary(synced.error()));
     return message.close_synced();
@@ -129,10 +129,7 @@ Status Writer::sync(NewMessage& message) {
 
 Status Writer::sync(std::span<NewMessage* const> messages) {
     if (messages.size() == 1) return sync(*messages.front());
-    for (NewMessage* const message : messages) {
-        GK_CHECK(message->flush());
-        message->come();
-    }
+    for (NewMessage* const message : messages) GK_CHECK(message->flush());
     std::vector<dev_t> served;  // file systems that one group flush has made durable already
     const std::uint64_t epoch = syncer_.failure_epoch();
     for (NewMessage* const message : messages) {
