@@ -139,7 +139,10 @@ void Session::finish(std::string_view status_and_text, bool expunges) {
 }
 
 void Session::changed(store::Look look) {
-    if (state_ == State::Idling && !closed_) tell_news(true, look);
+    if (closed_ || !view_ || job_) return;
+    if (state_ == State::Idling) return tell_news(true, look);
+    // A client that asks instead of idling: what costs time is done between its commands, and told with the next one.
+    if (state_ == State::Ready && look == store::Look::Thorough) static_cast<void>(view_->mailbox().changes_since(view_->modseq(), look));
 }
 
 void Session::tell_news(bool expunges, store::Look look) {

@@ -46,7 +46,7 @@ public:
     OutputQueue& output() noexcept { return out_; }
 
     // Something changed in the selected mailbox, as others say. Told at once to a client that idles; else the next
-    // command looks for itself.
+    // command looks for itself, all the better after a Thorough look between commands.
     void changed(store::Look look = store::Look::Gate);
     // The host ends the session: "* BYE TEXT". What was asked for and is being answered is left unfinished.
     void bye(std::string_view text);

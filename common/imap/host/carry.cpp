@@ -71,13 +71,13 @@ private:
     void wait() {
         pollfd fds[3] = {{options_.in, POLLIN, 0}, {options_.notes, POLLIN, 0}, {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
         milliseconds timeout = std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now());
-        const bool looks = session_.idling() && options_.look_interval.count() > 0;
+        const bool looks = options_.look_interval.count() > 0;
         if (looks) timeout = std::min(timeout, options_.look_interval);
         const int ready = ::poll(fds, 3, static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
         if (ready < 0) return;
         if (ready == 0) {
             if (Clock::now() >= heard_ + options_.idle_timeout) farewell("idle", "Silent for too long");
-            else if (looks) session_.changed();
+            else if (looks) session_.changed(store::Look::Thorough);
             return;
         }
         if (fds[2].revents != 0) return farewell("stop", "The server is stopping, try again soon");

@@ -20,7 +20,7 @@ struct CarryOptions {
     std::function<void(Session&)> after_turn;  // after every turn of work, before waiting
     std::chrono::milliseconds idle_timeout{30 * 60 * 1000};
     std::chrono::milliseconds write_timeout{5 * 60 * 1000};
-    std::chrono::milliseconds look_interval{0};  // while the client idles and nobody tells us: look ourselves
+    std::chrono::milliseconds look_interval{0};  // where nobody tells us: look so often while the client is silent
 };
 
 struct Carried {
