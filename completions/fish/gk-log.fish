@@ -1,0 +1,11 @@
+# fish completion for gk-log, printed by `gk-log __complete fish`
+complete -c gk-log -l root -r -F -d 'everything of this gk is below DIR'
+complete -c gk-log -s j -d 'the events as they were written, one JSON object a line'
+complete -c gk-log -l json -d 'the events as they were written, one JSON object a line'
+complete -c gk-log -l help -d 'this text'
+complete -c gk-log -l version -d 'the version'
+complete -c gk-log -n __fish_use_subcommand -f -a trace -d 'show one message\'s way through all programs, oldest first'
+complete -c gk-log -n __fish_use_subcommand -f -a follow -d 'show events as they happen'
+complete -c gk-log -n '__fish_seen_subcommand_from follow' -s e -x -d 'only events whose name matches GLOB'
+complete -c gk-log -n '__fish_seen_subcommand_from follow' -l event -x -d 'only events whose name matches GLOB'
+complete -c gk-log -n '__fish_seen_subcommand_from follow' -l since -x -d 'begin with what happened since then: 10m, 2h, or a time'

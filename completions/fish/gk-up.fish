@@ -1,0 +1,12 @@
+# fish completion for gk-up, printed by `gk-up __complete fish`
+complete -c gk-up -l root -r -F -d 'everything of this gk is below DIR'
+complete -c gk-up -l port-base -x -d 'add N to every standard port: 20000 gives 20025, 20587, 20143 …'
+complete -c gk-up -l listen -x -d 'address to listen on; * for all'
+complete -c gk-up -l only -x -d 'start these daemons alone, divided by commas: smtp,deliver'
+complete -c gk-up -l restart-delay-most -x -d 'longest wait before a daemon that keeps dying is started again'
+complete -c gk-up -l units -r -F -d 'where the unit files are'
+complete -c gk-up -l programs -r -F -d 'where the daemons are, if not beside gk-up'
+complete -c gk-up -l users -d 'run each daemon as the User= of its unit; needs root'
+complete -c gk-up -l json -d 'when all are ready, print one line of JSON with every address'
+complete -c gk-up -l help -d 'this text'
+complete -c gk-up -l version -d 'the version'
