@@ -17,6 +17,10 @@ build:
     cmake --preset release -DGK_TESTS=OFF > /dev/null
     cmake --build build -j {{jobs}}
 
+_release targets:
+    cmake --preset release -DGK_TESTS=ON > /dev/null
+    cmake --build build -j {{jobs}} --target {{targets}}
+
 # build programs and tests, for release
 [group('build')]
 build-all:
@@ -61,50 +65,51 @@ up dir='/tmp/gk' port_base='20000': build
 
 # all that CI runs; or one label: unit, protocol, e2e, crash, fuzz, house
 [group('test')]
-test label='': build-all
+test label='':
     tests/run "$@"
 
 # what takes long: everything labelled slow
 [group('test')]
-slow *args: build-all
+slow *args: (_release 'programs smtpload')
     ctest --test-dir build -L slow --output-on-failure --no-tests=error "$@"
 
 # unit tests whose names match, with their output
 [group('test')]
-unit pattern='': build-all
+unit pattern='': (_release 'test-programs')
     ctest --test-dir build -L unit -R '{{pattern}}' --output-on-failure
 
 # transcripts against the real programs
 [group('test')]
-protocol: build-all
+protocol: (_release 'programs smtpload')
     ctest --test-dir build -L protocol --output-on-failure
 
 # end-to-end tests with real clients and peers
 [group('test')]
-e2e pattern='': build-all
+e2e pattern='': (_release 'programs smtpload')
     ctest --test-dir build -L e2e -LE slow -R '{{pattern}}' --output-on-failure
 
 # kill, full disk and failing fsync at every step of a delivery
 [group('test')]
-crash: build-all
+crash: (_release 'programs smtpload')
     ctest --test-dir build -L crash -LE slow --output-on-failure
 
 # unit tests under ASan and UBSan
 [group('test')]
 asan pattern='':
-    just preset asan
-    ctest --test-dir build/asan -L 'unit|fuzz' -R '{{pattern}}' --output-on-failure -j {{jobs}}
+    tests/sanitized -R '{{pattern}}'
 
 # unit tests under TSan
 [group('test')]
 tsan pattern='':
-    just preset tsan
+    cmake --preset tsan > /dev/null
+    cmake --build build/tsan -j {{jobs}} --target test-programs
     ctest --test-dir build/tsan -L unit -R '{{pattern}}' --output-on-failure -j {{jobs}}
 
 # line coverage of common/ by the unit tests
 [group('test')]
 coverage:
-    just preset coverage
+    cmake --preset coverage > /dev/null
+    cmake --build build/coverage -j {{jobs}} --target test-programs
     ctest --test-dir build/coverage -L 'unit|fuzz' --output-on-failure -j {{jobs}}
     gcovr --root . --filter common/ --gcov-ignore-parse-errors --exclude-throw-branches -j {{jobs}} --print-summary build/coverage | tail -n 60
 
@@ -112,9 +117,9 @@ coverage:
 [group('test')]
 fuzz name seconds='60':
     cmake --preset fuzz > /dev/null
-    cmake --build build/fuzz -j {{jobs}} --target fuzz_{{name}}
-    mkdir -p build/fuzz/corpus/{{name}}
-    build/fuzz/tests/fuzz_{{name}} -max_total_time={{seconds}} -rss_limit_mb=2048 -timeout=10 -artifact_prefix=build/fuzz/ build/fuzz/corpus/{{name}} tests/fuzz/corpus/{{name}}
+    cmake --build build/libfuzzer -j {{jobs}} --target fuzz_{{name}}
+    mkdir -p build/libfuzzer/corpus/{{name}}
+    build/libfuzzer/fuzz/fuzz_{{name}} -max_total_time={{seconds}} -rss_limit_mb=2048 -timeout=10 -artifact_prefix=build/libfuzzer/ build/libfuzzer/corpus/{{name}} tests/fuzz/corpus/{{name}}
 
 # every fuzz target for some seconds each
 [group('test')]
@@ -130,7 +135,7 @@ fuzz-list:
 
 # run a benchmark against peers: just bench smtp --rounds 5
 [group('measure')]
-bench name *args: build-all
+bench name *args: (_release 'programs smtpload')
     shift; /usr/bin/python3 bench/{{name}} "$@"
 
 # the programs' sizes
@@ -151,7 +156,7 @@ check: check-format check-scripts check-man house
 
 # the house's rules: floors, headers, pages, completions, units
 [group('check')]
-house: build-all
+house: (_release 'programs smtpload')
     ctest --test-dir build -L house --output-on-failure
 
 # does every file follow .clang-format?
