@@ -210,7 +210,7 @@ std::string_view base_of_file(std::string_view file) noexcept;
 // Renames below DIRECTORY (which the kernel then need not look up again), and back again unless keep() was called.
 class Renames {
 public:
-    explicit Renames(std::string directory = "/");
+    explicit Renames(std::string directory = ".");
     Renames(const Renames&) = delete;
     ~Renames();
     Status rename(const std::string& from, const std::string& to);

@@ -240,6 +240,21 @@ TEST_F(StoreMessages, MoveBetweenMailboxesAndWithinOne) {
     EXPECT_EQ(uids("Trash"), std::vector<Uid>{1});
 }
 
+TEST_F(StoreMessages, MoveInAnAccountWhosePathIsRelative) {
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(directory_);
+    AccountOptions options;
+    options.create = true;
+    const auto account = Account::open("relative", options);
+    ASSERT_TRUE(account);
+    auto incoming = (*account)->incoming("INBOX");
+    ASSERT_TRUE(incoming && incoming->begin() && incoming->write("x\r\n") && incoming->commit());
+    const auto moved = (*account)->mailbox("INBOX")->move(std::vector<Uid>{1}, "Trash");
+    std::filesystem::current_path(before);
+    ASSERT_TRUE(moved) << moved.error().text;
+    EXPECT_EQ(moved->uids.size(), 1u);
+}
+
 TEST_F(StoreMessages, AreRecentToOneWritingSessionOnly) {
     deliver("INBOX");
     EXPECT_EQ(account_->status("INBOX")->recent, 1u);
