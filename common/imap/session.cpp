@@ -133,8 +133,8 @@ void Session::bye(std::string_view text) {
     closed_ = true;
 }
 
-void Session::finish(std::string_view status_and_text, bool expunges) {
-    tell_news(expunges);
+void Session::finish(std::string_view status_and_text, bool expunges, store::Look look) {
+    tell_news(expunges, look);
     if (!closed_) reply(status_and_text);
 }
 

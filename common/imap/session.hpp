@@ -75,7 +75,7 @@ private:
     void refuse(const Error& error, std::string_view on_not_found = "NONEXISTENT");  // "<tag> NO [CODE] …"
     void complain(std::string_view tag, std::string_view text);                      // BAD, counted
     // Ends a command: news first, then the tagged answer. EXPUNGE only where EXPUNGES.
-    void finish(std::string_view status_and_text, bool expunges = true);
+    void finish(std::string_view status_and_text, bool expunges = true, store::Look look = store::Look::Gate);
     void tell_news(bool expunges, store::Look look = store::Look::Gate);
     void tell_vanished();
     void append_flags(std::string& out, const store::Row& row) const;
