@@ -28,10 +28,12 @@ Error temporary(Error error) {
 int rename_at(int directory, const std::string& from, const std::string& to) noexcept {
     const long done = ::syscall(SYS_renameat2, directory, from.c_str(), directory, to.c_str(), kNoReplace);
     if (done == 0 || (errno != EINVAL && errno != ENOSYS)) return static_cast<int>(done);
-    // File systems without the flag (NFS): link refuses to replace by itself.
-    if (::linkat(directory, from.c_str(), directory, to.c_str(), 0) != 0) return -1;
-    ::unlinkat(directory, from.c_str(), 0);
-    return 0;
+    // File systems without the flag (NFS, FUSE). Names are unique, so looking first is enough.
+    if (::faccessat(directory, to.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return ::renameat(directory, from.c_str(), directory, to.c_str());
 }
 
 }  // namespace
