@@ -27,7 +27,7 @@ const std::vector<Setting> kSettings = {
     {"auth.plaintext_without_tls", Boolean, "false", "Offer PLAIN and LOGIN on connections without TLS."},
     {"auth.remembered", Integer, "10000", "Accounts, and addresses, whose failures are remembered; past it the oldest are forgotten.", 100, 1'000'000},
     {"auth.scram", String, "auto", "Whether to offer SCRAM-SHA-256: auto does where main passwords are stored so that it works.", 0, 0, {"always", "auto", "never"}},
-    {"auth.scram_iterations", Integer, "100000", "Rounds of PBKDF2 in new SCRAM records (RFC 7677 wants at least 4096).", 4096, 10'000'000},
+    {"auth.scram_iterations", Integer, "65536", "Rounds of PBKDF2 in new SCRAM records (RFC 7677 wants at least 4096). Clients that use Cyrus SASL, mbsync among them, refuse more than 65536.", 4096, 10'000'000},
     {"auth.ticket_time", Duration, "30s", "How long a login ticket may be redeemed.", 1, 10 * kMinute},
     {"delivery.connections", Integer, "1000", "LMTP connections at the same time, one thread each.", 1, 100'000},
     {"delivery.gather_us", Integer, "4000", "Microseconds that the flush of a directory waits for messages about to be renamed into it; a message alone never waits.", 0, 1'000'000},

@@ -3,12 +3,16 @@
 import hashlib
 import imaplib
 import os
+import pty
+import select
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from bed import gk
@@ -57,6 +61,26 @@ class Case(unittest.TestCase):
         if code is not None and done.returncode != code:
             self.fail(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout.decode(errors='replace')}{done.stderr.decode(errors='replace')}")
         return done.stdout
+
+    def on_terminal(self, *words, timeout=60, env=None):
+        """Runs a client that wants a terminal until it ends by itself; what it drew."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe(words[0], words, {**os.environ, "TERM": "xterm", **(env or {})})
+        drawn, deadline = b"", time.monotonic() + timeout
+        while True:
+            if select.select([terminal], [], [], 0.2)[0]:
+                try:
+                    drawn += os.read(terminal, 65536)
+                except OSError:  # EIO: nobody holds the other end any more
+                    break
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+        os.close(terminal)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status != 0:
+            self.fail(f"{' '.join(words)}: exit {status}\n{drawn[-2000:].decode(errors='replace')}")
+        return drawn
 
     def write(self, name, text, mode=0o600):
         path = f"{self.folder}/{name}"

@@ -6,7 +6,7 @@ import os
 import threading
 import unittest
 
-from bed import case, mail
+from bed import case, gk, mail
 
 COUNT = int(os.environ.get("GK_MBSYNC_COUNT", "10000"))
 
@@ -34,17 +34,20 @@ class TwoWaySync(case.Case):
         cls.config = f"{cls.folder}/mbsyncrc"
         with open(cls.config, "w", encoding="utf-8") as file:
             file.write(f"""FSync no
+
 IMAPStore far
-Host 127.0.0.1
+Host localhost
 Port {cls.gk.port('imaps')}
 User ann@a.test
 PassCmd "cat {cls.folder}/password"
 SSLType IMAPS
 CertificateFile {cls.gk.root}/keys/tls/default.crt
+
 MaildirStore near
 Path {cls.local}/
 Inbox {cls.local}/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:
@@ -115,7 +118,7 @@ SyncState {cls.local}/state-
 
     def test_4_an_index_rebuilt_gives_mbsync_nothing_to_do(self):
         before = self.near()
-        state = sorted((name, open(f"{self.local}/{name}", "rb").read()) for name in os.listdir(self.local) if name.startswith("state-"))
+        state = sorted((name, gk.contents(f"{self.local}/{name}")) for name in os.listdir(self.local) if name.startswith("state-"))
         self.gk.stop()
         removed = 0
         for name in os.listdir(self.gk.home("ann@a.test")):
@@ -126,7 +129,7 @@ SyncState {cls.local}/state-
         self.gk.start()
         said = self.sync()
         self.assertEqual(self.near(), before)
-        self.assertEqual(sorted((name, open(f"{self.local}/{name}", "rb").read()) for name in os.listdir(self.local) if name.startswith("state-")), state, said[-2000:])
+        self.assertEqual(sorted((name, gk.contents(f"{self.local}/{name}")) for name in os.listdir(self.local) if name.startswith("state-")), state, said[-2000:])
 
 
 if __name__ == "__main__":
