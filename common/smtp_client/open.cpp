@@ -168,15 +168,6 @@ Result<std::unique_ptr<Session>> Session::open(const Connect& connect, const Opt
     return session;
 }
 
-bool Session::is_alive() {
-    if (broken_) return false;
-    if (!used_) return true;
-    const auto reply = command("RSET", std::min(options_.timeouts.command, milliseconds(10'000)));
-    if (!reply || !reply->positive()) return false;
-    used_ = false;
-    return true;
-}
-
 void Session::quit() noexcept {
     try {
         if (!broken_ && (plain_ || secure_)) (void)command("QUIT", options_.timeouts.quit);

@@ -31,6 +31,7 @@ struct Timeouts {
     milliseconds data_block{180'000};   // for the peer to take a piece of the message
     milliseconds data_end{600'000};
     milliseconds handshake{60'000};
+    milliseconds reuse{20'000};         // for the RSET that begins another message: a kept session that is silent is gone
     milliseconds quit{2'000};           // nobody waits for a goodbye
 };
 
@@ -102,8 +103,6 @@ public:
 
     // One message to the given recipients. Never fails: what goes wrong is in the verdicts.
     Outcome send(const Transaction& transaction, const Source& source);
-    // True if an idle session still answers (RSET).
-    bool is_alive();
     // Says QUIT without waiting long.
     void quit() noexcept;
 

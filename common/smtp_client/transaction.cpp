@@ -76,9 +76,10 @@ Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std
     const std::size_t window = capabilities_.pipelining ? kWindow : 1;
     const bool reset = std::exchange(used_, true);
     bool mail_accepted = false;
-    // A session that the peer closed while it was idle shows it here.
+    // A session that the peer closed while it was idle shows it here; so does one whose network went away, which
+    // would otherwise cost the whole time for a command.
     const auto read_reset = [&]() -> Status {
-        const auto reply = read_reply(timeout);
+        const auto reply = read_reply(std::min(timeout, options_.timeouts.reuse));
         outcome.stale = !reply || !reply->positive();
         if (!reply) return fail(reply.error());
         if (outcome.stale) return fail(Errc::Closed, "RSET refused: " + reply->text());

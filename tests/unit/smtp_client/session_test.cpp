@@ -363,5 +363,27 @@ TEST(SmtpSession, ADeadIdleSessionIsStale) {
     EXPECT_TRUE((*session)->send(transaction(), source()).stale);
 }
 
+TEST(SmtpSession, AKeptSessionThatIsSilentIsStaleLongBeforeACommandTimesOut) {
+    for (const bool pipelining : {true, false}) {
+        ScriptedPeer peer([pipelining](int) {
+            Behaviour b;
+            if (!pipelining) b.ehlo = {"peer.test"};
+            // One reply to all three commands, which never ends.
+            b.replies["RSET"] = "250-endless\r\n250-";
+            b.replies["RCPT TO:<carl@b.test>"] = "250-more\r\n";
+            return b;
+        });
+        auto o = options();
+        o.timeouts.command = milliseconds(60'000);
+        o.timeouts.reuse = milliseconds(100);
+        auto session = open(peer, o);
+        ASSERT_TRUE(session);
+        EXPECT_EQ((*session)->send(transaction({"dora@b.test"}), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+        const auto begun = std::chrono::steady_clock::now();
+        EXPECT_TRUE((*session)->send(transaction({"carl@b.test"}), source()).stale);
+        EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+    }
+}
+
 }  // namespace
 }  // namespace gk::smtp_client
