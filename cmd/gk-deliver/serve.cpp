@@ -53,9 +53,10 @@ private:
 };
 
 // Mail and spool may change, the directory may be read; nothing else is there.
-Status close_in(const config::Paths& paths) {
+Status close_in(const std::string& root, const config::Paths& paths) {
     os::Sandbox sandbox;
-    sandbox.read_only = {paths.toml, paths.toml_dir, paths.directory_db, paths.directory_db + "-wal", paths.directory_db + "-shm",
+    // The whole directory of gk.toml, since a changed one is a new file.
+    sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.directory_db, paths.directory_db + "-wal", paths.directory_db + "-shm",
                          "/etc/localtime", "/usr/share/zoneinfo"};
     sandbox.read_write = {paths.mail, paths.spool, paths.run};
     sandbox.sockets = os::Sockets::Unix;
@@ -91,7 +92,7 @@ int serve(const std::string& root) {
     store::warm_up();
     Current current;
     if (const auto loaded = current.load(paths); !loaded) return cli::fail(loaded.error());
-    if (const auto closed = close_in(paths); !closed) return cli::fail(closed.error());
+    if (const auto closed = close_in(root, paths); !closed) return cli::fail(closed.error());
 
     net::ServerOptions options;
     options.max_connections = static_cast<std::size_t>(current.config().integer("delivery.connections"));

@@ -19,7 +19,8 @@ std::string directory_of(const std::string& path) { return path.substr(0, std::m
 Result<os::SandboxReport> close_in(const config::Config& config) {
     os::Sandbox sandbox;
     sandbox.sockets = os::Sockets::Unix;
-    sandbox.read_only = {config.paths().toml, config.paths().toml_dir, config.paths().keys + "/tls", "/etc/ssl", "/dev/urandom"};
+    // The whole directory of gk.toml, since a changed one is a new file.
+    sandbox.read_only = {directory_of(config.paths().toml), config.paths().keys + "/tls", "/etc/ssl", "/dev/urandom"};
     for (const char* key : {"tls.certificate", "tls.key"}) {
         const auto& path = config.string(key);
         if (path.empty()) continue;
