@@ -13,11 +13,13 @@
 #include "common/base/text.hpp"
 
 // Dialogues as files (tests/protocol/PROTOCOL/*.txt), replayed in process: "C: line", "C- bytes without CRLF", "S: line",
-// "S~ regex for a whole line", "# comment". Escapes in what the client says: \xNN \r \n \0 \\.
+// "S~ regex for a whole line", "# comment". Escapes in what the client says: \xNN \r \n \0 \\. The same files are replayed against
+// the programs that run (dialogues.py), but for those that say "# only in process: why". "# with: key=value …": settings.
 namespace gk::test {
 
 struct Transcript {
     std::string name, said;   // all that the client says
+    std::vector<std::pair<std::string, std::string>> with;
     struct Expected { std::string text; bool regex; std::size_t line; };
     std::vector<Expected> expected;
 };
@@ -51,6 +53,12 @@ inline Transcript read_transcript(const std::string& path) {
     std::ifstream file(path);
     std::string line;
     for (std::size_t number = 1; std::getline(file, line); ++number) {
+        if (line.starts_with("# with: ")) {
+            for (const auto pair : text::split(std::string_view(line).substr(8), ' ')) {
+                const auto equals = pair.find('=');
+                transcript.with.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+            }
+        }
         if (line.empty() || line[0] == '#') continue;
         const std::string text = line.size() > 3 ? line.substr(3) : "";
         if (line.starts_with("C:")) transcript.said += unescape(text) + "\r\n";

@@ -74,7 +74,7 @@ private:
         if (mechanism_ == "LOGIN" && steps_ == 1) return session_.auth_challenge("Password:");
         if (mechanism_.starts_with("SCRAM") && steps_ == 1) return session_.auth_challenge("server-first");
         if (mechanism_.starts_with("SCRAM")) return session_.auth_succeeded("ann@here.test", "server-final");
-        if (response == std::string("\0ann\0secret", 11)) return session_.auth_succeeded("ann@here.test", std::nullopt);
+        if (response == std::string("\0ann@here.test\0secret", 21)) return session_.auth_succeeded("ann@here.test", std::nullopt);
         session_.auth_failed({535, "5.7.8", "authentication failed"});
     }
     void on(const CancelAuthentication&) {}
@@ -114,12 +114,15 @@ private:
     std::size_t recipients_ = 0;
 };
 
-SessionSettings settings_of(const std::string& transcript) {
-    auto settings = settings_for(transcript.starts_with("submissions")  ? Service::Submissions
-                                 : transcript.starts_with("submission") ? Service::Submission
-                                                                        : Service::Mx);
-    if (transcript.starts_with("errors")) settings.limits.max_errors = 10;
-    if (transcript == "submissions.txt" || transcript == "submission.txt") settings.limits.max_auth_failures = 5;
+SessionSettings settings_of(const test::Transcript& transcript) {
+    auto settings = settings_for(transcript.name.starts_with("submissions")  ? Service::Submissions
+                                 : transcript.name.starts_with("submission") ? Service::Submission
+                                                                             : Service::Mx);
+    for (const auto& [key, value] : transcript.with) {
+        if (key == "smtp.max_errors") settings.limits.max_errors = std::stoul(value);
+        else if (key == "smtp.max_auth_failures") settings.limits.max_auth_failures = std::stoul(value);
+        else ADD_FAILURE() << transcript.name << ": no such setting here: " << key;
+    }
     return settings;
 }
 
@@ -133,7 +136,7 @@ TEST(SmtpSession, RepliesAsTheTranscriptsSayAtEverySplit) {
     for (const auto& transcript : test::read_transcripts(test::source_directory() + "/tests/protocol/smtp")) {
         SCOPED_TRACE(transcript.name);
         const auto begin = [&]() -> test::Dialogue {
-            auto host = std::make_shared<FakeHost>(settings_of(transcript.name));
+            auto host = std::make_shared<FakeHost>(settings_of(transcript));
             return [host](std::string_view bytes) { return host->say(bytes); };
         };
         if (transcript.said.size() < 4000) {
