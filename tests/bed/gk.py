@@ -21,6 +21,11 @@ class Failed(Exception):
     """A command of gk ended otherwise than expected; carries what it said."""
 
 
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def wait_for(what, condition, seconds=10.0):
     """Polls CONDITION until it is true; what it returned. Fails with WHAT after SECONDS."""
     deadline = time.monotonic() + seconds
@@ -66,7 +71,7 @@ class Instance:
         # A short path: names of UNIX sockets end at 108 bytes.
         self.root = root or tempfile.mkdtemp(prefix="gk-", dir=os.environ.get("GK_TMP", "/tmp"))
         self.keep = root is not None or bool(os.environ.get("GK_KEEP"))
-        self.hostname, self.base = hostname, port_base or free_port_base()
+        self.hostname, self.base = hostname, free_port_base() if port_base is None else port_base
         self.up, self.up_options, self.prefix = None, list(up_options), list(prefix)
         self.address = "127.0.0.1"
         if not os.path.exists(f"{self.root}/gk.toml"):
@@ -88,8 +93,9 @@ class Instance:
 
     def start(self, seconds=30):
         """Starts gk-up and waits until every daemon is ready."""
-        self.up = subprocess.Popen([*self.prefix, f"{BIN}/gk-up", "--root", self.root, "--port-base", str(self.base), "--json", *self.up_options],
-                                   stdout=subprocess.PIPE, stderr=open(f"{self.root}/gk-up.err", "a", encoding="utf-8"), text=True)
+        with open(f"{self.root}/gk-up.err", "a", encoding="utf-8") as said:
+            self.up = subprocess.Popen([*self.prefix, f"{BIN}/gk-up", "--root", self.root, "--port-base", str(self.base), "--json", *self.up_options],
+                                       stdout=subprocess.PIPE, stderr=said, text=True)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if select.select([self.up.stdout], [], [], 0.1)[0]:
@@ -126,7 +132,7 @@ class Instance:
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
-                words = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")
+                words = contents(f"/proc/{pid}/cmdline").split(b"\0")
                 if os.path.basename(words[0]) == program.encode() and self.root.encode() in words:
                     found.append(int(pid))
         return found
@@ -136,8 +142,8 @@ class Instance:
         found = []
         folder = f"{self.root}/log"
         for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            for line in open(f"{folder}/{file}", encoding="utf-8", errors="replace"):
-                with contextlib.suppress(json.JSONDecodeError):
+            for line in contents(f"{folder}/{file}").splitlines():
+                with contextlib.suppress(ValueError):
                     event = json.loads(line)
                     if name is None or event.get("event") == name:
                         found.append(event)
@@ -149,7 +155,8 @@ class Instance:
         folder = f"{self.root}/log"
         for path in [f"{self.root}/gk-up.err"] + [f"{folder}/{name}" for name in (sorted(os.listdir(folder)) if os.path.isdir(folder) else [])]:
             if os.path.exists(path):
-                said += f"--- {os.path.basename(path)}\n" + "".join(open(path, encoding="utf-8", errors="replace").readlines()[-lines:])
+                tail = contents(path).decode("utf-8", "replace").splitlines(keepends=True)[-lines:]
+                said += f"--- {os.path.basename(path)}\n" + "".join(tail)
         return said
 
     def home(self, address):

@@ -1,23 +1,31 @@
 # SPDX-License-Identifier: MIT
 """The other side of the wire: what was sent, what was acknowledged, and what became of it."""
+import re
 import smtplib
 import threading
 
-from bed import case, gk
+from bed import case
+
+
+def message_id(message):
+    """The outermost Message-ID, by which a message is known whatever was put in front of it; None if it has none."""
+    found = re.search(rb"(?im)^message-id:\s*(<[^>\r\n]*>)", message)
+    return found.group(1) if found else None
 
 
 class Ledger:
-    """Remembers every message sent and whether its 250 came; thread-safe."""
+    """Remembers every message sent and whether its 250 (or OK) came; thread-safe."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.sent, self.acknowledged, self.refused = {}, {}, 0
 
     def note(self, message, recipient, acknowledged):
+        key = message_id(message)
         with self.lock:
-            self.sent[case.digest(message)] = message
+            self.sent[key] = message.replace(b"\r\n", b"\n")
             if acknowledged:
-                self.acknowledged[case.digest(message)] = recipient
+                self.acknowledged[key] = recipient
             else:
                 self.refused += 1
 
@@ -43,22 +51,20 @@ class Ledger:
         return done
 
     def check(self, boxes):
-        """Compares with what lies in mailboxes: {recipient: [paths]}; (lost, duplicated, torn)."""
-        lost, duplicated, torn = 0, 0, []
-        counts = {}
+        """Compares with what lies in mailboxes, {recipient: [paths]}: (lost, duplicated, torn).
+
+        Torn is every file that is not, from its first sent byte to its last, one of the messages sent: servers put header
+        fields in front, and nothing else.
+        """
+        torn, counts = [], {}
         for recipient, paths in boxes.items():
             for path in paths:
-                digest = case.digest(open(path, "rb").read())
-                if digest not in self.sent:
+                with open(path, "rb") as file:
+                    stored = file.read().replace(b"\r\n", b"\n")
+                key = message_id(stored)
+                if key not in self.sent or not stored.endswith(self.sent[key]):
                     torn.append(path)
-                counts[(recipient, digest)] = counts.get((recipient, digest), 0) + 1
-        for digest, recipient in self.acknowledged.items():
-            found = counts.get((recipient, digest), 0)
-            lost += found == 0
-            duplicated += max(0, found - 1)
-        return lost, duplicated, torn
-
-
-def wait_until_serving(instance, seconds=15.0):
-    """Until every daemon of an instance is ready again."""
-    gk.wait_for("daemons to be back", lambda: all(row.get("state") == "ready" for row in instance.status() if "program" in row or "name" in row) and instance.status(), seconds)
+                else:
+                    counts[(recipient, key)] = counts.get((recipient, key), 0) + 1
+        lost = sum((recipient, key) not in counts for key, recipient in self.acknowledged.items())
+        return lost, sum(count - 1 for count in counts.values()), torn
