@@ -88,6 +88,7 @@ set certificate_file="{self.gk.root}/keys/tls/default.crt"
 set ssl_verify_host=no
 set ssl_verify_dates=no
 set header_cache=""
+set folder="{self.folder}"
 set timeout=5
 set quit=yes
 set delete=no
