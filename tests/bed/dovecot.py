@@ -84,7 +84,7 @@ namespace inbox {{
             return False
 
     def log(self):
-        return open(f"{self.folder}/log", encoding="utf-8", errors="replace").read() if os.path.exists(f"{self.folder}/log") else ""
+        return gk.contents(f"{self.folder}/log").decode("utf-8", "replace") if os.path.exists(f"{self.folder}/log") else ""
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)

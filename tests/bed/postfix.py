@@ -63,6 +63,7 @@ smtpd_tls_security_level = may
 smtp_tls_security_level = may
 smtp_tls_loglevel = 1
 smtpd_tls_loglevel = 1
+smtpd_tls_received_header = yes
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 minimal_backoff_time = 5s
 maximal_backoff_time = 5s
@@ -74,7 +75,7 @@ queue_run_delay = 2s
         """Debian's master.cf without chroot, without services of the system, listening where we say."""
         source = next(path for path in ("/etc/postfix/master.cf", "/usr/share/postfix/master.cf.dist") if os.path.exists(path))
         lines, keeping = [], False
-        for line in open(source, encoding="utf-8"):
+        for line in gk.contents(source).decode("utf-8").splitlines(keepends=True):
             if line.startswith(("#", "\n")):
                 continue
             if line[0].isspace():
@@ -98,6 +99,8 @@ queue_run_delay = 2s
         return subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False)
 
     def start(self):
+        if self.running:
+            return self
         done = self.command("/usr/sbin/postfix", "-c", self.config, "start")
         if done.returncode:
             raise gk.Failed(f"postfix: {done.stdout}{done.stderr}{self.log()}")
@@ -124,7 +127,7 @@ queue_run_delay = 2s
         return [f"{folder}/{name}" for name in os.listdir(folder)] if os.path.isdir(folder) else []
 
     def log(self):
-        return open(f"{self.folder}/log", encoding="utf-8", errors="replace").read() if os.path.exists(f"{self.folder}/log") else ""
+        return gk.contents(f"{self.folder}/log").decode("utf-8", "replace") if os.path.exists(f"{self.folder}/log") else ""
 
     def __enter__(self):
         return self.start()

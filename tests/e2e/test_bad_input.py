@@ -116,7 +116,7 @@ class BadInput(case.Case):
         body = b"Subject: \xe4\xf6\xfc\xff\r\nFrom: \x80@x\r\n\r\nbody \xff\xfe\r\n"
         said = self.in_time(lambda: raw.ask(body + b".\r\n"))
         self.assertTrue(said.startswith(b"250"), said)
-        self.wait("the message", lambda: any(b"\xe4\xf6\xfc\xff" in open(f, "rb").read() for f in self.gk.files("bob@a.test")))
+        self.wait("the message", lambda: any(b"\xe4\xf6\xfc\xff" in gk.contents(f) for f in self.gk.files("bob@a.test")))
 
     def test_a_thousand_levels_of_mime_are_filed_and_served(self):
         head = b"From: x@outside.test\r\nSubject: deep\r\nMIME-Version: 1.0\r\n"
