@@ -42,11 +42,21 @@ std::string unbound_address(std::string_view s) {
     return out;
 }
 
-// LDH, underscores and dots: what mail asks for. Anything else is not sent out.
+// LDH, underscores and dots: what mail asks for, and \DDD for the labels of policies that are made from local parts
+// (RFC 7208, 7). Anything else is not sent out.
 bool is_plain_name(std::string_view name) {
-    if (name.empty() || name.size() > 253 || name.front() == '.') return false;
-    std::size_t label = 0;
-    for (const char c : name) {
+    if (name.empty() || name.front() == '.') return false;
+    std::size_t label = 0, size = 0;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const char c = name[i];
+        if (++size > 253) return false;
+        if (c == '\\') {
+            const auto code = i + 3 < name.size() ? text::to_uint(name.substr(i + 1, 3)) : std::nullopt;
+            if (!code || *code > 255) return false;
+            i += 3;
+            if (++label > 63) return false;
+            continue;
+        }
         if (c == '.') {
             if (label == 0) return false;
             label = 0;
