@@ -7,62 +7,16 @@ GK_CRASH_POINTS bounds the points per program and path, GK_CRASH_SECONDS the tim
 """
 import collections
 import contextlib
-import imaplib
 import os
 import random
-import shutil
 import signal
 import threading
 import time
-import unittest
 
-from bed import case, crash, gk, ledger, mail
-
-FAST_RESTART = ["--restart-delay-most", "0"]
+from bed import crash, gk, mail
 
 
-class Killed(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.far = gk.Instance("mx.b.test", {"b.test": ["carl"]}, up_options=FAST_RESTART)
-        cls.addClassCleanup(cls.clean, cls.far)
-        cls.near = gk.Instance("mx.a.test", {"a.test": ["ann", "bob"]}, f"""[queue]
-retry_first = "1s"
-retry_most = "1s"
-[queue.routes]
-"b.test" = "127.0.0.1:{cls.far.port('smtp')}"
-""", up_options=FAST_RESTART)
-        cls.addClassCleanup(cls.clean, cls.near)
-        cls.far.start()
-        cls.near.start()
-
-    @staticmethod
-    def clean(instance):
-        instance.stop()
-        if not instance.keep:
-            shutil.rmtree(instance.root, ignore_errors=True)
-
-    def setUp(self):
-        self.ledger = ledger.Ledger()
-        self.maker = mail.Maker(self.id())
-        for instance, address in ((self.near, "ann@a.test"), (self.near, "bob@a.test"), (self.far, "carl@b.test")):
-            for path in instance.files(address):
-                os.unlink(path)
-
-    def ready(self, program, but=()):
-        """The pid of PROGRAM once it serves and is none of BUT."""
-        def serving():
-            return next((row["pid"] for row in self.near.status() if row.get("name") == program and row.get("state") == "ready" and row["pid"] not in but), None)
-        return gk.wait_for(f"{program} to serve", serving, 20)
-
-    def restart(self, program, pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        return self.ready(program, but=[pid])
-
-    def in_spool(self):
-        return [name for part in ("new", "active") for name in os.listdir(f"{self.near.root}/spool/{part}")]
-
+class Killed(crash.Case):
     def sweep(self, program, port, recipient):
         """Sends one message for each system call of PROGRAM on the way of one, and kills it there."""
         hits = collections.Counter()
@@ -89,9 +43,7 @@ retry_most = "1s"
         return hits.total()
 
     def settle_and_check(self, what, reached, hits=None):
-        gk.wait_for("an empty queue", lambda: not gk.run("gk-queue", "list", "--root", self.near.root, code=None).strip() and not self.in_spool(), 60)
-        boxes = {"ann@a.test": self.near.files("ann@a.test"), "bob@a.test": self.near.files("bob@a.test"), "carl@b.test": self.far.files("carl@b.test")}
-        lost, duplicated, torn = self.ledger.check(boxes)
+        lost, duplicated, torn = self.settle()
         crash.note(what, reached, len(self.ledger.sent), len(self.ledger.acknowledged), lost, len(torn), duplicated, hits)
         self.assertEqual(lost, 0, what)
         self.assertEqual(torn, [], what)
@@ -127,7 +79,8 @@ retry_most = "1s"
             while not stop.is_set():
                 port, recipient = (("smtp", "ann@a.test"), ("submission", "carl@b.test"), ("submission", "bob@a.test"), ("imap", "bob@a.test"))[number % 4]
                 if port == "imap":
-                    self.append(maker.message(), recipient)
+                    message = maker.message()
+                    self.ledger.note(message, recipient, crash.append(self.near, message, recipient, timeout=5))
                 else:
                     self.ledger.deliver(self.near, maker.message(), recipient, port, timeout=5)
 
@@ -149,18 +102,6 @@ retry_most = "1s"
         self.settle_and_check(f"random kills under load, {seconds:g} s", kills)
         self.assertGreater(len(self.ledger.acknowledged), 20)
 
-    def append(self, message, account):
-        """IMAP APPEND on a connection of its own; noted as acknowledged if OK came."""
-        done = False
-        with contextlib.suppress(OSError, imaplib.IMAP4.error):
-            imap = imaplib.IMAP4_SSL("127.0.0.1", self.near.port("imaps"), ssl_context=case.TLS, timeout=5)
-            try:
-                imap.login(account, self.near.PASSWORD)
-                done = imap.append("INBOX", "", None, message)[0] == "OK"
-            finally:
-                imap.shutdown()
-        self.ledger.note(message, account, done)
-
 
 if __name__ == "__main__":
-    crash.main(__file__)
+    crash.main(__file__, at_least=200)
