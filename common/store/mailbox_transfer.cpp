@@ -28,11 +28,13 @@ public:
             made_.push_back(to);
             return ok();
         }
-        // No more links (EMLINK), or a file system without them: a copy with the same dates.
+        // No more links (EMLINK), or a file system without them: a copy with the same dates, which gets its name when it is whole.
         if (errno != EMLINK && errno != EPERM && errno != EXDEV && errno != EOPNOTSUPP) return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
+        const auto cur = to.rfind("/cur/");
+        const std::string draft = fmt::format("{}/tmp/{}", to.substr(0, cur), to.substr(cur + 5));
         GK_TRY(const auto source, os::MappedFile::open(from));
-        GK_TRY(auto file, os::NewFile::create(to));
-        made_.push_back(to);
+        GK_TRY(auto file, os::NewFile::create(draft));
+        made_.push_back(draft);
         GK_CHECK(file.write(source.bytes()));
         struct stat status {};
         if (::stat(from.c_str(), &status) == 0) {
@@ -40,7 +42,10 @@ public:
             (void)::futimens(file.fd(), times);
         }
         GK_CHECK(file.sync());
-        return file.close();
+        GK_CHECK(file.close());
+        GK_CHECK(os::rename_new(draft, to));
+        made_.back() = to;
+        return ok();
     }
     void keep() noexcept { made_.clear(); }
 
