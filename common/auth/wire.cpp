@@ -54,6 +54,13 @@ Result<std::string> need(const Line& line, std::string_view key) {
     return found->second;
 }
 
+Result<bool> need_flag(const Line& line, std::string_view key) {
+    const auto found = line.fields.find(key);
+    if (found != line.fields.end() && found->second == "1") return true;
+    if (found != line.fields.end() && found->second == "0") return false;
+    return fail(Errc::BadInput, fmt::format("{} of {} is neither 0 nor 1", key, text::printable(line.verb, 20)));
+}
+
 std::string maybe(const Line& line, std::string_view key) {
     const auto found = line.fields.find(key);
     return found == line.fields.end() ? std::string() : found->second;
@@ -73,9 +80,7 @@ Result<Request> parse_begin(const Line& line) {
     GK_TRY(begin.mechanism, need(line, "mech"));
     begin.mechanism = text::upper(begin.mechanism);
     begin.ip = maybe(line, "ip");
-    GK_TRY(const std::string tls, need(line, "tls"));
-    if (tls != "0" && tls != "1") return fail(Errc::BadInput, "tls is neither 0 nor 1");
-    begin.tls = tls == "1";
+    GK_TRY(begin.tls, need_flag(line, "tls"));
     GK_TRY(const auto exporter, maybe_bytes(line, "cb-tls-exporter"));
     GK_TRY(const auto end_point, maybe_bytes(line, "cb-tls-server-end-point"));
     begin.cb_tls_exporter = exporter.value_or("");

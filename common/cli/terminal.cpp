@@ -47,8 +47,9 @@ Result<std::string> read_line_hidden(const std::string& prompt) {
     if (::tcgetattr(STDIN_FILENO, &before) != 0) return fail_errno("cannot read a secret from this terminal");
     termios hidden = before;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    fmt::print(stderr, "{}: ", prompt);
+    // Before the prompt: what is typed the moment it appears must neither be shown nor be flushed away.
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fmt::print(stderr, "{}: ", prompt);
     std::string line;
     char c = 0;
     while (::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') line += c;

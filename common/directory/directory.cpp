@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/directory/directory.hpp"
 
+#include <fmt/format.h>
+
 #include "common/base/text.hpp"
 #include "common/directory/impl.hpp"
 #include "common/directory/schema.hpp"
@@ -71,7 +73,7 @@ Result<std::optional<std::int64_t>> Directory::Impl::domain_id(std::string_view 
 }
 
 Result<std::optional<Account>> Directory::Impl::account_at(std::string_view canonical) {
-    GK_TRY(auto query, db.prepare(std::string(kAccountColumns) + "where domain.name = ? and account.local_part = ?"));
+    GK_TRY(auto query, db.prepare(fmt::format("{}where domain.name = ? and account.local_part = ?", kAccountColumns)));
     query.bind(domain_of(canonical)).bind(local_part_of(canonical));
     GK_TRY(const bool row, query.step());
     if (!row) return std::optional<Account>();
@@ -81,7 +83,7 @@ Result<std::optional<Account>> Directory::Impl::account_at(std::string_view cano
 }
 
 Result<std::optional<Alias>> Directory::Impl::alias_at(std::string_view canonical) {
-    GK_TRY(auto query, db.prepare(std::string(kAliasColumns) + "where domain.name = ? and alias.local_part = ?"));
+    GK_TRY(auto query, db.prepare(fmt::format("{}where domain.name = ? and alias.local_part = ?", kAliasColumns)));
     query.bind(domain_of(canonical)).bind(local_part_of(canonical));
     GK_TRY(const bool row, query.step());
     if (!row) return std::optional<Alias>();

@@ -55,7 +55,7 @@ bool DataDecoder::decode(std::string_view& input, Write&& write) {
                 break;
             case State::Line: {
                 const auto end = input.find('\r');
-                const std::string_view text = input.substr(0, end);
+                const std::string_view text = end == std::string_view::npos ? input : std::string_view(input.data(), end);
                 if (text.find('\n') != std::string_view::npos) bare_ = true;
                 if (end == std::string_view::npos) {
                     if (!text.empty()) write(text);

@@ -125,7 +125,7 @@ Result<Identity> find_identity(const std::string& user, const std::string& group
 Result<pid_t> spawn(const Spawn& what) {
     if (what.argv.empty()) return fail(Errc::Bug, "no program to start");
     auto environment = what.environment;
-    if (what.tell_listen_pid) environment.push_back("LISTEN_PID=0000000000000");  // room for the digits
+    if (what.tell_listen_pid) environment.emplace_back("LISTEN_PID=0000000000000");  // room for the digits
     auto argv = pointers(what.argv);
     auto variables = pointers(environment);
     char* listen_pid = what.tell_listen_pid ? environment.back().data() + std::string_view("LISTEN_PID=").size() : nullptr;

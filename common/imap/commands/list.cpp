@@ -48,7 +48,7 @@ void Session::on(const List& list) {
     const std::string_view answer = list.lsub ? "LSUB" : "LIST";
     // RFC 3501, 6.3.8: an empty pattern asks for the separator and the reference's root.
     if (!list.extended && list.patterns.front().empty()) {
-        untagged(std::string(answer) + " (\\Noselect) \"/\" \"\"");
+        untagged(fmt::format("{} (\\Noselect) \"/\" \"\"", answer));
         return finish("OK Listed");
     }
     std::vector<std::string> patterns;
