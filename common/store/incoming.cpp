@@ -17,6 +17,8 @@ namespace gk::store {
 
 namespace {
 
+constexpr std::size_t kPieceBytes = 64 * 1024;
+
 struct Message {
     IncomingMessage wanted;
     maildir::NewMessage file;
@@ -106,16 +108,17 @@ Status Incoming::State::keep_as_is(Message& message) {
 
 Status Incoming::State::write(Message& message, std::string_view bytes) {
     message.wire += bytes.size();
-    if (!message.as_is) {
+    while (!message.as_is && !bytes.empty()) {
+        // A piece at a time: a whole message may be given at once, and may be larger than the memory we want to use.
+        const std::string_view piece = bytes.substr(0, kPieceBytes);
         converted.clear();
         std::size_t consumed = 0;
-        const bool sound = message.filter.feed(bytes, converted, &consumed);
+        const bool sound = message.filter.feed(piece, converted, &consumed);
         GK_CHECK(message.file.write(converted));
-        if (sound) return ok();
-        GK_CHECK(keep_as_is(message));
-        bytes.remove_prefix(consumed);
+        bytes.remove_prefix(sound ? piece.size() : consumed);
+        if (!sound) GK_CHECK(keep_as_is(message));
     }
-    return message.file.write(bytes);
+    return bytes.empty() ? ok() : message.file.write(bytes);
 }
 
 Status Incoming::State::finish(Message& message) {

@@ -55,7 +55,7 @@ class Raw:
 
 def memory_kb(pid, field="VmRSS"):
     with contextlib.suppress(OSError):
-        for line in open(f"/proc/{pid}/status", encoding="ascii"):
+        for line in gk.contents(f"/proc/{pid}/status").decode("ascii", "replace").splitlines():
             if line.startswith(field):
                 return int(line.split()[1])
     return 0
@@ -77,10 +77,16 @@ class BadInput(case.Case):
         return raw
 
     def tearDown(self):
-        sizes = {name: max([memory_kb(pid, "VmHWM") for pid in self.gk.pids(name)] or [0])
-                 for name in ("gk-smtpd", "gk-deliver", "gk-frontd", "gk-imapd", "gk-authd", "gk-queue")}
-        print(f"    peak RSS after {self._testMethodName}: " + " ".join(f"{name}={kb // 1024}MB" for name, kb in sizes.items()))
-        self.assertLess(sizes["gk-smtpd"], 64 * 1024)
+        if not self.gk.pids("gk-smtpd"):
+            self.fail("gk-smtpd died")
+        peaks = {}
+        for name in ("gk-smtpd", "gk-deliver", "gk-frontd", "gk-imapd", "gk-authd", "gk-queue"):
+            peaks[name] = max((memory_kb(pid, "VmHWM"), memory_kb(pid, "RssAnon")) for pid in self.gk.pids(name) or [0])
+        # The peak counts the pages of mapped files too, which are the kernel's to drop; what is a daemon's own is told beside it.
+        print(f"    peak RSS (own memory now) after {self._testMethodName}: "
+              + " ".join(f"{name}={peak / 1024:.0f}({own / 1024:.0f})MB" for name, (peak, own) in peaks.items()))
+        self.assertLess(peaks["gk-smtpd"][0], 64 * 1024)
+        self.assertLess(max(own for _, own in peaks.values()), 64 * 1024)
 
     def in_time(self, action):
         started = time.monotonic()
@@ -102,7 +108,41 @@ class BadInput(case.Case):
             raw.send(b"EHLO " + b"x" * 200_000 + b"\r\n")
         self.assertRegex(self.in_time(raw.reply), rb"^(500|501|421) ")
 
-    def test_nul_and_bare_line_ends_in_data_are_refused_and_nothing_is_filed(self):
+    def test_an_endless_line_in_a_message(self):
+        for size in (3_000, 30_000_000):
+            raw = self.envelope()
+            self.assertTrue(raw.ask(b"DATA\r\n").startswith(b"354"))
+            with contextlib.suppress(ConnectionError):
+                raw.send(b"Subject: long\r\n\r\n")
+                for _ in range(size // 1000):
+                    raw.send(b"x" * 1000)
+                raw.send(b"\r\n.\r\n")
+            # Bounded by the size of a message; what reads lines holds none of them whole.
+            self.assertRegex(self.in_time(raw.reply), rb"^250 |^5\d\d 5|^421 ")
+
+    def test_an_endless_line_in_imap(self):
+        raw = Raw(self.gk.port("imap"))
+        with contextlib.suppress(ConnectionError):
+            raw.send(b"a LOGIN " + b"x" * 300_000 + b"\r\n")
+        self.assertRegex(self.in_time(raw.line), rb"BAD|BYE")
+        raw.close()
+        with self.imap() as imap:
+            imap.send(b"a1 SEARCH TEXT " + b"x" * 300_000 + b"\r\n")
+            self.assertRegex(self.in_time(imap.readline), rb"BAD|BYE")
+
+    def test_a_connection_cut_within_a_message_files_nothing(self):
+        before = len(self.gk.files("bob@a.test"))
+        for close in (False, True):
+            raw = self.envelope()
+            raw.ask(b"DATA\r\n")
+            raw.send(b"Subject: half\r\n\r\nhalf a mess")
+            raw.close() if close else raw.socket.shutdown(socket.SHUT_WR)
+            if not close:
+                self.assertEqual(self.in_time(raw.line), b"")
+        self.wait("the end of both sessions", lambda: self.connect().ask(b"NOOP\r\n").startswith(b"250"))
+        self.assertEqual(len(self.gk.files("bob@a.test")), before)
+
+    def test_bare_line_ends_in_data_are_refused_and_nothing_is_filed(self):
         before = len(self.gk.files("bob@a.test"))
         for body in (b"Subject: x\r\n\r\na\nb\r\n.\r\n", b"Subject: x\r\n\r\na\rb\r\n.\r\n", b"Subject: x\r\n\r\nx\n.\nMAIL FROM:<evil@x.test>\r\n.\r\n"):
             raw = self.envelope()
@@ -110,13 +150,24 @@ class BadInput(case.Case):
             self.assertRegex(self.in_time(lambda: raw.ask(body)), rb"^(5\d\d|421) ")
         self.assertEqual(len(self.gk.files("bob@a.test")), before)
 
-    def test_eight_bit_headers_and_nul_in_a_body_arrive_unchanged_or_are_refused(self):
+    def test_eight_bit_headers_and_bodies_arrive_unchanged(self):
         raw = self.envelope()
         raw.ask(b"DATA\r\n")
         body = b"Subject: \xe4\xf6\xfc\xff\r\nFrom: \x80@x\r\n\r\nbody \xff\xfe\r\n"
         said = self.in_time(lambda: raw.ask(body + b".\r\n"))
         self.assertTrue(said.startswith(b"250"), said)
         self.wait("the message", lambda: any(b"\xe4\xf6\xfc\xff" in gk.contents(f) for f in self.gk.files("bob@a.test")))
+
+    def test_nuls_arrive_unchanged_and_are_served(self):
+        raw = self.envelope()
+        raw.ask(b"DATA\r\n")
+        self.assertRegex(self.in_time(lambda: raw.ask(b"Subject: nu\0l\r\nX-Nul: yes\r\n\r\na\0b\0\0\r\n.\r\n")), b"^250 ")
+        self.wait("the message", lambda: any(b"a\0b\0\0" in gk.contents(f)[-50:] for f in self.gk.files("bob@a.test")))
+        with self.imap("bob@a.test") as imap:
+            imap.select("INBOX", readonly=True)
+            number = imap.search(None, "HEADER", "X-Nul", "yes")[1][0].split()[-1].decode()
+            said = self.in_time(lambda: imap.fetch(number, "(ENVELOPE BODYSTRUCTURE RFC822.SIZE BODY.PEEK[TEXT])"))[1]
+            self.assertEqual(len([part for part in said if isinstance(part, tuple)][-1][1]), len(b"a.b..\r\n"))
 
     def test_a_thousand_levels_of_mime_are_filed_and_served(self):
         head = b"From: x@outside.test\r\nSubject: deep\r\nMIME-Version: 1.0\r\n"
@@ -148,6 +199,16 @@ class BadInput(case.Case):
         raw = self.connect()
         raw.ask(b"EHLO x.test\r\n")
         self.assertTrue(raw.ask(b"MAIL FROM:<x@outside.test> SIZE=999999999\r\n").startswith(b"552 5.3.4"))
+        raw = self.envelope()
+        raw.socket.settimeout(60)
+        raw.ask(b"DATA\r\n")
+        block = b"0123456789abcdef\r\n" * 5000
+        before = len(self.gk.files("bob@a.test"))
+        for _ in range(130_000_000 // len(block)):
+            raw.send(block)
+        self.assertTrue(self.in_time(lambda: raw.ask(b".\r\n")).startswith(b"552 5.3.4"))
+        self.assertTrue(raw.ask(b"NOOP\r\n").startswith(b"250"))
+        self.assertEqual(len(self.gk.files("bob@a.test")), before)
 
     def test_ten_thousand_recipients(self):
         raw = self.connect()
@@ -227,21 +288,35 @@ class BadInput(case.Case):
             self.assertIn(b"a9 OK", self.in_time(imap.readline))
 
     def test_a_thousand_idle_connections_hurt_nobody(self):
-        def one():
-            started = time.monotonic()
-            self.deliver(mail.Maker(51).message(), ["ann@a.test"])
-            return time.monotonic() - started
+        def swaks():
+            self.call("swaks", "--server", f"127.0.0.1:{self.gk.port('smtp')}", "--from", "x@outside.test", "--to", "ann@a.test", "--silent", "2")
 
-        quiet = statistics.median(one() for _ in range(15))
-        with contextlib.ExitStack() as stack:
-            for number in range(1000):
-                name = ("smtp", "imap")[number % 2]
-                connection = stack.enter_context(socket.create_connection(("127.0.0.1", self.gk.port(name)), 10))
-                connection.settimeout(10)
-                self.assertTrue(connection.recv(200), number)
-            busy = statistics.median(one() for _ in range(15))
-        print(f"    one delivery: {quiet * 1000:.1f} ms alone, {busy * 1000:.1f} ms beside 1,000 idle connections")
-        self.assertLess(busy, 2 * quiet + 0.01)
+        def deliver():
+            self.deliver(mail.Maker(51).message(), ["ann@a.test"])
+
+        def median(action, count):
+            took = []
+            for _ in range(count):
+                started = time.monotonic()
+                action()
+                took.append(time.monotonic() - started)
+            return statistics.median(took) * 1000
+
+        def ratio(name, action, count):
+            quiet = median(action, count)
+            with contextlib.ExitStack() as stack:
+                for number in range(1000):
+                    port = self.gk.port(("smtp", "imap")[number % 2])
+                    connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+                    connection.settimeout(10)
+                    self.assertTrue(connection.recv(200), number)
+                busy = median(action, count)
+            print(f"    {name}: {quiet:.1f} ms alone, {busy:.1f} ms beside 1,000 idle connections")
+            return busy / quiet
+
+        # What else this machine does may spoil a round, hardly three.
+        for way in (("swaks", swaks, 7), ("one delivery", deliver, 25)):
+            self.assertLess(min(ratio(*way) for _ in range(3)), 2)
 
 
 if __name__ == "__main__":
