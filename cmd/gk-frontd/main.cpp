@@ -46,11 +46,11 @@ int serve(const std::string& root) {
     if (!sandbox) return cli::fail(sandbox.error());
     auto front = front::Front::create(std::move(*config), std::move(*listeners));
     if (!front) return cli::fail(front.error());
-    log::Event("front.started").field("confined", sandbox->describe());
+    log::Event("daemon.ready").field("confined", sandbox->describe());
     os::notify_ready("ready");
     const auto status = (*front)->run(*signals);
     if (!status) return cli::fail(status.error());
-    log::Event("front.stopped");
+    log::Event("daemon.stopped");
     return 0;
 }
 

@@ -78,7 +78,7 @@ Result<std::string> with_setting(std::string_view toml, std::string_view key, st
     std::string section, name, written;
     if (const Setting* setting = find_setting(key)) {
         if (setting->type == Type::Table)
-            return fail(Errc::Config, fmt::format("'{}' is a table: name an entry below it", key));
+            return fail(Errc::Config, fmt::format("'{0}' is a table: name the entry too, as in '{0}.NAME'", key));
         GK_TRY(const auto checked, check_text(*setting, value, ','));
         section = key.substr(0, key.rfind('.'));
         name = key.substr(key.rfind('.') + 1);

@@ -107,7 +107,7 @@ class Deliver(case.Case):
         (pid,) = self.gk.pids("gk-deliver")
         with self.lmtp() as client:
             os.kill(pid, 1)
-            self.wait("the reload", lambda: self.gk.events("server.reloaded"))
+            self.wait("the reload", lambda: self.gk.events("daemon.reloaded"))
             self.assertEqual(client.send(["ann@a.test"], MESSAGE), ([250], [250]))
 
 
