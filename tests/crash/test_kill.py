@@ -63,6 +63,9 @@ class Killed(crash.Case):
     def test_gk_smtpd_killed_at_each_call_of_a_submission_to_another_host(self):
         self.assertGreater(self.sweep("gk-smtpd", "submission", "carl@b.test"), 25)
 
+    def test_gk_smtpd_killed_at_each_call_of_a_submission_to_a_neighbour(self):
+        self.assertGreater(self.sweep("gk-smtpd", "submission", "bob@a.test"), 20)
+
     def test_gk_queue_killed_at_each_call_of_sending(self):
         self.assertGreater(self.sweep("gk-queue", "submission", "carl@b.test"), 25)
 
