@@ -120,6 +120,16 @@ bool is_ascii(std::string_view s) noexcept {
     return std::all_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
+std::string ascii_only(std::string_view utf8) {
+    std::string out;
+    for (std::size_t i = 0; i < utf8.size(); ++i) {
+        const auto c = static_cast<unsigned char>(utf8[i]);
+        if (c < 0x80) out += utf8[i];
+        else if (c >= 0xC0) out += utf8.substr(i, 3) == "\xE2\x80\xA6" ? "..." : "?";
+    }
+    return out;
+}
+
 bool is_utf8(std::string_view s) noexcept {
     std::size_t i = 0;
     while (i < s.size()) {

@@ -44,6 +44,8 @@ std::optional<std::string> percent_decode(std::string_view s);
 
 // For logs and error texts: control and non-ASCII bytes as \xNN, cut after LIMIT bytes with "…".
 std::string printable(std::string_view s, std::size_t limit = 200);
+// For texts of protocols that know nothing else: "?" for each character that is not ASCII, "..." for an ellipsis.
+std::string ascii_only(std::string_view utf8);
 bool is_utf8(std::string_view s) noexcept;
 bool is_ascii(std::string_view s) noexcept;
 

@@ -140,6 +140,7 @@ void ServerSession::finish_message(bool bare) {
     } else if (bare) {
         answer_each({550, "5.6.0", std::string(kBareLineEnd)});
     } else {
+        errors_ = 0;  // gk-smtpd keeps its sessions for days
         auto replies = receiver_.finish();
         replies.resize(recipients_, Reply{451, "4.3.0", "no answer for this recipient"});
         for (const Reply& reply : replies) out_ += reply.format();

@@ -46,6 +46,9 @@ private:
     bool at_line_start_ = true;
 };
 
+// RFC 5321, 3.8: after 421 the server closes. It says nothing about the message: another session may take it.
+tl::unexpected<Error> closing(const Reply& reply) { return fail(Errc::Closed, "the LMTP server ends the session: " + reply.text); }
+
 template <class Write>
 Status each_chunk(const Content& content, Write&& write) {
     std::uint64_t offset = 0;
@@ -158,12 +161,14 @@ Result<std::vector<Reply>> Session::recipients(const std::vector<Recipient>& rec
     if (resets) GK_CHECK(read_reply());
     if (mails) {
         GK_TRY(mail_reply_, read_reply());
+        if (mail_reply_.code == 421) return closing(mail_reply_);
         mail_sent_ = true;
     }
     std::vector<Reply> replies;
     replies.reserve(recipients.size());
     for (std::size_t i = 0; i < recipients.size(); ++i) {
         GK_TRY(auto reply, read_reply());
+        if (reply.code == 421) return closing(reply);
         if (!mail_reply_.positive()) reply = mail_reply_;
         if (reply.positive()) ++accepted_;
         replies.push_back(std::move(reply));

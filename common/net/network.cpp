@@ -28,6 +28,14 @@ std::optional<AddressBytes> parse_ip(std::string_view ip) noexcept {
     return bytes;
 }
 
+std::string household(const std::string& ip) {
+    if (ip.find(':') == std::string::npos) return ip;
+    auto bytes = parse_ip(ip);
+    if (!bytes) return ip;
+    std::fill(bytes->begin() + 8, bytes->end(), '\0');
+    return format_ip(*bytes);
+}
+
 std::string format_ip(const AddressBytes& bytes) {
     char text[INET6_ADDRSTRLEN] = "";
     if (std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0)

@@ -14,6 +14,8 @@ namespace gk::net {
 // An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d, so that both spellings of one are equal.
 using AddressBytes = std::array<unsigned char, 16>;
 std::optional<AddressBytes> parse_ip(std::string_view ip) noexcept;
+// What limits for one client count by: an IPv4 address, or an IPv6 address's /64, which is one household (RFC 6177).
+std::string household(const std::string& ip);
 std::string format_ip(const AddressBytes& bytes);  // "192.0.2.1" or "2001:db8::1"
 
 // "192.0.2.0/24", "2001:db8::/32" or one address.

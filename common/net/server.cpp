@@ -167,7 +167,7 @@ void Server::Impl::serve(std::list<Worker>::iterator worker, Accepted accepted) 
         if (!header->local) accepted.peer = std::move(header->source);
     }
     const bool counted = !exempt(accepted.peer);
-    const std::string ip = counted ? accepted.peer.ip : std::string();
+    const std::string ip = counted ? household(accepted.peer.ip) : std::string();
     accepted.seat = &worker->seat;
     worker->seat.leave = false;
     worker->seat.touch();
@@ -205,7 +205,9 @@ void Server::Impl::make_room() {
     const std::int64_t before = steady_ms() - options.pressure_timeout.count();
     Worker* idlest = nullptr;
     for (auto& worker : workers) {
-        if (worker.fd < 0 || worker.seat.active_ms > before) continue;
+        // Who was asked already and has a message under way leaves when it can: ask another, or a few such clients
+        // would keep the places of all.
+        if (worker.fd < 0 || worker.seat.leave || worker.seat.active_ms > before) continue;
         if (idlest == nullptr || worker.seat.active_ms < idlest->seat.active_ms) idlest = &worker;
     }
     if (idlest == nullptr) return;

@@ -2,7 +2,9 @@
 #include "common/smtp/connection.hpp"
 
 #include "common/base/ids.hpp"
+#include "common/address/list.hpp"
 #include "common/base/log.hpp"
+#include "common/base/text.hpp"
 #include "common/smtp/received.hpp"
 
 namespace gk::smtp {
@@ -12,6 +14,7 @@ namespace {
 constexpr std::size_t kBuffer = 4 * 1024, kContentBuffer = 16 * 1024, kLargeContentBuffer = 64 * 1024;
 constexpr milliseconds kHandshakeTimeout{30'000};
 constexpr milliseconds kLinger{3000};
+constexpr std::size_t kMostSenders = 100;         // addresses of one From, and of one account that are remembered
 constexpr std::uint64_t kLingerBytes = 64u << 20;
 constexpr std::chrono::seconds kRateGrace{60};  // before smtp.min_rate is looked at
 
@@ -93,10 +96,8 @@ bool Connection::too_slow() const {
 
 bool Connection::read() {
     const bool content = session_->in_content();
-    if (content != in_content_) {
-        in_content_ = content;
-        content_began_ = Clock::now();
-    }
+    // From the first chunk on: a client that pauses between the chunks of BDAT is as slow as one that pauses in DATA.
+    if (content && content_began_ == Clock::time_point{}) content_began_ = Clock::now();
     // A message under way is finished when we stop, or need the place; a client that thinks is sent away.
     const bool may_leave = !content && transaction_.recipients() == 0;
     socket_->set_cancel(may_leave ? &seat_->leave : nullptr);
@@ -137,20 +138,48 @@ void Connection::perform(Effect& effect) {
 void Connection::on(const StartHandshake&) {
     if (!flush()) return;
     auto facts = start_tls();
+    allowed_senders_.clear();  // RFC 3207, 4.2: who it was before is forgotten
     if (facts) session_->tls_started(std::move(*facts));
+}
+
+// What gk-authd allowed is remembered for the connection, so that a mailing costs one question.
+Status Connection::may_send_as(const std::string& address) {
+    if (allowed_senders_.contains(address)) return ok();
+    GK_CHECK(host_.auth_.take()->may_send_as(session_->account(), address));
+    if (allowed_senders_.size() >= kMostSenders) allowed_senders_.clear();
+    allowed_senders_.insert(address);
+    return ok();
+}
+
+// RFC 6409, 6.1 lets a submission server enforce it: who is read as the author must be an address of the account.
+// Every From field counts, since readers differ in which of several they show.
+std::optional<Reply> Connection::refuse_from() {
+    if (!settings_->check_from || session_->account().empty()) return std::nullopt;
+    const HeaderWatch& header = session_->header();
+    std::size_t authors = 0;
+    for (const std::string& field : header.from()) {
+        const auto addresses = address::addresses_of(field);
+        if (addresses.empty()) return Reply{550, "5.6.0", "From names no address"};
+        for (const std::string& author : addresses) {
+            if (++authors > kMostSenders) return Reply{550, "5.6.0", "From names too many addresses"};
+            const auto allowed = may_send_as(author);
+            if (!allowed && allowed.error().code == Errc::Denied)
+                return Reply{550, "5.7.1", "you may not write as " + text::printable(author, 200) + ", which From names"};
+            if (!allowed) return Reply{451, "4.3.0", "cannot check From now"};
+        }
+    }
+    if (header.from_is_too_long()) return Reply{550, "5.6.0", "From is too long"};
+    return std::nullopt;
 }
 
 void Connection::on(const CheckSender&) {
     const Mail& mail = session_->asked_mail();
+    content_began_ = {};
     if (!session_->account().empty() && !mail.path.is_null()) {
         const std::string address = mail.path.to_string();
-        if (address != allowed_sender_) {
-            const auto allowed = host_.auth_.take()->may_send_as(session_->account(), address);
-            if (!allowed && allowed.error().code == Errc::Denied)
-                return session_->answer({553, "5.7.1", "you may not send as " + address});
-            if (!allowed) return session_->answer({451, "4.3.0", "cannot check the sender now"});
-            allowed_sender_ = address;
-        }
+        const auto allowed = may_send_as(address);
+        if (!allowed && allowed.error().code == Errc::Denied) return session_->answer({553, "5.7.1", "you may not send as " + address});
+        if (!allowed) return session_->answer({451, "4.3.0", "cannot check the sender now"});
     }
     transaction_.begin(mail, new_id());
     message_began_ = Clock::now();
@@ -166,8 +195,14 @@ void Connection::on(const CheckRecipient& check) {
 
 void Connection::on(const EndContent&) {
     const TimePoint when = now();
+    if (const auto refusal = refuse_from()) {
+        log_message(*refusal);
+        transaction_.reset();
+        return session_->answer(*refusal);
+    }
     std::string prefix = format_received(*session_, peer_.ip, transaction_.id(), transaction_.only_recipient(), when);
     if (service_ != Service::Mx) prefix += format_missing_fields(*session_, transaction_.id(), when);
+    if (session_->header().begins_with_body()) prefix += "\r\n";
     const Reply reply = transaction_.commit(prefix, session_->account());
     log_message(reply);
     transaction_.reset();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ private:
     void on(const EndContent&);
     void on(const EndTransaction&) { transaction_.reset(); }
     void authenticated(const Result<auth::Reply>& reply);
+    Status may_send_as(const std::string& address);
+    std::optional<Reply> refuse_from();
 
     milliseconds timeout() const;
     bool too_slow() const;
@@ -53,10 +56,10 @@ private:
     std::optional<Session> session_;
     Transaction transaction_;
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};
-    std::string allowed_sender_, ended_;
+    std::string ended_;
+    std::set<std::string> allowed_senders_;  // of the account
     std::vector<char> buffer_;
     Clock::time_point last_progress_, content_began_, message_began_;
-    bool in_content_ = false;
 };
 
 }  // namespace gk::smtp

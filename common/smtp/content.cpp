@@ -85,18 +85,46 @@ void LineEnds::feed(std::string_view bytes) noexcept {
 }
 
 void HeaderWatch::end_name() {
-    if (name_ == "received") ++received_;
-    else if (name_ == "date") date_ = true;
-    else if (name_ == "message-id") message_id_ = true;
+    in_from_ = false;
+    if (name_ == "received") {
+        ++received_;
+    } else if (name_ == "date") {
+        date_ = true;
+    } else if (name_ == "message-id") {
+        message_id_ = true;
+    } else if (name_ == "from") {
+        if (from_.size() == kMostFromFields) {
+            from_too_long_ = true;
+        } else {
+            from_.emplace_back();
+            in_from_ = true;
+        }
+    }
     in_name_ = false;
+}
+
+void HeaderWatch::end_header_at_body() {
+    begins_with_body_ = true;
+    in_header_ = false;
+}
+
+void HeaderWatch::take_from(std::string_view bytes) {
+    from_bytes_ += bytes.size();
+    if (from_bytes_ > kMostFrom) from_too_long_ = true;
+    else from_.back() += bytes;
 }
 
 void HeaderWatch::feed(std::string_view bytes) {
     while (in_header_ && !bytes.empty()) {
         if (!in_name_) {
             const auto end = bytes.find('\n');
+            const auto part = bytes.substr(0, end == std::string_view::npos ? end : end + 1);
+            if (in_from_) take_from(part);
+            if (first_line_ && !colon_seen_) colon_seen_ = part.find(':') != std::string_view::npos;
             if (end == std::string_view::npos) return;
             bytes.remove_prefix(end + 1);
+            if (first_line_ && !colon_seen_) return end_header_at_body();
+            first_line_ = false;
             in_name_ = true;
             name_.clear();
             continue;
@@ -106,15 +134,23 @@ void HeaderWatch::feed(std::string_view bytes) {
         if (c == '\n') {
             // A line without a colon: the empty one ends the header; any other is not for us to judge.
             if (name_.empty()) in_header_ = false;
+            else if (first_line_) end_header_at_body();
+            first_line_ = in_from_ = false;
             name_.clear();
         } else if (c == ':') {
+            colon_seen_ = true;
             end_name();
         } else if (c == ' ' || c == '\t') {
             // A continuation line, or the obsolete space before the colon (RFC 5322, 4.5).
-            if (name_.empty()) in_name_ = false;
+            if (!name_.empty()) continue;
+            if (first_line_) return end_header_at_body();
+            in_name_ = false;
         } else if (c != '\r') {
-            if (name_.size() < kLongestName) name_ += text::to_lower(c);
-            else in_name_ = false;
+            if (name_.size() < kLongestName) {
+                name_ += text::to_lower(c);
+            } else {
+                in_name_ = in_from_ = false;
+            }
         }
     }
 }

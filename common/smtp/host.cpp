@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/host.hpp"
 
+#include <exception>
 #include <unistd.h>
 
 #include "common/auth/mechanisms.hpp"
@@ -56,6 +57,7 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     settings->min_rate = config.size("smtp.min_rate");
     settings->memory = config.size("smtp.memory");
     settings->memory_per_message = config.size("smtp.memory_per_message");
+    settings->check_from = config.boolean("smtp.check_from");
     auto networks = net::Networks::parse(config.strings("smtp.relay_networks"));
     if (!networks) return fail(networks.error().in("smtp.relay_networks"));
     settings->relay_networks = std::move(*networks);
@@ -99,7 +101,12 @@ std::shared_ptr<const HostSettings> Host::settings() const {
 void Host::serve(net::Accepted accepted) {
     const auto service = service_named(accepted.listener->name);
     if (!service) return;
-    Connection(*this, settings(), *service, std::move(accepted)).run();
+    const std::string peer = accepted.peer.to_string();
+    try {
+        Connection(*this, settings(), *service, std::move(accepted)).run();
+    } catch (const std::exception& error) {  // memory exhausted, or a bug: this connection ends, the others go on
+        log::Event("connection.failed", log::Level::Error).field("peer", peer).field("error", error.what());
+    }
 }
 
 void Host::refuse(net::Accepted accepted, net::Refusal refusal) {

@@ -27,6 +27,7 @@ struct HostSettings {
     milliseconds command_timeout, pressure_timeout, data_timeout, data_deadline;
     std::uint64_t min_rate = 0;           // bytes a second
     std::size_t memory_per_message = 0;
+    bool check_from = true;
     std::uint64_t memory = 0;
     net::Networks relay_networks;
     const SessionSettings& of(Service service) const noexcept;

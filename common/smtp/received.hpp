@@ -13,7 +13,8 @@ namespace gk::smtp {
 std::string format_received(const Session& session, const std::string& client_ip, const std::string& id,
                             const std::string& for_address, TimePoint when);
 
-// The fields that a message submission agent adds where they are missing (RFC 6409, 8.2 and 8.3), with CRLF.
+// The fields that a message submission agent adds where they are missing (RFC 6409, 8.2 and 8.3; From names the
+// account), with CRLF.
 std::string format_missing_fields(const Session& session, const std::string& id, TimePoint when);
 
 }  // namespace gk::smtp

@@ -15,7 +15,8 @@ std::string Reply::format() const {
             out += enhanced;
             out += ' ';
         }
-        out += lines[i];
+        // RFC 5321, 4.2: replies are ASCII; UTF-8 only where the client said that it can read it (RFC 6531, 3.7.4).
+        out += text::is_ascii(lines[i]) ? std::string(lines[i]) : text::ascii_only(lines[i]);
         out += "\r\n";
     }
     return out;

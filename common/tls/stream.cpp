@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <cerrno>
+#include <climits>
+#include <fcntl.h>
+#include <poll.h>
 
 #include "common/tls/internal.hpp"
 
@@ -13,14 +16,24 @@ Status waited(const net::SocketStream& socket, int error_number) {
     return ok();
 }
 
+// While it blocks, OpenSSL reads until a flight is complete, and each byte gets the socket's whole timeout. So the
+// socket does not block here, and TIMEOUT holds for all of the handshake.
 Status handshake(net::SocketStream& socket, Connection& connection, milliseconds timeout) {
-    GK_CHECK(socket.set_read_timeout(timeout));
-    GK_CHECK(socket.set_write_timeout(timeout));
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    const int flags = ::fcntl(socket.fd(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK) != 0) return fail_errno("cannot set up a socket");
     for (;;) {
         GK_TRY(const auto want, connection.handshake());
-        if (want == Want::None) return ok();
-        GK_CHECK(waited(socket, errno));
+        if (want == Want::None) break;
+        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        pollfd ready{socket.fd(), static_cast<short>(want == Want::Write ? POLLOUT : POLLIN), 0};
+        const int count = left > 0 ? ::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, INT_MAX))) : 0;
+        if (count == 0) return fail(Errc::Timeout, "the TLS handshake took too long");
+        if (count < 0 && errno != EINTR) return fail_errno("cannot wait for the peer");
+        if (count < 0 && socket.cancelled()) return fail(Errc::Closed, "stopping");
     }
+    if (::fcntl(socket.fd(), F_SETFL, flags) != 0) return fail_errno("cannot set up a socket");
+    return ok();
 }
 
 Result<std::unique_ptr<Stream>> finish(std::unique_ptr<net::SocketStream> socket, Connection connection, milliseconds timeout) {

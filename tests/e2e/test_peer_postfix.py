@@ -22,6 +22,8 @@ retry_first = "1s"
 retry_most = "2s"
 connect_timeout = "3s"
 ipv6 = false
+[smtp]
+check_from = false
 """, port_base=0, up_options=["--listen", "0.0.0.0"], prefix=cls.net.inside("mx-a"))
         cls.gk.address = address
         cls.addClassCleanup(cls.gk.stop)

@@ -7,7 +7,7 @@ namespace gk::smtp {
 void Session::on(const Mail& mail) {
     if (helo_.empty()) return refuse(503, "5.5.1", "EHLO first");
     if (in_mail_) return refuse(503, "5.5.1", "a transaction is open already");
-    if (is_submission() && !tls_ && settings_.tls_available) return refuse(530, "5.7.0", "STARTTLS first");
+    if (is_submission() && !tls_ && settings_.tls_available && settings_.mechanisms_clear.empty()) return refuse(530, "5.7.0", "STARTTLS first");
     if (is_submission() && account_.empty()) return refuse(530, "5.7.0", "authentication required");
     if (mail.path.domain.empty() && !mail.path.is_null()) return refuse(501, "5.1.7", "the reverse-path needs a domain");
     // RFC 6531, 3.5

@@ -93,6 +93,15 @@ TEST(LmtpClient, AnswersEveryRecipientWithARefusedMail) {
     EXPECT_EQ(session->accepted(), 0u);
 }
 
+TEST(LmtpClient, TakesA421ForTheEndOfTheSessionAndNotForAnAnswer) {
+    for (const char* said : {"421 4.3.2 shutting down\r\n", "250 ok\r\n421 4.3.2 shutting down\r\n"}) {
+        Rote rote({kGreeting, kFull, {"RCPT TO:<a@here.test>\r\n", said}});
+        auto session = Session::over(std::move(rote.client), "mx.test", 5s).value();
+        session->begin({"s@far.test", "", 0, false, "", "", ""});
+        EXPECT_EQ(session->recipient({"a@here.test", "", ""}).error().code, Errc::Closed);
+    }
+}
+
 TEST(LmtpClient, ResetsATransactionThatWasLeftOpen) {
     Rote rote({kGreeting, kFull, {"RCPT TO:<a@here.test>\r\n", "250 ok\r\n250 ok\r\n"},
                {"RCPT TO:<b@here.test>\r\n", "250 reset\r\n250 ok\r\n250 ok\r\n"}});

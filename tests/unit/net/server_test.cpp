@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <thread>
 
 #include "common/net/server.hpp"
 
@@ -94,6 +95,47 @@ TEST(Server, AsksTheIdlestToLeaveUnderPressure) {
     }
     EXPECT_EQ(LineReader(*streams[0], 100).read_line(2s).value(), "stopping");
     EXPECT_EQ(echo.ask(*streams[2], "x"), "x");
+}
+
+TEST(Server, AsksAnotherToLeaveWhereTheIdlestCannot) {
+    ServerOptions options;
+    options.max_connections = 4;
+    options.pressure_timeout = 1ms;
+    auto fd = listen_tcp("127.0.0.1", 0).value();
+    const auto port = local_of(fd.get()).port;
+    std::vector<Listener> listeners;
+    listeners.push_back({std::move(fd), "busy", false});
+    std::atomic<int> asked{0}, here{0};
+    std::atomic<bool> over{false};
+    // As with messages under way: they see that they should leave, and stay.
+    Server server(
+        std::move(listeners), std::move(options),
+        [&](Accepted accepted) {
+            ++here;
+            bool counted = false;
+            while (!over) {
+                if (accepted.seat->leave && !counted) ++asked, counted = true;
+                std::this_thread::sleep_for(1ms);
+            }
+        },
+        [](Accepted, Refusal) {});
+    ASSERT_TRUE(server.start());
+    std::vector<std::unique_ptr<SocketStream>> streams;
+    for (int i = 1; i <= 5; ++i) {
+        streams.push_back(connect_tcp("127.0.0.1", port, 2s).value());
+        for (int wait = 0; wait < 2000 && here < i; ++wait) std::this_thread::sleep_for(1ms);
+        std::this_thread::sleep_for(5ms);  // to be idle for longer than the next
+    }
+    for (int wait = 0; wait < 2000 && asked < 2; ++wait) std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(asked, 2);
+    over = true;
+}
+
+TEST(Server, CountsAnIpv6HouseholdAsOneAddress) {
+    EXPECT_EQ(household("192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(household("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    EXPECT_EQ(household("2001:db8:1:2::9"), household("2001:db8:1:2:ffff::"));
+    EXPECT_NE(household("2001:db8:1:2::9"), household("2001:db8:1:3::9"));
 }
 
 TEST(Server, LimitsOneAddressByTheProxysWord) {

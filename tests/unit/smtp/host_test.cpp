@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <thread>
 
+#include "common/auth/wire.hpp"
 #include "common/base/ids.hpp"
 #include "common/base/text.hpp"
 #include "common/net/server.hpp"
@@ -333,4 +334,119 @@ TEST_F(SmtpHost, CannotAuthenticateAnybodyWithoutAuthd) {
     talk(*secured, "EHLO c\r\n", 1);
     EXPECT_THAT(talk(*secured, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n", 1), StartsWith("454 4.7.0"));
     EXPECT_THAT(talk(*secured, "MAIL FROM:<ann@here.test>\r\n", 1), StartsWith("530 5.7.0"));
+}
+
+TEST_F(SmtpHost, PutsAnEmptyLineBeforeContentThatWouldContinueItsOwnFields) {
+    start();
+    auto client = connect();
+    talk(*client, "EHLO client.test\r\n", 2);
+    for (const char* content : {"\tby forged.test\r\nSubject: x\r\n\r\n.\r\n", "no field at all\r\n\r\n.\r\n", "quite a long line without any field\r\n.\r\n"}) {
+        talk(*client, "MAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 3);
+        EXPECT_THAT(talk(*client, content, 1), StartsWith("250"));
+    }
+    const auto messages = deliver->messages();
+    ASSERT_EQ(messages.size(), 3u);
+    EXPECT_THAT(messages[0], HasSubstr("\r\n\r\n\tby forged.test\r\n"));
+    EXPECT_THAT(messages[1], HasSubstr("\r\n\r\nno field"));
+    EXPECT_THAT(messages[2], HasSubstr("\r\n\r\nquite a long"));
+}
+
+TEST_F(SmtpHost, DoesNotWriteAHeloThatIsNotAsciiIntoAMessageThatIs) {
+    start();
+    auto client = connect();
+    talk(*client, "EHLO b\xC3\xBC" "ro\r\nMAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 5);
+    EXPECT_THAT(talk(*client, "Subject: x\r\n\r\n.\r\n", 1), StartsWith("250"));
+    EXPECT_THAT(deliver->messages().at(0), StartsWith("Received: from unknown ([127.0.0.1])"));
+}
+
+namespace {
+
+// A gk-authd that lets ann in with any password, and send as ann and as sales.
+class FakeAuthd {
+public:
+    explicit FakeAuthd(const std::string& path) {
+        std::vector<net::Listener> listeners;
+        listeners.push_back({net::listen_unix(path).value(), "auth", false});
+        server_ = std::make_unique<net::Server>(
+            std::move(listeners), net::ServerOptions{}, [this](net::Accepted accepted) { serve(*accepted.stream); }, [](net::Accepted, net::Refusal) {});
+        EXPECT_TRUE(server_->start());
+    }
+    std::atomic<int> asked{0};
+
+private:
+    void serve(net::SocketStream& stream) {
+        stream.set_cancel(&server_->stop_flag());
+        net::LineReader reader(stream, auth::kMaxLine);
+        for (;;) {
+            const auto line = reader.read_line(60s);
+            if (!line) return;
+            const auto request = auth::parse_request(*line);
+            auth::Reply reply;
+            reply.kind = auth::Reply::Kind::Ok;
+            if (std::holds_alternative<auth::Begin>(*request)) reply.user = "ann@here.test";
+            if (const auto* sender = std::get_if<auth::Sender>(&*request)) {
+                ++asked;
+                if (sender->user != "ann@here.test" || (sender->address != "ann@here.test" && sender->address != "sales@here.test")) {
+                    reply.kind = auth::Reply::Kind::Fail;
+                    reply.code = auth::FailCode::Denied;
+                }
+            }
+            (void)stream.write_all(auth::format_reply(reply), 5s);
+        }
+    }
+    std::unique_ptr<net::Server> server_;
+};
+
+class Submission : public SmtpHost {
+protected:
+    // Logs in without TLS, which the configuration permits.
+    void log_in(const std::string& toml = "") {
+        authd = std::make_unique<FakeAuthd>(paths.run + "/auth.sock");
+        start("[auth]\nplaintext_without_tls = true\n" + toml, "submission");
+        client = connect();
+        EXPECT_THAT(talk(*client, "EHLO c\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\n", 3), HasSubstr("235 2.7.0"));
+    }
+    std::string submit(const std::string& message) {
+        talk(*client, "MAIL FROM:<ann@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 3);
+        return talk(*client, message + ".\r\n", 1);
+    }
+    std::unique_ptr<FakeAuthd> authd;
+    std::unique_ptr<net::SocketStream> client;
+};
+
+}  // namespace
+
+TEST_F(Submission, TakesMailWithoutTlsWherePasswordsAreTakenSo) {
+    log_in();
+    EXPECT_THAT(submit("From: ann@here.test\r\n\r\nx\r\n"), StartsWith("250"));
+}
+
+TEST_F(Submission, RefusesAFromThatIsNotTheAccounts) {
+    log_in();
+    EXPECT_THAT(submit("From: Ann <ann@here.test>\r\n\r\nx\r\n"), StartsWith("250"));
+    EXPECT_THAT(submit("FROM :\r\n\tSales <sales@here.test>\r\n\r\nx\r\n"), StartsWith("250"));
+    EXPECT_EQ(authd->asked, 2);  // and remembered
+    for (const char* header : {"From: boss@here.test\r\n", "From: ann@here.test, boss@here.test\r\n", "from: \"ann@here.test\"\r\n <boss@here.test>\r\n",
+                               "From: ann@here.test\r\nFROM: boss@here.test\r\n", "Subject: x\r\nFrom\t: boss@here.test\r\n"})
+        EXPECT_THAT(submit(std::string(header) + "\r\nx\r\n"), StartsWith("550 5.7.1 you may not write as boss@here.test")) << header;
+    EXPECT_THAT(submit("From: nobody at all\r\n\r\nx\r\n"), StartsWith("550 5."));
+    EXPECT_THAT(submit("From: ann@here.test" + std::string(20'000, ' ') + "\r\n\r\nx\r\n"), StartsWith("550 5.6.0"));
+    EXPECT_EQ(deliver->messages().size(), 2u);
+    // What stands in the body is text.
+    EXPECT_THAT(submit("From: ann@here.test\r\n\r\nFrom: boss@here.test\r\n"), StartsWith("250"));
+}
+
+TEST_F(Submission, TakesAnyFromWhereToldTo) {
+    log_in("[smtp]\ncheck_from = false\n");
+    EXPECT_THAT(submit("From: boss@here.test\r\n\r\nx\r\n"), StartsWith("250"));
+}
+
+TEST_F(Submission, AddsDateMessageIdAndFromWhereTheyAreMissing) {
+    log_in();
+    EXPECT_THAT(submit("Subject: x\r\n\r\nx\r\n"), StartsWith("250"));
+    EXPECT_THAT(submit("just text\r\n"), StartsWith("250"));
+    const auto messages = deliver->messages();
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_THAT(messages[0], AllOf(HasSubstr("\r\nDate: "), HasSubstr("\r\nMessage-ID: <"), HasSubstr("\r\nFrom: <ann@here.test>\r\nSubject: x\r\n")));
+    EXPECT_THAT(messages[1], HasSubstr("\r\nFrom: <ann@here.test>\r\n\r\njust text\r\n"));
 }

@@ -132,6 +132,10 @@ std::string start_transaction(FakeHost& host) {
 
 }  // namespace
 
+TEST(SmtpSession, RepliesInAscii) {
+    EXPECT_EQ((Reply{553, "5.7.1", "not as j\xC3\xBCrg@a.test, nor b\xE2\x80\xA6"}.format()), "553 5.7.1 not as j?rg@a.test, nor b...\r\n");
+}
+
 TEST(SmtpSession, RepliesAsTheTranscriptsSayAtEverySplit) {
     for (const auto& transcript : test::read_transcripts(test::source_directory() + "/tests/protocol/smtp")) {
         SCOPED_TRACE(transcript.name);

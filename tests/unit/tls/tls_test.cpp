@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <atomic>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -221,4 +222,22 @@ TEST(Tls, KeepsANewKeyToItsOwnerAndOverwritesNone) {
     ASSERT_EQ(::stat(certificates.identity("a").key_path.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u);
     EXPECT_EQ(certificates.make("a", "mx.a.test", {}).error().code, Errc::Exists);
+}
+
+TEST(Tls, EndsAHandshakeThatTricklesIn) {
+    const Certificates certificates;
+    const auto context = certificates.server();
+    Sockets sockets;
+    std::atomic<bool> over{false};
+    std::thread trickling([&] {
+        // The head of a record of 512 bytes, and then a byte now and then: each comes well within the time for one read.
+        (void)sockets.client->write_all(std::string("\x16\x03\x01\x02\x00", 5), 1s);
+        while (!over && sockets.client->write_all("x", 1s)) std::this_thread::sleep_for(50ms);
+    });
+    const auto began = std::chrono::steady_clock::now();
+    const auto accepted = accept(std::move(sockets.server), *context, 300ms);
+    EXPECT_FALSE(accepted);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
+    over = true;
+    trickling.join();
 }
