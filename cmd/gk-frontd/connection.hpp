@@ -25,6 +25,7 @@ public:
     void on_event(Side side, std::uint32_t events);
     void on_deadline();
     void start_exchange();                           // a place with gk-authd is free now
+    void lose_exchange() { end_exchange(); }         // while the client thinks; it hears of it with its next word
     void drain();                                    // the server stops
 
 private:

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::uint64_t kListenerSide = 3;
 constexpr std::uint32_t kSignals = UINT32_MAX;
+constexpr Milliseconds kThinkingTime = 3000;
 constexpr Milliseconds kAcceptPause = 200;  // when descriptors run out
 constexpr int kKeepaliveSeconds = 300;      // below what home routers forget (RFC 5382, REQ-5 asks for 2 hours 4 minutes; few obey)
 
@@ -122,7 +123,20 @@ bool Front::take_exchange(std::uint32_t slot) {
     return false;
 }
 
+void Front::client_thinks(std::uint32_t slot) { thinking_.emplace_back(monotonic_ms(), slot); }
+
+void Front::client_answered(std::uint32_t slot) {
+    std::erase_if(thinking_, [slot](const auto& one) { return one.second == slot; });
+}
+
+// When a place may be taken back; 0 for none.
+Milliseconds Front::next_taken_back() const {
+    if (waiting_for_auth_.empty() || exchanges_ < limits_.auth_exchanges || thinking_.empty()) return 0;
+    return thinking_.front().first + kThinkingTime;
+}
+
 void Front::leave_exchange(std::uint32_t slot, bool had_place) {
+    client_answered(slot);
     if (had_place) --exchanges_;
     else std::erase(waiting_for_auth_, slot);
 }
@@ -150,11 +164,7 @@ void Front::bury() {
 bool Front::admit(const net::Endpoint& peer, std::string& address) const {
     if (connections_ >= limits_.connections) return false;
     if (peer.ip.empty() || peer.is_loopback() || limits_.trusted.contains(peer.ip)) return true;
-    const auto bytes = net::parse_ip(peer.ip);
-    if (!bytes) return true;
-    // One household is a /64 (RFC 6177); IPv4 is ::ffff:a.b.c.d here and counts whole.
-    const bool v4 = peer.ip.find(':') == std::string::npos;
-    address.assign(reinterpret_cast<const char*>(bytes->data()), v4 ? 16 : 8);
+    address = net::household(peer.ip);
     const auto found = per_address_.find(address);
     return found == per_address_.end() || found->second < limits_.per_address;
 }
@@ -230,6 +240,11 @@ void Front::expire() {
             ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listeners_[i].fd.get(), &event);
         }
     }
+    for (Milliseconds at = next_taken_back(); at != 0 && at <= now; at = next_taken_back()) {
+        const std::uint32_t slot = thinking_.front().second;
+        log::Event("front.exchange_taken_back", log::Level::Warning).field("exchanges", exchanges_).field("waiting", waiting_for_auth_.size());
+        slots_[slot].connection->lose_exchange();
+    }
     while (!waiting_for_auth_.empty() && exchanges_ < limits_.auth_exchanges) {
         const std::uint32_t slot = waiting_for_auth_.front();
         waiting_for_auth_.pop_front();
@@ -252,9 +267,9 @@ void Front::reload() {
         config_ = std::move(*config);
         limits_ = Limits::from(config_);
         hostname_ = hostname_of(config_);
-        log::Event("front.reloaded");
+        log::Event("daemon.reloaded");
     } else {
-        log::Event("front.reload_failed", log::Level::Error).field("error", status.error().text);
+        log::Event("daemon.reload_failed", log::Level::Error).field("error", status.error().text);
     }
     os::notify_ready();
 }
@@ -279,6 +294,7 @@ int Front::wait_ms(Milliseconds next_watchdog) const {
     };
     if (!deadlines_.empty()) sooner(deadlines_.begin()->first);
     sooner(accept_again_at_);
+    sooner(next_taken_back());
     sooner(drain_until_);
     if (next == 0) return -1;
     return static_cast<int>(std::clamp<Milliseconds>(next - monotonic_ms(), 0, 60'000));

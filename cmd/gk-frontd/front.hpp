@@ -57,6 +57,10 @@ public:
     // A place among the exchanges with gk-authd. False: the connection's start_exchange() is called when there is one.
     bool take_exchange(std::uint32_t slot);
     void leave_exchange(std::uint32_t slot, bool had_place);
+    // The client is to say the next word of its exchange. Where others wait for a place, it has a few seconds for
+    // that: else a few clients that never answer would keep everybody out.
+    void client_thinks(std::uint32_t slot);
+    void client_answered(std::uint32_t slot);
     void session_began() noexcept { ++sessions_; }
     void session_ended() noexcept { --sessions_; }
     void finished(std::uint32_t slot);  // the connection is to be destroyed after this event
@@ -69,6 +73,7 @@ private:
         Milliseconds deadline = 0;
         std::string address;  // counted under; empty where exempt
     };
+    Milliseconds next_taken_back() const;
     void accept_from(std::size_t listener);
     bool admit(const net::Endpoint& peer, std::string& address) const;
     void dispatch(std::uint64_t token, std::uint32_t events);
@@ -89,6 +94,7 @@ private:
     std::set<std::pair<Milliseconds, std::uint32_t>> deadlines_;
     std::unordered_map<std::string, std::size_t> per_address_;
     std::deque<std::uint32_t> waiting_for_auth_;
+    std::deque<std::pair<Milliseconds, std::uint32_t>> thinking_;  // since when, and who; the longest first
     std::size_t exchanges_ = 0, sessions_ = 0, connections_ = 0;
     std::vector<char> scratch_;
     bool draining_ = false;

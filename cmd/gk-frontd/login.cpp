@@ -9,13 +9,11 @@
 
 #include "common/auth/mechanisms.hpp"
 #include "common/base/log.hpp"
-#include "common/base/text.hpp"
+#include "common/imap/handover.hpp"
 
 namespace gk::front {
 
 namespace {
-
-constexpr std::size_t kMaxSessionLine = 4096;
 
 // Connects at once or not at all: UNIX sockets do not wait unless their backlog is full.
 os::Fd connect_now(const std::string& path) {
@@ -121,6 +119,7 @@ void Connection::perform(imap::PreLogin::Step step) {
             return;
         } else if (auto* next = std::get_if<auth::Continue>(&effect)) {
             state_ = State::Authenticating;
+            front_.client_answered(slot_);
             watch_client();
             if (!login_->auth || !send_auth(std::move(*next))) return auth_failed("gk-authd went away");
             return;
@@ -180,6 +179,7 @@ void Connection::auth_line(std::string_view line) {
     if (!reply) return auth_failed(reply.error().text);
     if (reply->kind != auth::Reply::Kind::Continue) end_exchange();
     if (reply->kind == auth::Reply::Kind::Ok) account_ = reply->user;
+    else if (reply->kind == auth::Reply::Kind::Continue) front_.client_thinks(slot_);
     state_ = State::Talk;
     perform(login_->dialogue->authenticated(*reply));
     if (state_ == State::Talk) talk();
@@ -202,8 +202,8 @@ void Connection::open_session(const imap::HandOver& over) {
     watch_client();
     session_ = connect_now(front_.config().paths().run + "/imap.sock");
     session_watched_ = 0;
-    const std::string line = fmt::format("SESSION\tticket={}\tip={}\tport={}\ttls={}\tid={}\ttag={}\tcap=1\n", text::percent_encode(over.ticket),
-                                         text::percent_encode(peer_.ip), peer_.port, tls_ ? 1 : 0, id_, text::percent_encode(over.tag));
+    const std::string line = imap::format_handover({.ticket = over.ticket, .ip = peer_.ip, .port = peer_.port, .tls = tls_.has_value(), .session_id = id_,
+                                                    .tag = over.tag, .with_capabilities = true});
     if (!session_ || !send_line(session_.get(), line)) return refuse_session(auth::FailCode::Temp, "cannot reach gk-imapd");
     front_.watch(slot_, Side::Session, session_.get(), EPOLLIN, session_watched_);
 }
@@ -216,15 +216,14 @@ void Connection::on_opening(std::uint32_t) {
     in.append(front_.scratch(), static_cast<std::size_t>(n));
     const std::size_t end = in.find('\n');
     if (end == std::string::npos) {
-        if (in.size() > kMaxSessionLine) refuse_session(auth::FailCode::Temp, "gk-imapd says too much");
+        if (in.size() > imap::kMaxHandoverLine) refuse_session(auth::FailCode::Temp, "gk-imapd says too much");
         return;
     }
     const std::string line = in.substr(0, end), rest = in.substr(end + 1);
-    if (line == "OK") return begin_carry(rest);
-    // FAIL has the form that gk-authd's has.
-    const auto reply = auth::parse_reply(line);
-    const bool known = reply && reply->kind == auth::Reply::Kind::Fail;
-    refuse_session(known ? reply->code : auth::FailCode::Temp, known ? reply->text : "gk-imapd speaks out of turn");
+    const auto answer = imap::parse_handover_answer(line);
+    if (!answer) return refuse_session(auth::FailCode::Temp, "gk-imapd speaks out of turn");
+    if (answer->accepted) return begin_carry(rest);
+    refuse_session(answer->code == "auth" ? auth::FailCode::Auth : auth::FailCode::Temp, answer->text);
 }
 
 void Connection::refuse_session(auth::FailCode code, std::string_view why) {

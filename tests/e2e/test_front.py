@@ -185,6 +185,22 @@ class Front(unittest.TestCase):
         s.sendall(b"\r\n")
         self.assertEqual(lines.readline(), b"a OK Logged in\r\n")
 
+    def test_logs_in_although_others_never_finish_their_logins(self):
+        self.configure("auth_exchanges = 2")
+        self.start()
+        for _ in range(4):
+            s, lines = self.connect(tls=True)
+            lines.readline()
+            s.sendall(b"a AUTHENTICATE SCRAM-SHA-256\r\n")
+            self.assertEqual(lines.readline()[:1], b"+")
+            s.sendall(base64.b64encode(b"n,,n=ann@a.test,r=abc") + b"\r\n")
+        s, lines = self.connect(tls=True)
+        lines.readline()
+        began = time.monotonic()
+        s.sendall(b"b LOGIN ann tanstaaf\r\n")
+        self.assertTrue(lines.readline().startswith(b"b OK"))
+        self.assertLess(time.monotonic() - began, 15)
+
     def test_says_why_there_is_no_session(self):
         self.start()
         s, lines = self.connect(tls=True)
