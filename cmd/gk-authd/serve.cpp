@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <poll.h>
 #include <exception>
+#include <poll.h>
+#include <unistd.h>
 
 #include "cmd/gk-authd/gk_authd.hpp"
 #include "common/base/log.hpp"
@@ -61,9 +62,9 @@ void reload(Service& service, const config::Paths& paths) {
         service.authenticator->reconfigure(service.config);
         service.directory->set_limits(directory::Limits::from(service.config));
         adopt(service);
-        log::Event("server.reloaded");
+        log::Event("daemon.reloaded");
     } else {
-        log::Event("server.reload_failed", log::Level::Error).field("error", config.error().text);
+        log::Event("daemon.reload_failed", log::Level::Error).field("error", config.error().text);
     }
     os::notify_ready();
 }
@@ -114,7 +115,7 @@ int serve(const std::string& root) {
     stopping = &server.stop_flag();
     if (const auto started = server.start(); !started) return cli::fail(started.error());
     os::notify_ready();
-    log::Event("server.started");
+    log::Event("daemon.ready");
 
     const int watchdog = os::watchdog_interval_ms();
     for (;;) {
@@ -130,8 +131,9 @@ int serve(const std::string& root) {
         if (kind == os::Signals::Kind::Stop) break;
     }
     os::notify_stopping();
-    server.stop(std::chrono::seconds(service.config.duration_s("server.drain_timeout")));
-    log::Event("server.stopped");
+    const bool drained = server.stop(std::chrono::seconds(service.config.duration_s("server.drain_timeout")));
+    log::Event("daemon.stopped").field("drained", drained);
+    if (!drained) ::_exit(0);  // a thread that still hashes or sleeps uses what a normal exit would destroy
     return 0;
 }
 

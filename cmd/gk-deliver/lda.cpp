@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cerrno>
 #include <csignal>
-#include <grp.h>
-#include <pwd.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,25 +11,12 @@
 #include "common/cli/cli.hpp"
 #include "common/delivery/content.hpp"
 #include "common/lmtp/host.hpp"
+#include "common/os/owner.hpp"
 #include "common/smtp/command.hpp"
 
 namespace gk::deliver {
 
 namespace {
-
-// Run as root (from an MTA's pipe), we become the owner of the mail before anything is opened, so that no file of
-// an account ever belongs to root.
-Status become_owner_of(const std::string& path) {
-    if (::geteuid() != 0) return ok();
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return fail_errno("cannot stat '" + path + "'");
-    if (status.st_uid == 0) return ok();
-    const passwd* const owner = ::getpwuid(status.st_uid);
-    const bool groups = owner != nullptr ? ::initgroups(owner->pw_name, status.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
-    if (!groups || ::setgid(status.st_gid) != 0 || ::setuid(status.st_uid) != 0)
-        return fail_errno("cannot become the owner of '" + path + "'");
-    return ok();
-}
 
 // What a pipe brings has LF line ends as a rule; messages are taken in as on the wire. A "From " line of the mbox
 // format in front (as fetchmail and procmail pass it) is no part of the message.
@@ -155,7 +139,8 @@ int deliver_stdin(const LocalDelivery& wanted) {
     }
 
     const auto paths = config::Paths::under(wanted.root);
-    if (const auto became = become_owner_of(paths.mail); !became) return cli::fail(became.error());
+    // Run as root, from an MTA's pipe.
+    if (const auto became = os::become_owner_of(paths.mail); !became) return cli::fail(became.error());
     const auto config = config::Config::load(paths);
     if (!config) return cli::fail(config.error());
     const auto deliverer = delivery::Deliverer::open(*config);

@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cmd/gk-mailbox/gk_mailbox.hpp"
 #include "common/cli/cli.hpp"
 #include "common/config/config.hpp"
 #include "common/directory/directory.hpp"
 #include "common/os/file.hpp"
+#include "common/os/owner.hpp"
 #include "common/store/change_socket.hpp"
 
 namespace gk::mailbox_tool {
 
 namespace {
-
-// Root becomes the owner of the mail before it opens anything: files made by root would be out of the daemons' reach, and
-// links laid by the owner must not lead root anywhere.
-Status become_owner_of(const std::string& path) {
-    if (::geteuid() != 0) return ok();
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return fail_errno(fmt::format("cannot stat '{}'", path));
-    if (status.st_uid == 0) return ok();
-    const passwd* const owner = ::getpwuid(status.st_uid);
-    const bool groups = owner != nullptr ? ::initgroups(owner->pw_name, status.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
-    if (!groups || ::setgid(status.st_gid) != 0 || ::setuid(status.st_uid) != 0) return fail_errno(fmt::format("cannot become the owner of '{}'", path));
-    return ok();
-}
 
 Result<std::vector<Chosen>> everybody(const std::string& mail) {
     std::vector<Chosen> chosen;
@@ -53,15 +37,15 @@ Result<std::vector<Chosen>> choose(const Arguments& arguments) {
     const auto paths = config::Paths::under(arguments.root);
     std::vector<Chosen> chosen;
     if (!arguments.home.empty()) {
-        GK_CHECK(become_owner_of(arguments.home));
+        GK_CHECK(os::become_owner_of(arguments.home));
         chosen.push_back({arguments.home, arguments.home});
     } else if (arguments.all) {
-        GK_CHECK(become_owner_of(paths.mail));
+        GK_CHECK(os::become_owner_of(paths.mail));
         GK_TRY(chosen, everybody(paths.mail));
     } else {
         GK_TRY(const auto address, directory::canonical_account(arguments.account));
         chosen.push_back({address, directory::home_of(paths, address)});
-        GK_CHECK(become_owner_of(chosen.front().home));
+        GK_CHECK(os::become_owner_of(chosen.front().home));
     }
     return chosen;
 }

@@ -174,8 +174,8 @@ Status run_daemon(const std::string& root) {
         os::notify_ready("serving");
     }
     os::notify_stopping();
-    server.stop(std::chrono::seconds(1));
-    const bool drained = current.drain();
+    const bool answered = server.stop(std::chrono::seconds(1));
+    const bool drained = current.drain() && answered;
     log::Event("daemon.stopped").field("drained", drained);
     // Sessions that did not end in time are cut off: their threads use what a normal exit would destroy, and all that
     // is promised is on disk.
