@@ -59,6 +59,8 @@ std::string plain(const config::Config& config, const Setting& setting) {
 
 int check(const Arguments& arguments) {
     const auto config = config::Config::load(config::Paths::under(arguments.root));
+    // A file that this user may not read is no bad file.
+    if (!config && config.error().code != Errc::Config) return cli::fail(config.error());
     std::vector<std::string> found;
     if (!config) found.push_back(config.error().text);
     else found = problems(*config);

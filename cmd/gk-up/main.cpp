@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
@@ -25,7 +26,7 @@ struct Arguments {
 
 Result<std::string> absolute(const std::string& path) {
     char resolved[PATH_MAX];
-    if (::realpath(path.c_str(), resolved) == nullptr) return fail_errno(fmt::format("cannot find '{}'", path));
+    if (::realpath(path.c_str(), resolved) == nullptr) return fail_errno(fmt::format("cannot open '{}'", path));
     return std::string(resolved);
 }
 
@@ -85,13 +86,16 @@ private:
 int up_and_running(Arguments arguments) {
     if (!arguments.root.empty()) {
         auto root = absolute(arguments.root);
+        if (!root && root.error().os_errno == ENOENT)
+            return cli::fail({Errc::Config, fmt::format("there is no '{}': create it with gk-config init --root", arguments.root), 0});
         if (!root) return cli::fail(root.error());
         arguments.root = *root;
     }
     if (arguments.users && ::getuid() != 0) return cli::usage("--users needs root");
     const auto paths = config::Paths::under(arguments.root);
+    if (::access(paths.toml.c_str(), R_OK) != 0 && errno != ENOENT) return cli::fail(os_error(errno, fmt::format("cannot open '{}'", paths.toml)));
     if (!os::exists(paths.toml))
-        return cli::fail({Errc::Config, fmt::format("no '{}': gk-config init makes one", paths.toml), 0});
+        return cli::fail({Errc::Config, fmt::format("there is no '{}': create it with gk-config init", paths.toml), 0});
 
     const Console console(paths.log);
     log::open("gk-up");

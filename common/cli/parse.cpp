@@ -72,6 +72,11 @@ std::string complaint(const Tool& tool, const CLI::App& app, const CLI::ParseErr
     std::string said = text::printable(error.what());
     if (error.get_name() == "RequiredError") return "operand " + text::upper(said.substr(0, said.find(" is required"))) + " is missing";
     if (error.get_name() == "ExtrasError") return "one operand too many, or an option of another command: " + said.substr(said.rfind(':') + 2);
+    // "Could not convert: --port-base = abc"
+    if (const auto equals = said.find(" = "); error.get_name() == "ConversionError" && equals != std::string::npos && said.find(": ") < equals) {
+        const auto begin = said.find(": ") + 2;
+        return "'" + said.substr(equals + 3) + "' is no value for " + said.substr(begin, equals - begin);
+    }
     if (!said.empty()) said[0] = text::to_lower(said[0]);
     return said;
 }

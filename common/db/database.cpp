@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/db/database.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -110,8 +111,9 @@ bool Statement::is_null(int column) const { return ::sqlite3_column_type(stateme
 Result<Database> Database::open(const std::string& path, const Options& options) {
     struct stat status {};
     const bool exists = path == ":memory:" || ::stat(path.c_str(), &status) == 0;
+    if (!exists && errno != ENOENT) return fail_errno(fmt::format("cannot open '{}'", path));
     if (!exists) {
-        if (!options.create || options.read_only) return fail(Errc::NotFound, fmt::format("cannot open '{}': No such file or directory", path));
+        if (!options.create || options.read_only) return fail(os_error(ENOENT, fmt::format("cannot open '{}'", path)));
         // SQLite would create it 0644; -wal and -shm inherit the main file's mode.
         const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, options.mode);
         if (fd < 0) return fail_errno(fmt::format("cannot create '{}'", path));
@@ -125,6 +127,9 @@ Result<Database> Database::open(const std::string& path, const Options& options)
     // Statements live in the cache, which is released first; sqlite3_close_v2 also copes with stragglers.
     database.db_ = std::shared_ptr<sqlite3>(raw, ::sqlite3_close_v2);
     database.cache_ = std::make_shared<Cache>();
+    // SQLite itself would say only that it cannot.
+    if (const int why = raw != nullptr ? ::sqlite3_system_errno(raw) : 0; code == SQLITE_CANTOPEN && why != 0)
+        return fail(os_error(why, fmt::format("cannot open '{}'", path)));
     if (code != SQLITE_OK)
         return fail(code_of(code), fmt::format("cannot open '{}': {}", path, raw != nullptr ? ::sqlite3_errmsg(raw) : ::sqlite3_errstr(code)));
     ::sqlite3_extended_result_codes(raw, 1);

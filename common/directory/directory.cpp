@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/directory/directory.hpp"
 
+#include <cerrno>
 #include <fmt/format.h>
 
 #include "common/base/text.hpp"
@@ -36,7 +37,13 @@ Result<std::shared_ptr<Directory>> Directory::open(const config::Paths& paths, b
     options.read_only = read_only;
     options.persist_wal = true;
     options.mode = 0640;
-    GK_TRY(auto database, db::Database::open(paths.directory_db, options));
+    auto database_opened = db::Database::open(paths.directory_db, options);
+    if (!database_opened && database_opened.error().os_errno == ENOENT) {
+        Error error = database_opened.error();
+        error.text += ": gk-config init makes one";
+        return fail(std::move(error));
+    }
+    GK_TRY(auto database, std::move(database_opened));
     if (!read_only) GK_CHECK(database.migrate(schema()));
     const std::shared_ptr<Directory> directory(new Directory);
     directory->impl_->paths = paths;

@@ -200,6 +200,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
     if (!fd) return fail_errno(quoted("open", path));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return fail_errno(quoted("stat", path));
+    if (S_ISDIR(status.st_mode)) return fail(Errc::NotFound, quoted("open", path) + ": it is a directory");
     MappedFile file;
     if (status.st_size == 0) return file;
     void* const at = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd.get(), 0);

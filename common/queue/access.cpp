@@ -152,7 +152,12 @@ std::unique_ptr<Access> connect_control(const std::string& socket_path);
 
 Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const std::string& socket_path) {
     if (auto access = connect_control(socket_path)) return access;
-    if (!os::exists(spool_dir)) GK_CHECK(create_spool(spool_dir));
+    // A spool may not have been needed yet; but where nothing of gk is, a mistyped --root must not begin one.
+    if (!os::exists(spool_dir)) {
+        const auto parent = spool_dir.substr(0, spool_dir.rfind('/'));
+        if (!os::exists(parent)) return fail(Errc::NotFound, fmt::format("cannot open '{}': No such file or directory", spool_dir));
+        GK_CHECK(create_spool(spool_dir));
+    }
     auto lock = lock_spool(spool_dir);
     if (!lock) return fail(lock.error());
     return std::unique_ptr<Access>(std::make_unique<FileAccess>(spool_dir, std::move(*lock)));

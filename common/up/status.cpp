@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <map>
+#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/net/stream.hpp"
@@ -117,6 +118,7 @@ Result<StatusReport> read_status(const config::Paths& paths) {
         // A socket file that nobody listens on: gk-up was killed.
         if (answer.error().os_errno != ECONNREFUSED) return fail(answer.error().in("cannot ask gk-up"));
     }
+    if (::access((paths.run + "/up.sock").c_str(), F_OK) != 0 && errno == EACCES) return fail_errno("cannot ask gk-up");
     if (!paths.log.empty()) return StatusReport{};  // below a --root there is no systemd
     GK_TRY(const auto text, ask_systemctl());
     return parse_systemctl_show(text);
