@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <cstdio>
-#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/charset/charset.hpp"
@@ -10,7 +8,7 @@
 #include "common/message/header.hpp"
 #include "common/message/structure.hpp"
 #include "common/message/text.hpp"
-#include "common/os/file.hpp"
+#include "common/os/input.hpp"
 
 using namespace gk;
 
@@ -20,31 +18,6 @@ struct Arguments {
     bool json = false, raw = false;
     std::string file = "-", number;
     std::vector<std::string> fields;
-};
-
-// A message, mapped from a file or read from stdin.
-class Input {
-public:
-    static Result<Input> open(const std::string& file) {
-        Input input;
-        if (file != "-") {
-            GK_TRY(input.mapped_, os::MappedFile::open(file));
-            return input;
-        }
-        std::string buffer(64 * 1024, '\0');
-        for (;;) {
-            const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return fail_errno("cannot read standard input");
-            if (n == 0) return input;
-            input.own_.append(buffer, 0, static_cast<std::size_t>(n));
-        }
-    }
-    std::string_view bytes() const noexcept { return own_.empty() ? mapped_.bytes() : std::string_view(own_); }
-
-private:
-    os::MappedFile mapped_;
-    std::string own_;
 };
 
 // IMAP's number; what has none of its own, the multipart that a message consists of, gets a 0: "0", "2.0".
@@ -72,7 +45,7 @@ void print(std::string_view text) {
 }
 
 int tree(const Arguments& arguments) {
-    const auto input = Input::open(arguments.file);
+    const auto input = os::Input::open(arguments.file);
     if (!input) return cli::fail(input.error());
     const auto structure = message::scan(input->bytes());
     cli::Rows rows(arguments.json, {"part", "type", "octets", "lines", "encoding", "charset", "disposition", "filename", "note"});
@@ -89,7 +62,7 @@ int tree(const Arguments& arguments) {
 }
 
 int part(const Arguments& arguments) {
-    const auto input = Input::open(arguments.file);
+    const auto input = os::Input::open(arguments.file);
     if (!input) return cli::fail(input.error());
     const auto structure = message::scan(input->bytes());
     for (std::uint32_t i = 0; i < structure.parts.size(); ++i) {
@@ -110,7 +83,7 @@ int part(const Arguments& arguments) {
 }
 
 int headers(const Arguments& arguments) {
-    const auto input = Input::open(arguments.file);
+    const auto input = os::Input::open(arguments.file);
     if (!input) return cli::fail(input.error());
     cli::Rows rows(arguments.json, {"name", "value"});
     bool any = false;
@@ -136,7 +109,7 @@ int headers(const Arguments& arguments) {
 
 // What a reader would read: text parts that are no attachments, and of alternatives the first.
 int readable(const Arguments& arguments) {
-    const auto input = Input::open(arguments.file);
+    const auto input = os::Input::open(arguments.file);
     if (!input) return cli::fail(input.error());
     const auto structure = message::scan(input->bytes());
     std::vector<bool> answered(structure.parts.size(), false);
