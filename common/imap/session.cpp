@@ -14,8 +14,15 @@ namespace {
 // Past this much waiting output, work rests until the host has drained it.
 constexpr std::uint64_t kEnoughOutput = 128 * 1024;
 
-// What may stand in resp-text: no line ends, no 8-bit where the client did not ask for it.
-std::string shown(std::string_view text) { return text::printable(text, 300); }
+// What may stand in resp-text (RFC 3501, 9: TEXT-CHAR). Errors quote what clients sent in a printable form already.
+std::string shown(std::string_view text) {
+    constexpr std::size_t kMostShown = 300;
+    std::string out = text::ascii_only(text.substr(0, kMostShown));
+    for (char& c : out)
+        if (c < ' ' || c == 0x7f) c = '?';
+    if (text.size() > kMostShown) out += "...";
+    return out;
+}
 
 std::string_view response_code(Errc code, std::string_view on_not_found) {
     switch (code) {  // RFC 5530, 3

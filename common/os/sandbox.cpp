@@ -103,6 +103,10 @@ constexpr const char* kFatalCalls[] = {
     "mknod", "mknodat", "nfsservctl", "uselib", "ustat", "sysfs", "_sysctl", "vmsplice", "migrate_pages", "move_pages", "mbind", "set_mempolicy",
 };
 
+// The macros of seccomp.h for these are C: compound literals.
+constexpr scmp_arg_cmp compared(unsigned argument, scmp_compare how, scmp_datum_t with) { return {argument, how, with, 0}; }
+constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t with) { return {argument, SCMP_CMP_MASKED_EQ, mask, with}; }
+
 class Filter {
 public:
     Filter() : context_(::seccomp_init(SCMP_ACT_ALLOW)) {}
@@ -148,25 +152,31 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
     for (const char* name : kFatalCalls) filter.add(SCMP_ACT_KILL_PROCESS, name);
     constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
     for (std::uint64_t bit = 1; bit <= namespaces; bit <<= 1)
-        if ((namespaces & bit) != 0) filter.add(SCMP_ACT_KILL_PROCESS, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit)});
+        if ((namespaces & bit) != 0) filter.add(SCMP_ACT_KILL_PROCESS, "clone", {masked(0, bit, bit)});
     // clone3 hides its flags behind a pointer; glibc falls back to clone on ENOSYS.
     filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-    filter.add(refuse, "ioctl", {SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFu, 0x5412 /* TIOCSTI */)});
+    filter.add(refuse, "ioctl", {masked(1, 0xFFFFFFFFu, 0x5412 /* TIOCSTI */)});
 
     if (!sandbox.may_execute)
         for (const char* name : {"execve", "execveat"}) filter.add(refuse, name);
     if (!sandbox.may_fork) {
         for (const char* name : {"fork", "vfork"}) filter.add(refuse, name);
-        filter.add(refuse, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
+        filter.add(refuse, "clone", {masked(0, CLONE_THREAD, 0)});
+        // Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its
+        // siblings and its parent, or from changing their limits.
+        const auto self = static_cast<scmp_datum_t>(::getpid());
+        for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"}) filter.add(refuse, name, {compared(0, SCMP_CMP_NE, self)});
+        for (const char* name : {"tkill", "pidfd_send_signal", "pidfd_open"}) filter.add(refuse, name);
+        filter.add(refuse, "prlimit64", {compared(0, SCMP_CMP_NE, 0)});
     }
     if (sandbox.sockets == Sockets::None) {
         for (const char* name : {"socket", "connect", "bind", "listen", "accept", "accept4"}) filter.add(refuse, name);
     } else if (sandbox.sockets == Sockets::Unix) {
-        filter.add(refuse, "socket", {SCMP_A0(SCMP_CMP_NE, AF_UNIX)});
+        filter.add(refuse, "socket", {compared(0, SCMP_CMP_NE, AF_UNIX)});
     } else {
         // Families that carry no mail: packet, netlink's exotic friends, vsock, bluetooth … Netlink stays for getaddrinfo.
         for (int family = 3; family < 64; ++family)
-            if (family != AF_INET6 && family != AF_NETLINK) filter.add(refuse, "socket", {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
+            if (family != AF_INET6 && family != AF_NETLINK) filter.add(refuse, "socket", {compared(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
     }
     GK_CHECK(filter.load());
     report.calls_confined = true;

@@ -25,7 +25,7 @@ struct Sandbox {
     std::vector<std::string> read_write = {};  // reading, writing, creating, renaming, unlinking; never executing
     bool confine_files = true;                 // false: leave the file system alone
     Sockets sockets = Sockets::None;
-    bool may_fork = false;                     // new processes; threads are always allowed
+    bool may_fork = false;                     // new processes, and signals to others; threads are always allowed
     bool may_execute = false;                  // execve: answered EPERM otherwise
     bool drop_capabilities = true;
 };

@@ -14,6 +14,8 @@ constexpr std::size_t kLineWidth = 76;
 // Enough of a header block to recognise the message by; larger ones are cut.
 constexpr std::size_t kMaxHeaders = 64 * 1024;
 
+constexpr std::size_t kMostShown = 2000;
+
 // A field, folded at blanks (RFC 5322, 2.2.3). VALUE is printable.
 std::string field(std::string_view name, std::string_view value) {
     std::string out = fmt::format("{}:", name);
@@ -90,7 +92,9 @@ std::string recipient_fields(const Envelope& envelope, const RecipientState& sta
         if (semicolon != std::string::npos) {
             const std::string address = decode_xtext(std::string_view(recipient.orcpt).substr(semicolon + 1));
             const std::string shown = text::is_ascii(address) || utf8_dsn ? address : utf8_addr_xtext(address);
-            if (shown.find_first_of("\r\n") == std::string::npos)
+            // xtext may stand for any byte, line ends too.
+            const bool sound = std::none_of(shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+            if (sound)
                 out += field("Original-Recipient", fmt::format("{}; {}", recipient.orcpt.substr(0, semicolon), shown));
         }
     }
@@ -98,8 +102,8 @@ std::string recipient_fields(const Envelope& envelope, const RecipientState& sta
     out += field("Action", action_name(which.action));
     out += field("Status", state.status.empty() ? (which.action == DsnAction::Failed ? "5.0.0" : which.action == DsnAction::Delayed ? "4.0.0" : "2.0.0") : state.status);
     if (!state.peer.empty() && !state.peer.starts_with("unix:")) out += field("Remote-MTA", remote_mta(state.peer));
-    if (is_reply(state.text)) out += field("Diagnostic-Code", "smtp; " + text::printable(state.text, 2000));
-    else if (!state.text.empty()) out += field("Diagnostic-Code", "x-gk; " + text::printable(state.text, 2000));
+    const std::string said = text::printable(state.text, kMostShown);
+    if (!said.empty()) out += field("Diagnostic-Code", (is_reply(said) ? "smtp; " : "x-gk; ") + (utf8_dsn ? said : text::ascii_only(said)));
     if (state.last != TimePoint{}) out += field("Last-Attempt-Date", format_mail_date(state.last));
     if (which.action == DsnAction::Delayed) out += field("Will-Retry-Until", format_mail_date(which.will_retry_until));
     return out;
@@ -194,7 +198,8 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
         out += fmt::format("<{}>:\r\n", utf8_dsn || text::is_ascii(address) ? address : utf8_addr_xtext(address));
         if (!r.peer.empty() && is_reply(r.text)) out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
         if (!r.text.empty()) {
-            auto said = field("", text::printable(r.text, 2000));
+            const std::string shown = text::printable(r.text, kMostShown);
+            auto said = field("", utf8_dsn ? shown : text::ascii_only(shown));
             said = text::replace_all(said.substr(2), "\r\n ", "\r\n    ");
             out += "    " + said;
         }
@@ -206,7 +211,7 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
                        boundary, utf8_dsn ? "global-" : "");
     if (utf8_dsn) out += "Content-Transfer-Encoding: 8bit\r\n";
     out += "\r\n";
-    if (!envelope.envid.empty()) out += field("Original-Envelope-Id", text::printable(decode_xtext(envelope.envid)));
+    if (!envelope.envid.empty()) out += field("Original-Envelope-Id", text::ascii_only(text::printable(decode_xtext(envelope.envid))));
     out += field("Reporting-MTA", fmt::format("dns; {}", settings.hostname));
     out += field("X-Gk-Queue-Id", envelope.id);
     out += field("Arrival-Date", format_mail_date(envelope.arrival));

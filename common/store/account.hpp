@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/message/structure.hpp"
 #include "common/store/types.hpp"
 
 namespace gk::maildir {
@@ -28,6 +29,7 @@ struct AccountOptions {
     bool create = false;                  // make it, with the default mailboxes, where it is not there
     ChangeSink* sink = nullptr;           // outlives the account
     maildir::Writer* writer = nullptr;    // shared by the program; outlives the account; else the account has its own
+    message::Limits message_limits = {};  // what is read of a message's structure, where no cache has it
     // Flag changes are acknowledged when durable, as all else. Off: they may be lost with the power (never by a crash
     // of a program), as other servers do it.
     bool durable_flags = true;

@@ -200,7 +200,7 @@ Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(U
                 const auto opened = open_locked(state, record, chunk[i]);
                 if (!opened && opened.error().code == Errc::NotFound) continue;
                 if (!opened) return fail(opened.error());
-                found[i] = message::scan(opened->file.bytes(), opened->line_ends);
+                found[i] = message::scan(opened->file.bytes(), opened->line_ends, state.options.message_limits);
                 parsed.emplace_back(chunk[i], message::serialise(*found[i]));
             }
             // Kept for the next time where that is possible now; the answer does not depend on it.

@@ -3,6 +3,7 @@
 import imaplib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -15,6 +16,13 @@ import unittest
 from bed import gk
 
 SETTINGS = '[imap]\nsessions_per_account = 3\nidle_timeout = "1h"\nstart_timeout = "2s"\n'
+
+
+def time_of(pid):
+    """CPU seconds."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Imapd(unittest.TestCase):
@@ -110,6 +118,27 @@ class Imapd(unittest.TestCase):
     def events(self):
         with open(self.log.name, encoding="utf-8") as file:
             return file.read()
+
+    def test_waits_without_spinning_when_it_runs_out_of_descriptors(self):
+        self.log_in()
+        used = len(os.listdir(f"/proc/{self.parent.pid}/fd"))
+        resource.prlimit(self.parent.pid, resource.RLIMIT_NOFILE, (used + 3, 4096))
+        waiting = []
+        for _ in range(10):  # that say nothing, and hold what they got until start_timeout
+            front = socket.socket(socket.AF_UNIX)
+            front.connect(f"{self.root}/run/imap.sock")
+            self.open.append(front)
+            waiting.append(front)
+        time.sleep(0.3)
+        before = time_of(self.parent.pid)
+        time.sleep(1)
+        self.assertLess(time_of(self.parent.pid) - before, 0.3)
+        said = self.events().count("imap.accept.failed")
+        self.assertTrue(0 < said < 20, said)
+        for front in waiting:
+            front.close()
+        resource.prlimit(self.parent.pid, resource.RLIMIT_NOFILE, (1024, 4096))
+        self.log_in()
 
     def test_bytes_that_came_with_the_session_line_are_the_clients(self):
         front = self.connect(then=b"x NOOP\r\n")

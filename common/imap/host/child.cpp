@@ -69,6 +69,7 @@ int run_child(Child child) {
     NoteSink sink(child.notes.get());
     store::AccountOptions options;
     options.name = child.account;
+    options.message_limits = child.settings.message;
     options.sink = &sink;
     auto account = store::Account::open(child.home, options);
     if (!account) return refuse(child, account.error());

@@ -26,6 +26,8 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
+    static constexpr std::chrono::milliseconds kAcceptPause{200};  // where descriptors run out
+
     // From accept to fork: the SESSION line, then the answer of gk-authd.
     struct Starting {
         os::Fd client, auth;
@@ -46,6 +48,7 @@ private:
 
     Status watch(int fd, std::uint32_t events, OnReady on_ready);
     void unwatch(int fd);
+    Status watch_listeners();
     void accept_all(int listener);
     void read_front(StartingAt starting);
     void ask_auth(StartingAt starting);
@@ -79,7 +82,7 @@ private:
     std::unordered_map<std::string, std::size_t> sessions_of_;
     Watcher watcher_;
     std::map<std::string, Clock::time_point> look_again_;  // directory: when its mtime can be trusted
-    Clock::time_point watchdog_{}, drain_deadline_{};
+    Clock::time_point watchdog_{}, drain_deadline_{}, accept_again_{};  // accept_again_: {} while accepting
     bool draining_ = false;
 };
 

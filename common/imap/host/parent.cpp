@@ -11,6 +11,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/charset/charset.hpp"
 #include "common/imap/host/loop.hpp"
 #include "common/imap/host/notes.hpp"
 #include "common/store/account.hpp"
@@ -30,6 +31,7 @@ Status serve_parent(const std::string& root) {
     GK_TRY(os::Signals signals, os::Signals::install());
     GK_TRY(auto sockets, os::take_listen_fds());
     store::warm_up();
+    charset::preload();  // sessions close themselves off from the files that converters are
     return Parent(std::move(config), std::move(signals)).run(std::move(sockets));
 }
 
@@ -57,7 +59,6 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
         const int fd = socket.fd.get();
         if (socket.name == "imap-session") {
             if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return fail_errno("cannot set up a listening socket");
-            GK_CHECK(watch(fd, EPOLLIN, [this, fd] { accept_all(fd); }));
             listens = true;
         } else if (socket.name == "changes") {
             GK_CHECK(watch(fd, EPOLLIN, [this, fd] { read_changes(fd); }));
@@ -66,6 +67,7 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
         }
     }
     if (!listens) return fail(Errc::Config, "the service manager handed over no socket named imap-session");
+    GK_CHECK(watch_listeners());
     GK_CHECK(watch(signals_.fd(), EPOLLIN, [this] { on_signal(); }));
     if (watcher_.fd() >= 0) GK_CHECK(watch(watcher_.fd(), EPOLLIN, [this] { on_touched(); }));
     else log::Event("imap.watch.failed", log::Level::Warning).field("error", "the kernel gave no inotify instance");
@@ -89,11 +91,20 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
     return ok();
 }
 
+Status Parent::watch_listeners() {
+    accept_again_ = {};
+    for (const os::ListenFd& socket : sockets_)
+        if (const int fd = socket.fd.get(); socket.name == "imap-session" && !on_ready_.contains(fd))
+            GK_CHECK(watch(fd, EPOLLIN, [this, fd] { accept_all(fd); }));
+    return ok();
+}
+
 int Parent::next_timeout_ms() const {
     auto next = Clock::now() + std::chrono::hours(1);
     for (const Starting& starting : starting_) next = std::min(next, starting.deadline);
     for (const auto& [directory, when] : look_again_) next = std::min(next, when);
     if (draining_) next = std::min(next, drain_deadline_);
+    else if (accept_again_ != Clock::time_point{}) next = std::min(next, accept_again_);
     if (os::watchdog_interval_ms() > 0) next = std::min(next, watchdog_ + std::chrono::milliseconds(os::watchdog_interval_ms()));
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
     return static_cast<int>(std::clamp<std::int64_t>(wait, 0, 3'600'000));
@@ -105,6 +116,8 @@ void Parent::on_time() {
         os::notify_watchdog();
         watchdog_ = now;
     }
+    if (!draining_ && accept_again_ != Clock::time_point{} && now >= accept_again_)
+        if (const Status watched = watch_listeners(); !watched) accept_again_ = now + kAcceptPause;
     for (auto at = starting_.begin(); at != starting_.end();) {
         const auto starting = at++;
         if (now >= starting->deadline) refuse(starting, "temp", "the session took too long to start");
@@ -141,9 +154,9 @@ void Parent::reload() {
     if (config) {
         config_ = std::move(*config);
         settings_ = host_settings(config_);
-        log::Event("config.reloaded");
+        log::Event("daemon.reloaded");
     } else {
-        log::Event("config.refused", log::Level::Error).field("error", config.error().text);
+        log::Event("daemon.reload_failed", log::Level::Error).field("error", config.error().text);
     }
     os::notify_ready();
 }

@@ -11,6 +11,7 @@ namespace gk::imap {
 
 struct HostSettings {
     SessionOptions session;
+    message::Limits message;
     std::chrono::milliseconds idle_timeout{}, write_timeout{}, start_timeout{}, drain_timeout{};
     std::size_t sessions = 0, sessions_per_account = 0;
 };

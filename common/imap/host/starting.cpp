@@ -32,8 +32,11 @@ void Parent::accept_all(int listener) {
     for (int i = 0; i < kAcceptsInATurn; ++i) {
         os::Fd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!client) {
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                log::Event("imap.accept.failed", log::Level::Error).field("error", os_error(errno, "cannot accept").text);
+            if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+            log::Event("imap.accept.failed", log::Level::Error).field("error", os_error(errno, "cannot accept").text);
+            // Out of descriptors or memory: it would fail again at once, and again, until a session ends.
+            unwatch(listener);
+            accept_again_ = Clock::now() + kAcceptPause;
             return;
         }
         const int fd = client.get();

@@ -26,6 +26,7 @@ Status serve_stdio(const StdioSession& what) {
     store::ChangeSocket changes(config.paths().run + "/changes.sock");
     store::AccountOptions options;
     options.name = name;
+    options.message_limits = settings.message;
     options.sink = &changes;
     GK_TRY(auto account, store::Account::open(home, options));
     GK_TRY(const os::Signals signals, os::Signals::install());

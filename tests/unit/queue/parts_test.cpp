@@ -103,6 +103,7 @@ TEST(Dsn, StaysAsciiForAnAsciiSender) {
     auto e = envelope();
     e.recipients[0].address = "jürgen@b.test";
     e.recipients[0].orcpt.clear();
+    e.recipients[0].failed = "550 5.1.1 jürgen is not here…";
     const auto dsn = compose(e, DsnAction::Failed, "Subject: x\r\n\r\n", false);
     EXPECT_TRUE(text::is_ascii(dsn));
     EXPECT_THAT(dsn, HasSubstr("Final-Recipient: utf-8; j\\x{FC}rgen@b.test\r\n"));
@@ -115,7 +116,7 @@ TEST(Dsn, StaysAsciiForAnAsciiSender) {
 TEST(Dsn, HostileFieldsDoNotBreakOut) {
     auto e = envelope();
     e.recipients[0].failed = "550 5.1.1 a\r\nBcc: x@y.test\r\n\r\nbody";
-    e.recipients[0].orcpt = "rfc822;x+0D+0ABcc:+20y";
+    e.recipients[0].orcpt = "rfc822;x+0D+0ABcc:+20y+00";
     e.envid = "a+0D+0AX: y";
     const auto dsn = compose(e, DsnAction::Failed, "", false);
     EXPECT_THAT(dsn, Not(HasSubstr("\nBcc:")));

@@ -284,6 +284,14 @@ TEST_F(StoreMessages, GiveTheirStructureOnceParsed) {
     EXPECT_EQ(seen, (std::vector<std::pair<Uid, bool>>{{uid, true}, {77, false}}));
 }
 
+TEST_F(StoreMessages, AreReadAsFarAsTheLimitsOfTheAccountGo) {
+    const auto uid = deliver("INBOX", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n");
+    AccountOptions options;
+    options.message_limits.parts = 2;
+    account_ = Account::open(home_, options).value();
+    EXPECT_EQ(mailbox("INBOX").structure(uid)->parts.size(), 2u);
+}
+
 TEST_F(StoreMessages, TellTheSinkAfterEachCommit) {
     struct Sink : ChangeSink {
         std::vector<std::string> seen;
