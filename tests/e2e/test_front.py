@@ -296,15 +296,6 @@ class Front(unittest.TestCase):
         s.sendall(b"a NOOP\r\n")
         self.assertTrue(lines.readline().startswith(b"a OK"))
 
-    def test_reloads_a_configuration_that_was_replaced(self):
-        self.start()
-        # As gk-config and editors write it: a new file, renamed over the old one.
-        with open(self.root + "/gk.toml", encoding="utf-8") as old, open(self.root + "/gk.toml.new", "w", encoding="utf-8") as new:
-            new.write(old.read().replace("imap.a.test", "imap.c.test"))
-        os.replace(self.root + "/gk.toml.new", self.root + "/gk.toml")
-        self.up.send_signal(signal.SIGHUP)
-        until(lambda: b"imap.c.test" in self.connect()[1].readline())
-
     def test_says_goodbye_when_it_stops(self):
         self.start()
         talking, talking_lines = self.connect()
