@@ -155,6 +155,9 @@ class Killed(unittest.TestCase):
 
         def prepare():
             self.on = not self.on
+            with crash.log_in(self.gk) as imap:  # all alike, so that each is renamed
+                imap.select("Archive")
+                self.assertEqual(imap.uid("STORE", "1:*", "-FLAGS" if self.on else "+FLAGS", "(\\Seen \\Flagged Errand)")[0], "OK")
             self.before = {uid: flags for uid, (_, flags) in self.look("Archive").items()}
             return [("store", "1:*", "+FLAGS" if self.on else "-FLAGS", "(\\Seen \\Flagged Errand)")]
 
