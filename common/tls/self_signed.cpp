@@ -69,7 +69,7 @@ Status write_new(const std::string& path, const std::string& text, unsigned mode
 Status make_self_signed(const std::string& hostname, const std::vector<std::string>& names,
                         const std::string& certificate_path, const std::string& key_path) {
     GK_TRY(const auto alternative, alternative_names(hostname, names));
-    const KeyPtr key(EVP_EC_gen("P-256"));
+    const KeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
     const X509Ptr certificate(X509_new());
     if (!key || !certificate) return fail(openssl_error(Errc::Bug, "cannot make a key"));
     X509* x = certificate.get();

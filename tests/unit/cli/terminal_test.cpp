@@ -172,7 +172,7 @@ TEST(Errors, AreRedOnATerminalUnlessToldNotTo) {
     Terminal terminal;
     {
         const Instead err(STDERR_FILENO, terminal.program.get());
-        EXPECT_EQ(fail(Error{Errc::NotFound, "no such thing", 0}), 66);
+        EXPECT_EQ(::gk::cli::fail(Error{Errc::NotFound, "no such thing", 0}), 66);
         ::setenv("NO_COLOR", "1", 1);
         EXPECT_EQ(usage("wrong"), 64);
         ::unsetenv("NO_COLOR");

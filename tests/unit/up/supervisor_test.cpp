@@ -75,7 +75,7 @@ protected:
 
 // Ends at SIGTERM, writes down that SIGHUP came, and notes the order in which all end.
 constexpr const char* kLasting = "trap 'echo $0 | sed s,.*/,, >> $3/ended; exit 0' TERM; trap 'echo hup >> $3/reloaded' HUP\n"
-                                 "echo \"$LISTEN_FDS $LISTEN_FDNAMES $*\" > $3/started\nwhile :; do sleep 0.02; done";
+                                 "echo \"$LISTEN_FDS $LISTEN_FDNAMES $*\" > $0.started\nwhile :; do sleep 0.02; done";
 
 TEST_F(SupervisorTest, StartsWithSocketsRestartsReloadsAndStopsInOrder) {
     auto front = daemon("gk-front", kLasting), back = daemon("gk-back", kLasting);
@@ -92,18 +92,18 @@ TEST_F(SupervisorTest, StartsWithSocketsRestartsReloadsAndStopsInOrder) {
     const auto ended = up->run(*signals, [&] {
         EXPECT_THAT(up->ready_json(), HasSubstr("\"two\":\"unix:" + paths_.run + "/two.sock\""));
         watcher = std::thread([&] {
-            const auto pid = [](const StatusReport& report, std::size_t i) { return report.daemons.size() == 2 ? report.daemons[i].pid : 0; };
             const auto wait_for = [&](const std::string& file, std::string_view part) {
                 status_when([&](const StatusReport&) { return said(file).find(part) != std::string::npos; });
             };
-            first = status_when([&](const StatusReport& r) { return pid(r, 0) > 0 && pid(r, 1) > 0; });
-            wait_for("started", "one:two");
+            wait_for("gk-back.started", "2 one:two serve --root " + root_);
+            wait_for("gk-front.started", "serve");
+            first = status_when([](const StatusReport& r) { return r.daemons.size() == 2; });
             ::kill(::getpid(), SIGHUP);
-            wait_for("reloaded", "hup");
-            if (pid(first, 0) > 0) ::kill(static_cast<pid_t>(pid(first, 0)), SIGKILL);
-            second = status_when([&](const StatusReport& r) { return r.daemons.size() == 2 && r.daemons[0].ready && r.daemons[0].restarts == 1; });
-            (void)os::unlink(root_ + "/started");
-            status_when([&](const StatusReport&) { return os::exists(root_ + "/started") || second.daemons.empty(); });
+            wait_for("reloaded", "hup\nhup\n");
+            (void)os::unlink(root_ + "/gk-back.started");
+            if (!first.daemons.empty() && first.daemons[0].pid > 0) ::kill(static_cast<pid_t>(first.daemons[0].pid), SIGKILL);
+            second = status_when([](const StatusReport& r) { return r.daemons.size() == 2 && r.daemons[0].ready && r.daemons[0].restarts == 1; });
+            wait_for("gk-back.started", "serve");
             ::kill(::getpid(), SIGTERM);
         });
     });
@@ -115,7 +115,8 @@ TEST_F(SupervisorTest, StartsWithSocketsRestartsReloadsAndStopsInOrder) {
     EXPECT_EQ(second.daemons[1].pid, first.daemons[1].pid);
     EXPECT_THAT(notices_, HasSubstr("starting it again"));
     EXPECT_EQ(said("ended"), "gk-front\ngk-back\n");
-    EXPECT_THAT(said("reloaded"), HasSubstr("hup\n"));
+    EXPECT_EQ(said("reloaded"), "hup\nhup\n");
+    EXPECT_THAT(said("gk-back.started"), HasSubstr("2 one:two serve --root"));
 }
 
 TEST_F(SupervisorTest, SaysWhyADaemonDidNotBecomeReadyAndStopsTheOthers) {
