@@ -156,7 +156,7 @@ mutt         mutt -f imaps://ann%40a.test@127.0.0.1:{alpha.port('imaps')}/
              or, behind gk's back: mutt -f {alpha.maildir('ann@a.test')}
 curl         curl -k --url 'imaps://127.0.0.1:{alpha.port('imaps')}/INBOX;UID=1' --user 'ann@a.test'
              curl -k --ssl-reqd --url smtp://127.0.0.1:{alpha.port('submission')} --user ann@a.test --mail-from ann@a.test --mail-rcpt carl@b.test -T message.eml
-mbsync       IMAPStore gk / Host 127.0.0.1 / Port {alpha.port('imaps')} / User ann@a.test / SSLType IMAPS / CertificateFile {alpha.root}/keys/tls/default.crt
+mbsync       IMAPStore gk / Host localhost / Port {alpha.port('imaps')} / User ann@a.test / SSLType IMAPS / CertificateFile {alpha.root}/keys/tls/default.crt
 shell        {gk.BIN}/gk-mailbox list --account ann@a.test --root {alpha.root}
              {gk.BIN}/gk-queue list --root {alpha.root}      {gk.BIN}/gk-log follow --root {alpha.root}""")
 
