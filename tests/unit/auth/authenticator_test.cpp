@@ -321,5 +321,11 @@ TEST(Tickets, RunOut) {
     EXPECT_NE(small.issue("a", "imap", 200), "");
 }
 
+TEST(ScramRecords, HaveNoMoreRoundsThanCyrusSaslComputesAsAClient) {
+    const auto config = config::Config::parse("").value();
+    EXPECT_LE(config.integer("auth.scram_iterations"), 65'536);
+    EXPECT_EQ(Hashing{}.iterations, config.integer("auth.scram_iterations"));
+}
+
 }  // namespace
 }  // namespace gk::auth
