@@ -50,16 +50,12 @@ class Reading(case.Case):
         fetched = self.call("curl", "-sS", "-k", "--url", f"{url}/INBOX;MAILINDEX=1", *login)
         self.assertIn(case.digest(fetched), self.digests)
 
-    def test_mbsync_pulls_everything(self):
-        local = f"{self.folder}/mbsync"
+    def mbsync(self, name, way):
+        """Pulls every mailbox; WAY: how to reach the server."""
+        local = f"{self.folder}/{name}"
         os.makedirs(local)
-        config = self.write("mbsyncrc", f"""IMAPStore far
-Host localhost
-Port {self.gk.port('imaps')}
-User ann@a.test
-PassCmd "cat {self.write('password', self.gk.PASSWORD)}"
-SSLType IMAPS
-CertificateFile {self.gk.root}/keys/tls/default.crt
+        config = self.write(f"{name}rc", f"""IMAPStore far
+{way}
 
 MaildirStore near
 Path {local}/
@@ -75,9 +71,23 @@ Sync Pull
 SyncState {local}/state-
 """)
         self.call("mbsync", "-c", config, "-a", timeout=120)
-        files = [f"{folder}/{name}" for part in ("new", "cur") for folder in [f"{local}/INBOX/{part}"] for name in os.listdir(folder)]
-        self.same_bodies([gk.contents(path) for path in files])
+        self.same_bodies([gk.contents(f"{local}/INBOX/{part}/{name}") for part in ("new", "cur") for name in os.listdir(f"{local}/INBOX/{part}")])
         self.assertTrue({"Drafts", "Sent", "Junk", "Trash", "Archive"} <= set(os.listdir(local)))
+
+    def test_mbsync_pulls_everything(self):
+        password = self.write("password", self.gk.PASSWORD)
+        for mechanism in ("SCRAM-SHA-256", "PLAIN", "LOGIN"):
+            with self.subTest(mechanism):
+                self.mbsync(f"mbsync-{mechanism}", f"""Host localhost
+Port {self.gk.port('imaps')}
+User ann@a.test
+PassCmd "cat {password}"
+AuthMechs {mechanism}
+SSLType IMAPS
+CertificateFile {self.gk.root}/keys/tls/default.crt""")
+
+    def test_mbsync_pulls_through_a_tunnel(self):
+        self.mbsync("mbsync-tunnel", f'Tunnel "{gk.BIN}/gk-imapd --stdio --account ann@a.test --root {self.gk.root}"')
 
     def test_neomutt_reads_over_imap(self):
         out = f"{self.folder}/neomutt.txt"
