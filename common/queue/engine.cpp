@@ -136,6 +136,13 @@ std::size_t Engine::Impl::room() {
 }
 
 void Engine::Impl::take_arrived(const std::string& name) {
+    // In neither directory's listing nor among the active for a moment: is_idle() must not take that for rest.
+    taking = true;
+    take_named(name);
+    taking = false;
+}
+
+void Engine::Impl::take_named(const std::string& name) {
     const std::string from = fmt::format("{}/new/{}", dir, name);
     if (!is_queue_id(name)) {
         if (os::exists(from)) set_aside(from, name, "not a queue id");

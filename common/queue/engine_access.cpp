@@ -110,12 +110,13 @@ Result<std::uint64_t> Engine::flush() {
 }
 
 bool Engine::is_idle(std::chrono::milliseconds span) {
+    // In the order in which a message goes through them.
+    auto entries = os::list_directory(impl_->dir + "/new");
+    if (!entries || !entries->empty() || impl_->taking) return false;
     {
         const std::lock_guard guard(impl_->mutex);
         if (!impl_->active.empty() || impl_->busy_workers > 0) return false;
     }
-    auto entries = os::list_directory(impl_->dir + "/new");
-    if (!entries || !entries->empty()) return false;
     auto next = impl_->index->next_due();
     return next && (!*next || **next > now() + span);
 }

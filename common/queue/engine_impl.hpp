@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -91,6 +92,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::deque<std::pair<Steady::time_point, std::shared_ptr<ActiveMessage>>> stuck;  // finish() failed
     unsigned idle_workers = 0, busy_workers = 0;
     bool stopping = false, rescan = false;
+    std::atomic<bool> taking{false};
     std::vector<std::thread> workers;
     std::thread scheduler, closer;
 
@@ -102,6 +104,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     void read_inotify();
     void list_arrived();
     void take_arrived(const std::string& name);
+    void take_named(const std::string& name);
     void set_aside(const std::string& path, const std::string& name, std::string_view why);
     void activate(const std::string& id, bool is_new);
     void close_idle();                                // the closer's thread
