@@ -234,3 +234,34 @@ TEST(SmtpPolicy, RelaysOnlyForThoseWhoMay) {
     EXPECT_EQ(judge_recipient({false, false, here}).route, Route::Local);
     EXPECT_EQ(judge_recipient({true, true, none}).route, Route::Refused);
 }
+
+TEST(HeaderWatch, SeesTheSameAtEverySplit) {
+    const std::string_view messages[] = {
+        "From: a@x.test\r\n b@x.test\r\nReceived: x\r\n\tfrom: y\r\nFROM : c@x.test\r\nnonsense\r\n folded\r\nDate:\r\nMessage-Id: <1>\r\n\r\nFrom: d@x.test\r\n",
+        "a line that is no field\r\nFrom: a@x.test\r\n\r\n", " From: a@x.test\r\n\r\n", "\r\nFrom: a@x.test\r\n", "From:", "X-A-Long-Field-Name-Indeed: x\r\nFrom: a@x.test",
+        "From ann@x.test Mon Jan  1 00:00:00 2024\r\nDate: x\r\n\r\n"};
+    for (const auto message : messages) {
+        HeaderWatch whole;
+        whole.feed(message);
+        for (std::size_t at = 0; at <= message.size(); ++at) {
+            HeaderWatch split;
+            split.feed(message.substr(0, at));
+            split.feed(message.substr(at));
+            EXPECT_EQ(split.from(), whole.from()) << message << at;
+            EXPECT_EQ(split.received_count(), whole.received_count());
+            EXPECT_EQ(split.has_date(), whole.has_date());
+            EXPECT_EQ(split.has_message_id(), whole.has_message_id());
+            EXPECT_EQ(split.begins_with_body(), whole.begins_with_body()) << message << at;
+        }
+    }
+    HeaderWatch first, second, third;
+    first.feed(messages[0]);
+    EXPECT_EQ(first.from(), (std::vector<std::string>{" a@x.test\r\nb@x.test\r\n", " c@x.test\r\n"}));
+    EXPECT_FALSE(first.begins_with_body());
+    second.feed(messages[1]);
+    EXPECT_TRUE(second.begins_with_body());
+    EXPECT_TRUE(second.from().empty());
+    third.feed(messages[6]);
+    EXPECT_FALSE(third.begins_with_body());
+    EXPECT_TRUE(third.has_date());
+}
