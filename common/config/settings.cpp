@@ -18,7 +18,7 @@ const std::vector<Setting> kSettings = {
     {"auth.backoff", Duration, "1s", "Delay before the answer to a failed login; it doubles with each further failure up to auth.backoff_most.", 0, kMinute},
     {"auth.backoff_most", Duration, "8s", "The longest delay before the answer to a failed login.", 0, kMinute},
     {"auth.cache_time", Duration, "5m", "How long a verified password is remembered, as an HMAC under a random key, to spare chatty clients the hashing; 0 never.", 0, kHour},
-    {"auth.connections", Integer, "1024", "Open connections to the auth socket, one thread each.", 1, 10'000},
+    {"auth.connections", Integer, "2048", "Open connections to the auth socket, one thread each; those of gk-smtpd and gk-frontd fit in at their own limits.", 1, 10'000},
     {"auth.exchange_timeout", Duration, "1m", "Time for one step of an authentication exchange.", 1, kHour},
     {"auth.hashing_threads", Integer, "0", "Password hashes computed at the same time; 0 is the number of processors.", 0, 256},
     {"auth.lockout_failures", Integer, "10", "Failed logins to one account within auth.lockout_time after which it is locked out; 0 never.", 0, 1'000'000},
