@@ -4,7 +4,6 @@
 import contextlib
 import imaplib
 import os
-import shutil
 import smtplib
 import socket
 import subprocess
