@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -26,14 +27,16 @@ Result<TimePoint> parse_since(const std::string& text) {
     return fail(Errc::BadInput, fmt::format("--since wants a time like 10m, 2h or 2026-11-22T09:30:00Z, not '{}'", text::printable(text, 60)));
 }
 
-void print(const events::Record& record, bool json) {
+// WITH_ID: where lines of many messages stand between each other.
+void print(const events::Record& record, bool json, bool with_id = false) {
     if (json) {
         fmt::print("{}\n", record.json);
         return;
     }
     const bool colour = cli::use_colour() && record.level != "info" && record.level != "debug";
-    fmt::print("{}{}  {:<10} {}{}\n", colour ? (record.level == "error" ? "\x1b[31m" : "\x1b[33m") : "", format_rfc3339(record.time, true),
-               text::printable(record.program, 40), events::describe(record), colour ? "\x1b[0m" : "");
+    const std::string id = with_id && record.has_field("id") ? text::printable(record.field("id"), 40) + ": " : "";
+    fmt::print("{}{}  {:<10} {}{}{}\n", colour ? (record.level == "error" ? "\x1b[31m" : "\x1b[33m") : "", format_rfc3339(record.time, true),
+               text::printable(record.program, 40), id, events::describe(record), colour ? "\x1b[0m" : "");
 }
 
 // The journal is read through its own program: whoever may not read it is told so by it.
@@ -65,19 +68,30 @@ int follow(const Arguments& arguments) {
     if (!since) return cli::fail(since.error());
     const auto paths = config::Paths::under(arguments.root);
     const bool journal = paths.log.empty();
-    auto take = [&](std::string_view line) {
-        const auto record = journal ? events::parse_journal_line(line) : events::parse_log_line(line);
-        if (!record || record->time < *since || (!arguments.event.empty() && !events::matches_glob(record->event, arguments.event))) return;
-        print(*record, arguments.json);
-        std::fflush(stdout);
+    const auto wanted = [&](const std::optional<events::Record>& record) {
+        return record && record->time >= *since && (arguments.event.empty() || events::matches_glob(record->event, arguments.event));
     };
     if (journal) {
-        const auto status = read_journal(arguments.since.empty() ? "-f -n 0" : fmt::format("-f -n all --since @{}", to_unix_s(*since)), take);
+        const auto status = read_journal(arguments.since.empty() ? "-f -n 0" : fmt::format("-f -n all --since @{}", to_unix_s(*since)), [&](std::string_view line) {
+            const auto record = events::parse_journal_line(line);
+            if (wanted(record)) print(*record, arguments.json, true);
+            std::fflush(stdout);
+        });
         return status ? 0 : cli::fail(status.error());
     }
+    // Each program has a file of its own: what they tell at the same time is put in order.
+    std::vector<events::Record> told;
+    const auto take = [&](std::string_view line) {
+        auto record = events::parse_log_line(line);
+        if (wanted(record)) told.push_back(std::move(*record));
+    };
     events::Follower follower(paths.log, !arguments.since.empty());
     for (;;) {
         if (const auto status = follower.poll(take); !status) return cli::fail(status.error());
+        std::stable_sort(told.begin(), told.end(), [](const events::Record& a, const events::Record& b) { return a.time < b.time; });
+        for (const auto& record : told) print(record, arguments.json, true);
+        told.clear();
+        std::fflush(stdout);
         ::poll(nullptr, 0, 200);  // files of several programs, few lines a second: cheaper than watching each
         if (std::ferror(stdout) != 0) return 0;
     }

@@ -17,6 +17,9 @@ namespace {
 namespace json = boost::json;
 
 Result<std::unique_ptr<queue::Access>> open(const Arguments& arguments) {
+    static const std::vector<std::string> kStatuses = {"new", "active", "deferred", "held", "bouncing"};
+    if (!arguments.status.empty() && std::find(kStatuses.begin(), kStatuses.end(), arguments.status) == kStatuses.end())
+        return fail(Errc::BadInput, fmt::format("--status is one of {}, not '{}'", text::join(kStatuses, ", "), text::printable(arguments.status, 60)));
     const auto paths = config::Paths::under(arguments.root);
     return queue::open_access(paths.spool, paths.run + "/queue.sock");
 }
