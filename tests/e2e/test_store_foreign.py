@@ -136,7 +136,9 @@ class ForeignTools(case.Case):
                 line, self.unread = self.unread.split(b"\n", 1)
                 said.append(line)
                 if wanted in line:
-                    return time.monotonic() - started
+                    took = time.monotonic() - started
+                    print(f"    heard {wanted.decode()} after {took * 1000:.0f} ms")
+                    return took
             if imap.sock.pending() or select.select([imap.sock], [], [], 0.05)[0]:
                 self.unread += imap.sock.recv(65536)
         self.fail(f"an idle client did not hear {wanted} within {seconds} s but {said}")
