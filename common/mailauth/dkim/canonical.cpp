@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "common/mailauth/dkim/canonical.hpp"
 
-#include <array>
-
 #include "common/base/text.hpp"
+#include "common/mailauth/dkim/regular.hpp"
 
 namespace gk::mailauth {
 namespace {
 
 constexpr std::size_t kBuffer = 32 * 1024;
 
-// Octets that canonicalisation leaves alone wherever they stand.
-constexpr std::array<bool, 256> plain_octets(bool relaxed) {
-    std::array<bool, 256> plain{};
-    for (std::size_t i = 0; i < 256; ++i) plain[i] = i != '\r' && i != '\n' && (!relaxed || (i != ' ' && i != '\t'));
-    return plain;
-}
-constexpr auto kPlainSimple = plain_octets(false), kPlainRelaxed = plain_octets(true);
+constexpr std::size_t kDirect = 512;  // a run that long is not worth copying
+
+bool is_blank_or_end(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::string relaxed_value(std::string_view value) {
     std::string out;
@@ -114,35 +109,28 @@ void BodyCanonicaliser::slow(char c, const Sink& sink) {
     out_ += c;
 }
 
-// How many of the octets go out as they are: words with one space between, and lines that do not end in white space.
-std::size_t BodyCanonicaliser::fast_length(std::string_view bytes) const noexcept {
-    const auto& plain = canon_ == Canon::Simple ? kPlainSimple : kPlainRelaxed;
-    const auto is_plain = [&](std::size_t i) { return plain[static_cast<unsigned char>(bytes[i])]; };
-    const std::size_t size = bytes.size();
-    std::size_t i = 0;
-    if (size == 0 || !is_plain(0)) return 0;
-    for (;;) {
-        while (i < size && is_plain(i)) ++i;
-        if (i + 1 < size && bytes[i] == ' ' && is_plain(i + 1))
-            i += 2;
-        else if (i + 2 < size && bytes[i] == '\r' && bytes[i + 1] == '\n' && is_plain(i + 2))
-            i += 3;
-        else
-            return i;
-    }
-}
-
 void BodyCanonicaliser::feed(std::string_view bytes, const Sink& sink) {
+    const bool relaxed = canon_ == Canon::Relaxed;
     while (!bytes.empty()) {
-        if (const std::size_t fast = cr_ ? 0 : fast_length(bytes.substr(0, kBuffer)); fast > 0) {
-            begin_content(sink);
-            out_ += bytes.substr(0, fast);
-            bytes.remove_prefix(fast);
-            flush(sink, kBuffer);
+        const bool plain = !cr_ && !is_blank_or_end(bytes.front());
+        const std::size_t regular = plain ? regular_length(bytes, relaxed) : 0;
+        if (regular == 0) {
+            slow(bytes.front(), sink);
+            bytes.remove_prefix(1);
             continue;
         }
-        slow(bytes.front(), sink);
-        bytes.remove_prefix(1);
+        begin_content(sink);
+        const auto run = bytes.substr(0, regular);
+        if (regular >= kDirect) {
+            flush(sink, 1);
+            wrote_ = true;
+            sink(run);
+        } else {
+            out_ += run;
+            flush(sink, kBuffer);
+        }
+        in_line_ = run.back() != '\n';
+        bytes.remove_prefix(regular);
     }
 }
 

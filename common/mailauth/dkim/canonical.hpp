@@ -29,7 +29,6 @@ private:
     void slow(char c, const Sink& sink);
     void begin_content(const Sink& sink);
     void end_line(const Sink& sink);
-    std::size_t fast_length(std::string_view bytes) const noexcept;
     void flush(const Sink& sink, std::size_t least);
 
     const Canon canon_;

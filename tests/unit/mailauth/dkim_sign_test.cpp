@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/unit/mailauth/dkim_fixture.hpp"
 
 namespace gk::mailauth::dkim {
@@ -42,6 +44,17 @@ TEST(DkimCanonical, IsTheSameForAnySplitAndForBareLineFeeds) {
         const std::string expected = body(whole, canon);
         for (std::size_t step = 1; step < whole.size(); ++step) EXPECT_EQ(body(whole, canon, step), expected) << step;
         EXPECT_EQ(body(text::replace_all(whole, "\r\n", "\n"), canon), expected);
+    }
+}
+
+// Octet by octet nothing is taken as a run; whole, nearly everything is.
+TEST(DkimCanonical, TakesRunsAsItTakesSingleOctets) {
+    std::mt19937 random(6376);
+    const std::string_view pieces[] = {"a", "bc", " ", "\t", "\r", "\n", "\r\n", "\r\n", "word word word word ", "line of text\r\n"};
+    for (int i = 0; i < 20'000; ++i) {
+        std::string bytes;
+        for (auto n = random() % 24; n > 0; --n) bytes += pieces[random() % std::size(pieces)];
+        for (const auto canon : {Canon::Simple, Canon::Relaxed}) ASSERT_EQ(body(bytes, canon), body(bytes, canon, 1)) << text::printable(bytes, 400);
     }
 }
 
