@@ -46,6 +46,7 @@ void Connection::on(const CancelAuthentication&) {
 
 void Connection::authenticated(const Result<auth::Reply>& reply) {
     if (!reply) {
+        log_trouble("auth.unreachable", reply.error().text);
         auth_.reset();
         return session_->auth_failed({454, "4.7.0", "authentication is not possible now"});
     }

@@ -165,7 +165,10 @@ std::optional<Reply> Connection::refuse_from() {
             const auto allowed = may_send_as(author);
             if (!allowed && allowed.error().code == Errc::Denied)
                 return Reply{550, "5.7.1", "you may not write as " + text::printable(author, 200) + ", which From names"};
-            if (!allowed) return Reply{451, "4.3.0", "cannot check From now"};
+            if (!allowed) {
+                log_trouble("auth.unreachable", allowed.error().text);
+                return Reply{451, "4.3.0", "cannot check From now"};
+            }
         }
     }
     if (header.from_is_too_long()) return Reply{550, "5.6.0", "From is too long"};
@@ -179,7 +182,10 @@ void Connection::on(const CheckSender&) {
         const std::string address = mail.path.to_string();
         const auto allowed = may_send_as(address);
         if (!allowed && allowed.error().code == Errc::Denied) return session_->answer({553, "5.7.1", "you may not send as " + address});
-        if (!allowed) return session_->answer({451, "4.3.0", "cannot check the sender now"});
+        if (!allowed) {
+            log_trouble("auth.unreachable", allowed.error().text);
+            return session_->answer({451, "4.3.0", "cannot check the sender now"});
+        }
     }
     transaction_.begin(mail, new_id());
     message_began_ = Clock::now();
@@ -190,7 +196,9 @@ void Connection::on(const CheckRecipient& check) {
     RecipientFacts facts;
     facts.authenticated = !session_->account().empty();
     facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);
-    session_->answer(transaction_.recipient(check.rcpt, std::move(facts)));
+    const Reply reply = transaction_.recipient(check.rcpt, std::move(facts));
+    if (reply.transient() && !transaction_.trouble().empty()) log_trouble("delivery.unreachable", transaction_.trouble());
+    session_->answer(reply);
 }
 
 void Connection::on(const EndContent&) {
@@ -227,7 +235,12 @@ void Connection::log_message(const Reply& reply) const {
     if (!session_->account().empty()) event.field("actor", session_->account());
     if (session_->tls()) event.field("tls", session_->tls()->version);
     event.field("ms", std::chrono::duration_cast<milliseconds>(Clock::now() - message_began_).count());
+    if (!transaction_.trouble().empty()) event.field("error", transaction_.trouble());
     if (!reply.positive()) event.field("reply", std::to_string(reply.code) + ' ' + reply.enhanced + ' ' + reply.text);
+}
+
+void Connection::log_trouble(std::string_view event, const std::string& error) const {
+    log::Event(event, log::Level::Error).field("peer", peer_.ip).field("error", error);
 }
 
 void Connection::log_connection() const {

@@ -43,6 +43,7 @@ private:
     bool too_slow() const;
     void leave();
     void log_message(const Reply& reply) const;
+    void log_trouble(std::string_view event, const std::string& error) const;  // our own, not the client's
     void log_connection() const;
 
     Host& host_;

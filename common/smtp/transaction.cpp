@@ -50,7 +50,10 @@ lmtp_client::Sender Transaction::sender() const {
 
 bool Transaction::open_session(bool fresh) {
     auto session = fresh ? places_.lmtp.take_new() : places_.lmtp.take();
-    if (!session) return false;
+    if (!session) {
+        trouble_ = session.error().text;
+        return false;
+    }
     lmtp_ = std::move(*session);
     lmtp_->begin(sender());
     ++session_;
@@ -68,11 +71,15 @@ Result<lmtp_client::Reply> Transaction::ask(const lmtp_client::Recipient& recipi
     places_.lmtp.clear();
     if (!open_session(true)) return fail(Errc::Temporary, "cannot reach gk-deliver");
     reply = lmtp_->recipient(recipient);
-    if (!reply) lmtp_.reset();
+    if (!reply) {
+        trouble_ = reply.error().text;
+        lmtp_.reset();
+    }
     return reply;
 }
 
 Reply Transaction::recipient(const Rcpt& rcpt, RecipientFacts facts) {
+    trouble_.clear();
     lmtp_client::Recipient asked{rcpt.path.to_string(), format_notify(rcpt.notify), rcpt.orcpt};
     auto answer = ask(asked);
     if (!answer) return {451, "4.3.0", "cannot verify the recipient now"};
@@ -99,6 +106,7 @@ void Transaction::deliver(const std::string& prefix) {
     auto replies = lmtp_->send(content);
     if (!replies) {
         // gk-deliver went away; what it made durable before, if anything, comes a second time through the spool.
+        trouble_ = replies.error().text;
         lmtp_.reset();
         return;
     }
@@ -142,7 +150,11 @@ Status Transaction::spool(const std::string& prefix, const std::string& account)
 }
 
 Reply Transaction::commit(const std::string& prefix, const std::string& account) {
-    if (!write_status_) return {451, "4.3.0", "cannot store the message now"};
+    trouble_.clear();
+    if (!write_status_) {
+        trouble_ = write_status_.error().text;
+        return {451, "4.3.0", "cannot store the message now"};
+    }
     deliver(prefix);
     std::size_t delivered = 0, failed = 0;
     const Reply* failure = nullptr;
@@ -154,7 +166,12 @@ Reply Transaction::commit(const std::string& prefix, const std::string& account)
         failure = &recipient.outcome;
     }
     if (failed == recipients_.size()) return failure != nullptr ? *failure : Reply{451, "4.3.0", "cannot store the message now"};
-    if (delivered < recipients_.size() && !spool(prefix, account)) return {451, "4.3.0", "cannot store the message now"};
+    if (delivered < recipients_.size()) {
+        if (const auto spooled = spool(prefix, account); !spooled) {
+            trouble_ = spooled.error().text;
+            return {451, "4.3.0", "cannot store the message now"};
+        }
+    }
     return {250, "2.0.0", "ok " + id_};
 }
 
@@ -164,6 +181,7 @@ void Transaction::reset() noexcept {
     recipients_.clear();
     body_.clear();
     write_status_ = ok();
+    trouble_.clear();
 }
 
 }  // namespace gk::smtp

@@ -40,6 +40,8 @@ public:
     std::size_t local() const noexcept;
     std::size_t spooled() const noexcept { return spooled_; }
     std::uint64_t size() const noexcept { return body_.size(); }
+    // Why the last reply was 4yz, where it was not gk-deliver's own: for the administrator, not for the client.
+    const std::string& trouble() const noexcept { return trouble_; }
     std::string only_recipient() const { return recipients_.size() == 1 ? recipients_.front().address : std::string(); }
 
 private:
@@ -66,6 +68,7 @@ private:
     unsigned session_ = 0;
     MessageBody body_;
     Status write_status_;
+    std::string trouble_;
     std::size_t spooled_ = 0;
 };
 

@@ -236,7 +236,10 @@ TEST_F(SmtpHost, AnswersTempfailWhenTheMessageIsNotDurable) {
     ASSERT_TRUE(os::append_file(paths.spool, "no directory", false));
     auto client = connect();
     talk(*client, std::string(kHello) + "RCPT TO:<bob@here.test>\r\nDATA\r\n", 5);
+    testing::internal::CaptureStderr();
     EXPECT_EQ(talk(*client, "x\r\n.\r\n", 1), "451 4.3.0 cannot store the message now\r\n");
+    // The client is not told why; the administrator is.
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), AllOf(HasSubstr("message.deferred"), HasSubstr("Not a directory")));
 }
 
 TEST_F(SmtpHost, TakesALargeMessageThroughAFile) {
