@@ -26,10 +26,10 @@ ipv6 = false
 check_from = false
 """, port_base=0, up_options=["--listen", "0.0.0.0"], prefix=cls.net.inside("mx-a"))
         cls.gk.address = address
-        cls.addClassCleanup(cls.gk.stop)
+        cls.addClassCleanup(cls.gk.__exit__, None, None, None)
         cls.gk.start()
         cls.peer = postfix.Postfix("mx.b.test", "b.test", prefix=cls.net.inside("mx-b"))
-        cls.addClassCleanup(cls.peer.stop)
+        cls.addClassCleanup(cls.peer.__exit__)
         cls.peer.start()
 
     def run(self, result=None):
