@@ -4,6 +4,7 @@
 #include <crypt.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 #include <filesystem>
 
 #include "common/auth/passwords.hpp"
@@ -109,13 +110,18 @@ TEST_F(AuthenticatorTest, WorksAsLongForUnknownNames) {
         config::Config::parse("[auth]\nscram_iterations = 200000\ncache_time = 0\nlockout_failures = 0\n"
                               "address_failures = 0\n")
             .value());
-    // The fastest of several, taken in turns: what else the machine does shall not decide.
+    // Processor time, and the fastest of several taken in turns: what else the machine does shall not decide.
+    const auto worked = [] {
+        timespec t{};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+    };
     std::map<std::string, double> fastest;
     for (int i = 0; i < 7; ++i) {
         for (const char* user : {"ann@a.test", "eve@a.test"}) {
-            const auto begin = std::chrono::steady_clock::now();
+            const double began = worked();
             (void)plain(user, "wrong");
-            const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            const double took = worked() - began;
             double& least = fastest.try_emplace(user, took).first->second;
             least = std::min(least, took);
         }

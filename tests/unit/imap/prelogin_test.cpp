@@ -82,7 +82,7 @@ const std::string kDialogues[] = {
     "a LOGIN ann {2000}\r\nb NOOP\r\n",
     "a LOGIN ann {2000+}\r\n",
     "a NOOP\nb CAPABILITY\nc LOGIN {3}\nann tanstaaf\n",
-    std::string("a LOGIN ann tan\0staaf\r\nb LOGOUT\r\nc NOOP\r\n", 43),
+    std::string("a LOGIN ann tan\0staaf\r\nb LOGOUT\r\nc NOOP\r\n", 41),
 };
 
 }  // namespace

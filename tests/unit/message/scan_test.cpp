@@ -81,7 +81,7 @@ TEST(Scan, AnyBytesAreSomeMessage) {
     EXPECT_EQ(show("no header here"), "text/plain \"\"\n");
     EXPECT_EQ(show("\nbody"), "text/plain \"body\"\n");
     EXPECT_EQ(show("From ann@a.test Sat Jan  1 10:00:00 2026\nSubject: x\n\nb"), "text/plain \"b\"\n");
-    const Structure s = scan(std::string("Sub\0ject: x\nSubject: a\0b\n\nb\0c", 30));
+    const Structure s = scan(std::string("Sub\0ject: x\nSubject: a\0b\n\nb\0c", 29));
     EXPECT_EQ(*s.envelope().subject, std::string("a\0b", 3));
     EXPECT_EQ(*scan("Subject: caf\xE9\n\n").envelope().subject, "caf\xE9");
     EXPECT_EQ(show("Content-Type: nonsense\n\nx"), "text/plain \"x\"\n");

@@ -61,7 +61,7 @@ TEST(SmtpReply, IsBounded) {
 }
 
 TEST(SmtpReply, MakesHostileTextPrintable) {
-    EXPECT_EQ(parse(std::string_view("550 a\x1b[31m\0b\r\n", 15))->text().find('\x1b'), std::string::npos);
+    EXPECT_EQ(parse(std::string_view("550 a\x1b[31m\0b\r\n", 14))->text().find('\x1b'), std::string::npos);
 }
 
 TEST(SmtpReply, AnEnhancedCodeOfAnotherClassDoesNotCount) {

@@ -36,7 +36,7 @@ TEST(UnitFile, NamesTheLineOfAMistake) {
     EXPECT_FALSE(UnitFile::parse("[]\n", "x"));
     EXPECT_FALSE(UnitFile::parse("=1\n", "x"));
     EXPECT_FALSE(UnitFile::parse(std::string(2 << 20, 'x'), "x"));
-    EXPECT_FALSE(UnitFile::parse(std::string_view("[S]\nA=\0\n", 9), "x"));
+    EXPECT_FALSE(UnitFile::parse(std::string_view("[S]\nA=\0\n", 8), "x"));
 }
 
 TEST(TimeSpan, IsReadAsSystemdDoes) {
