@@ -196,7 +196,7 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
         const auto& address = envelope.recipients[which.index].address;
         const auto& r = state.recipients[which.index];
         out += fmt::format("<{}>:\r\n", utf8_dsn || text::is_ascii(address) ? address : utf8_addr_xtext(address));
-        if (!r.peer.empty() && is_reply(r.text)) out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
+        if (!r.peer.empty() && !r.peer.starts_with("unix:") && is_reply(r.text)) out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
         if (!r.text.empty()) {
             const std::string shown = text::printable(r.text, kMostShown);
             auto said = field("", utf8_dsn ? shown : text::ascii_only(shown));

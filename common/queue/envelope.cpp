@@ -24,6 +24,7 @@ void add_recipient(std::string& out, const Recipient& recipient) {
     if (!recipient.orcpt.empty()) out += "\torcpt=" + text::percent_encode(recipient.orcpt);
     if (recipient.notify != kNotifyUnset) out += "\tnotify=" + format_notify(recipient.notify);
     if (!recipient.failed.empty()) out += "\tfailed=" + text::percent_encode(recipient.failed);
+    if (!recipient.delivered.empty()) out += "\tdelivered=" + text::percent_encode(recipient.delivered);
     out += '\n';
 }
 
@@ -50,6 +51,7 @@ Result<Recipient> parse_recipient(std::string_view line) {
         if (key == "to") recipient.address = std::move(value);
         else if (key == "orcpt") recipient.orcpt = std::move(value);
         else if (key == "failed") recipient.failed = std::move(value);
+        else if (key == "delivered") recipient.delivered = std::move(value);
         else if (key == "notify") {
             GK_TRY(recipient.notify, parse_notify(value));
         }

@@ -25,6 +25,9 @@ struct Recipient {
     // A reply with which this recipient has failed for good already ("552 5.2.2 mailbox full"): gk-queue tries
     // nothing and sends the DSN. Empty: still to be delivered.
     std::string failed = {};
+    // A reply with which this recipient's mailbox has the message already, where the sender asked to be told
+    // (NOTIFY=SUCCESS): gk-queue sends the DSN only.
+    std::string delivered = {};
 };
 
 // What is known of a message besides its bytes. Written once, before the bytes; never changed.

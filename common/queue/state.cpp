@@ -36,6 +36,13 @@ MessageState MessageState::of(const Envelope& envelope, std::span<const Outcome>
             r.status = status_of_reply(recipient.failed);
             r.last = envelope.arrival;
             r.owes_notice = wants_failure_notice(envelope, recipient);
+        } else if (!recipient.delivered.empty()) {
+            r.kind = RecipientState::Kind::Delivered;
+            r.text = recipient.delivered;
+            r.status = status_of_reply(recipient.delivered);
+            r.peer = "unix:";  // gk-deliver's own word: a final delivery, not a relaying
+            r.last = envelope.arrival;
+            r.owes_notice = wants_success_notice(envelope, recipient);
         }
         state.recipients.push_back(std::move(r));
     }

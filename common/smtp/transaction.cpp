@@ -116,6 +116,11 @@ void Transaction::deliver(const std::string& prefix) {
             recipient.outcome = from_lmtp((*replies)[next++]);
 }
 
+// RFC 3461, 5.2.3: who asked to hear of success does, also where the mailbox is ours.
+bool Transaction::owes_notice(const Recipient& recipient) const {
+    return recipient.outcome.code != 0 && recipient.outcome.positive() && (recipient.notify & kNotifySuccess) != 0 && !mail_.path.is_null();
+}
+
 Status Transaction::spool(const std::string& prefix, const std::string& account) {
     queue::Envelope envelope;
     envelope.id = id_;
@@ -127,8 +132,10 @@ Status Transaction::spool(const std::string& prefix, const std::string& account)
     envelope.body = mail_.body == Body::Binary ? queue::Body::BinaryMime : mail_.body == Body::EightBit ? queue::Body::EightBitMime : queue::Body::SevenBit;
     envelope.smtputf8 = mail_.smtputf8;
     for (const auto& recipient : recipients_) {
-        if (recipient.outcome.code != 0 && recipient.outcome.positive()) continue;
+        const bool delivered = recipient.outcome.code != 0 && recipient.outcome.positive();
+        if (delivered && !owes_notice(recipient)) continue;
         queue::Recipient queued{recipient.address, recipient.orcpt, recipient.notify};
+        if (delivered) queued.delivered = one_line(recipient.outcome);
         if (recipient.outcome.code >= 500) queued.failed = one_line(recipient.outcome);
         envelope.recipients.push_back(std::move(queued));
     }
@@ -166,10 +173,12 @@ Reply Transaction::commit(const std::string& prefix, const std::string& account)
         failure = &recipient.outcome;
     }
     if (failed == recipients_.size()) return failure != nullptr ? *failure : Reply{451, "4.3.0", "cannot store the message now"};
-    if (delivered < recipients_.size()) {
+    const bool owes = std::any_of(recipients_.begin(), recipients_.end(), [this](const auto& r) { return owes_notice(r); });
+    if (delivered < recipients_.size() || owes) {
         if (const auto spooled = spool(prefix, account); !spooled) {
             trouble_ = spooled.error().text;
-            return {451, "4.3.0", "cannot store the message now"};
+            // A report that is lost is no reason to deliver everything twice.
+            if (delivered < recipients_.size()) return {451, "4.3.0", "cannot store the message now"};
         }
     }
     return {250, "2.0.0", "ok " + id_};

@@ -58,6 +58,7 @@ private:
     Result<lmtp_client::Reply> ask(const lmtp_client::Recipient& recipient);
     bool open_session(bool fresh);
     void deliver(const std::string& prefix);
+    bool owes_notice(const Recipient& recipient) const;
     Status spool(const std::string& prefix, const std::string& account);
 
     Places places_;

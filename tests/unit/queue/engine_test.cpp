@@ -128,6 +128,18 @@ TEST(QueueEngine, ARecordedFailureIsReturnedWithoutAnAttempt) {
     EXPECT_EQ(bed.peer.connections(), 0);
 }
 
+TEST(QueueEngine, ARecordedDeliveryIsReportedWithoutAnAttempt) {
+    Bed bed;
+    bed.start();
+    Envelope e;
+    e.reverse_path = "ann@a.test";
+    e.recipients.push_back({"bob@b.test", "", kNotifySuccess, {}, "250 2.0.0 kept"});
+    bed.put_envelope(e);
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Action: delivered\r\nStatus: 2.0.0\r\n"));
+    EXPECT_EQ(bed.peer.connections(), 0);
+}
+
 TEST(QueueEngine, NeverAnswersANullReversePath) {
     Bed bed([](int) {
         Behaviour b;

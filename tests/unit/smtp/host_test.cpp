@@ -212,6 +212,20 @@ TEST_F(SmtpHost, SpoolsTheRecipientsThatDeliverDefersOrFailsLate) {
     EXPECT_THAT(files[0], HasSubstr("\r\nx\r\n"));
 }
 
+TEST_F(SmtpHost, SpoolsTheReportOfADeliveryThatWasAskedFor) {
+    start();
+    auto client = connect();
+    talk(*client, std::string(kHello) + "RCPT TO:<bob@here.test> NOTIFY=SUCCESS,FAILURE\r\nRCPT TO:<ann@here.test> NOTIFY=FAILURE\r\nDATA\r\n", 6);
+    EXPECT_THAT(talk(*client, "x\r\n.\r\n", 1), StartsWith("250"));
+    EXPECT_EQ(deliver->messages().size(), 1u);
+    const auto files = spooled();
+    ASSERT_EQ(files.size(), 1u);
+    EXPECT_THAT(envelope_of(files[0]), AllOf(HasSubstr("bob@here.test"), HasSubstr("delivered="), Not(HasSubstr("ann@here.test"))));
+    talk(*client, "MAIL FROM:<>\r\nRCPT TO:<bob@here.test> NOTIFY=SUCCESS\r\nDATA\r\n", 3);
+    EXPECT_THAT(talk(*client, "x\r\n.\r\n", 1), StartsWith("250"));
+    EXPECT_EQ(spooled().size(), 1u);
+}
+
 TEST_F(SmtpHost, RelaysTheReplyWhenAllRecipientsFail) {
     start();
     auto client = connect();
