@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "common/mailauth/dkim/crypto.hpp"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "common/base/text.hpp"
+#include "common/mailauth/dkim/rsa_key.hpp"
 
 namespace gk::mailauth {
 namespace {
 
 constexpr std::size_t kEd25519Octets = 32;
+constexpr std::size_t kMaxExponent = 8;  // octets; all that is in use is 65537 and, seldom, 3
 
 const unsigned char* octets_of(std::string_view s) { return reinterpret_cast<const unsigned char*>(s.data()); }
 EVP_PKEY* raw(const std::shared_ptr<void>& key) { return static_cast<EVP_PKEY*>(key.get()); }
@@ -43,14 +50,21 @@ bool set_up_rsa(EVP_PKEY_CTX* context) {
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 && EVP_PKEY_CTX_set_signature_md(context, sha256()) == 1;
 }
 
-EVP_PKEY* read_rsa(std::string_view octets) {
-    const unsigned char* at = octets_of(octets);
-    const auto size = static_cast<long>(octets.size());
-    EVP_PKEY* key = d2i_PUBKEY(nullptr, &at, size);
-    if (!key) {
-        at = octets_of(octets);
-        key = d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size);
+EVP_PKEY* make_rsa(const RsaNumbers& numbers) {
+    // The native byte order is what OSSL_PARAM takes.
+    std::string modulus(numbers.modulus), exponent(numbers.exponent);
+    if constexpr (std::endian::native == std::endian::little) {
+        std::reverse(modulus.begin(), modulus.end());
+        std::reverse(exponent.begin(), exponent.end());
     }
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, reinterpret_cast<unsigned char*>(modulus.data()), modulus.size()),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, reinterpret_cast<unsigned char*>(exponent.data()), exponent.size()),
+        OSSL_PARAM_construct_end()};
+    const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr), EVP_PKEY_CTX_free);
+    EVP_PKEY* key = nullptr;
+    if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        key = nullptr;
     ERR_clear_error();
     return key;
 }
@@ -95,13 +109,16 @@ Result<PublicKey> PublicKey::load(Algorithm algorithm, std::string_view octets, 
             return fail(Errc::BadInput, fmt::format("an Ed25519 key of {} octets, not {}", octets.size(), kEd25519Octets));
         key.key_ = owned(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size()));
     } else {
-        key.key_ = owned(read_rsa(octets));
-        if (key.key_ && EVP_PKEY_base_id(raw(key.key_)) != EVP_PKEY_RSA) return fail(Errc::BadInput, "not an RSA key");
+        const auto numbers = read_rsa_numbers(octets);
+        if (!numbers) return fail(Errc::BadInput, "not an RSA key");
+        // The time that a signature takes to check grows with the square of the modulus and with the exponent.
+        if (numbers->modulus.size() * 8 > most_bits)
+            return fail(Errc::BadInput, fmt::format("a key of {} bits, more than {}", numbers->modulus.size() * 8, most_bits));
+        if (numbers->exponent.size() > kMaxExponent) return fail(Errc::BadInput, "an exponent past 64 bits");
+        key.key_ = owned(make_rsa(*numbers));
     }
     if (!key.key_) return fail(Errc::BadInput, "not a key");
     key.bits_ = static_cast<unsigned>(std::max(EVP_PKEY_bits(raw(key.key_)), 0));
-    // The time that a signature takes to check grows with the square of the key.
-    if (key.bits_ > most_bits) return fail(Errc::BadInput, fmt::format("a key of {} bits, more than {}", key.bits_, most_bits));
     return key;
 }
 

@@ -116,6 +116,20 @@ TEST(DkimSign, SignsAsRfc8463AppendixAShows) {
     EXPECT_EQ(key.sign(digest).value(), parsed.signature);
 }
 
+TEST(DkimKeys, AreReadInBothFormsAndOnlyWhole) {
+    const std::string whole = keys().rsa.public_octets();
+    // SubjectPublicKeyInfo wraps the RSAPublicKey in a header of 22 octets at this size.
+    const std::string bare = whole.substr(22);
+    const std::string digest(32, 'd'), signature = keys().rsa.sign(digest).value();
+    for (const auto& der : {whole, bare}) {
+        EXPECT_TRUE(PublicKey::load(Algorithm::RsaSha256, der).value().verifies(digest, signature));
+        for (std::size_t size = 0; size < der.size(); ++size) EXPECT_FALSE(PublicKey::load(Algorithm::RsaSha256, der.substr(0, size))) << size;
+        EXPECT_FALSE(PublicKey::load(Algorithm::RsaSha256, der + 'x'));
+    }
+    EXPECT_FALSE(PublicKey::load(Algorithm::RsaSha256, whole, 512));
+    EXPECT_FALSE(PublicKey::load(Algorithm::Ed25519Sha256, whole));
+}
+
 TEST(DkimKeys, SurviveTheirFile) {
     for (const auto* key : {&keys().rsa, &keys().ed25519}) {
         const auto again = PrivateKey::from_pem(key->to_pem()).value();
