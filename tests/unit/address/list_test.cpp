@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/address/list.hpp"
 
+#include <ctime>
+
 namespace gk::address {
 namespace {
 
@@ -75,9 +77,9 @@ TEST(AddressList, TakesTimeLinearInHostileLength) {
     for (const std::string_view unit : {"a ", "(", "<", "\"", "a@", "=?", "(a)", "<a", ",", ":", ";", "[", "a.", "@", "\\", "=?a?q?"}) {
         std::string value = "(" + std::string(30'000, 'c') + ")";
         while (value.size() < 400'000) value += unit;
-        const auto before = std::chrono::steady_clock::now();
+        const std::clock_t before = std::clock();  // of the processor: the machine may be busy with other things
         EXPECT_LE(parse_list(value).size(), kMaxListed + 2);
-        EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2)) << unit;
+        EXPECT_LT(std::clock() - before, 2 * CLOCKS_PER_SEC) << unit;
     }
 }
 
