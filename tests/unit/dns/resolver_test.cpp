@@ -201,6 +201,20 @@ TEST(Resolver, RefusesWhatIsNoName) {
     EXPECT_EQ(server.asked, 0);
 }
 
+TEST(Resolver, AsksForEscapedOctets) {
+    TestServer server;
+    std::size_t at = 0;
+    const auto name = parse_name(wire_name("ann+x=1.a.test"), at);
+    ASSERT_TRUE(name);
+    server.answers[{*name, 1}] = {0, {"\x7f\0\0\2"s}};
+    server.start();
+    auto resolver = resolver_for(server);
+    const auto answer = resolver->a("ann\\043x\\0611.a.test");
+    ASSERT_TRUE(answer) << answer.error().text;
+    EXPECT_EQ(answer->records, std::vector<std::string>{"127.0.0.2"});
+    for (const std::string_view wrong : {"a\\256.test", "a\\1.test", "a\\"}) EXPECT_EQ(resolver->a(wrong).error().code, Errc::BadInput) << wrong;
+}
+
 TEST(Resolver, HostileRecordsAreLeftOut) {
     TestServer server;
     server.answers[{"x.test", 15}] = {0, {"\0\x0a\x3f" "short"s, wire_mx(10, "good.test")}};
