@@ -81,27 +81,23 @@ Status index_batch(State& state, const std::vector<Arrival*>& batch) {
 }  // namespace
 
 void index_arrival(State& state, Arrival& arrival) {
-    std::unique_lock lock(state.arrivals_mutex);
-    state.arrivals.push_back(&arrival);
-    for (;;) {
-        if (arrival.done) return;
-        if (!state.indexing) break;
-        state.arrivals_indexed.wait(lock);
+    {
+        const std::lock_guard lock(state.arrivals_mutex);
+        state.arrivals.push_back(&arrival);
     }
-    state.indexing = true;
-    const std::vector<Arrival*> batch(state.arrivals.begin(), state.arrivals.end());
-    state.arrivals.clear();
-    lock.unlock();
-    const auto indexed = index_batch(state, batch);
-    lock.lock();
-    for (Arrival* one : batch) {
+    // The batch that begins after this has the arrival, and wakes those alone whom it had.
+    (void)state.arrivals_indexed.run([&state]() -> Status {
+        std::vector<Arrival*> batch;
+        {
+            const std::lock_guard lock(state.arrivals_mutex);
+            batch.swap(state.arrivals);
+        }
+        if (batch.empty() || index_batch(state, batch)) return ok();
         // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
-        if (!indexed)
+        for (Arrival* one : batch)
             for (auto& message : one->messages) message.uid = 0;
-        one->done = true;
-    }
-    state.indexing = false;
-    state.arrivals_indexed.notify_all();
+        return ok();
+    });
 }
 
 }  // namespace gk::store

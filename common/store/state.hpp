@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +10,7 @@
 
 #include "common/db/database.hpp"
 #include "common/maildir/listing.hpp"
+#include "common/maildir/sync.hpp"
 #include "common/maildir/uidlist.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/os/fd.hpp"
@@ -70,7 +69,6 @@ struct Arrival {
     Uid known_uidnext = 1;         // UIDNEXT before the first of them was visible
     std::vector<Arrived> messages;
     std::uint32_t uidvalidity = 0; // out
-    bool done = false;
 };
 
 struct Account::State {
@@ -86,10 +84,9 @@ struct Account::State {
     struct Pending { std::string mailbox; ModSeq modseq; };
     std::vector<Pending> changes;  // committed or about to be; told when the lock is released
 
-    std::mutex arrivals_mutex;
-    std::condition_variable arrivals_indexed;
-    std::deque<Arrival*> arrivals;
-    bool indexing = false;
+    std::mutex arrivals_mutex;  // guards the next line
+    std::vector<Arrival*> arrivals;
+    maildir::SharedFlush arrivals_indexed;
 
     // While an account is being made nobody was promised anything: one flush of the file system at the end makes all of it
     // durable, in place of fifty.
