@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-// A load client for bench/smtp: sends the same message again and again over SMTP or LMTP, with what smtp-source(1) lacks:
-// STARTTLS, a number of messages a connection, and pipelining. Prints "MESSAGES SECONDS" and exits 0 when all were accepted.
+// A load client for bench/smtp: sends the same message again and again over SMTP or LMTP, with what smtp-source(1)
+// lacks: STARTTLS, a number of messages a connection, and pipelining. Prints "MESSAGES SECONDS" and exits 0 when all
+// were accepted.
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -114,7 +115,8 @@ private:
             const auto end = heard_.find('\n');
             if (end == std::string::npos) {
                 char buffer[4096];
-                const auto n = ssl_ != nullptr ? SSL_read(ssl_, buffer, sizeof buffer) : static_cast<int>(::read(fd_, buffer, sizeof buffer));
+                const auto n = ssl_ != nullptr ? SSL_read(ssl_, buffer, sizeof buffer)
+                                               : static_cast<int>(::read(fd_, buffer, sizeof buffer));
                 if (n <= 0) give_up("the server closed the connection");
                 heard_.append(buffer, static_cast<std::size_t>(n));
                 continue;
@@ -134,7 +136,9 @@ private:
 };
 
 std::string content_of(int length) {
-    std::string content = "From: s@sender.example\r\nTo: u1@example.org\r\nSubject: load\r\nDate: Sun, 22 Nov 2026 09:00:00 +0000\r\n\r\n";
+    std::string content =
+        "From: s@sender.example\r\nTo: u1@example.org\r\nSubject: load\r\nDate: Sun, 22 Nov 2026 09:00:00 "
+        "+0000\r\n\r\n";
     const std::string line(78, 'x');
     for (int left = length; left > 0; left -= 80) content += line + "\r\n";
     return content + ".\r\n";
@@ -158,8 +162,11 @@ int main(int argc, char** argv) {
             default: optind = argc;
         }
     if (optind >= argc) {
-        std::fputs("usage: smtpload [-s SESSIONS] [-m MESSAGES] [-l LENGTH] [-f FROM] [-t TO] [-r MESSAGES-A-CONNECTION] [-TLp] HOST:PORT|unix:PATH\n"
-                   "  -T STARTTLS  -L LMTP  -p pipelined\n", stderr);
+        std::fputs(
+            "usage: smtpload [-s SESSIONS] [-m MESSAGES] [-l LENGTH] [-f FROM] [-t TO] [-r MESSAGES-A-CONNECTION] "
+            "[-TLp] HOST:PORT|unix:PATH\n"
+            "  -T STARTTLS  -L LMTP  -p pipelined\n",
+            stderr);
         return 64;
     }
     plan.server = argv[optind];
@@ -175,7 +182,8 @@ int main(int argc, char** argv) {
         sessions.emplace_back([&] {
             for (int mine = next++; mine < plan.messages;) {
                 Connection connection(plan, tls);
-                for (int sent = 0; sent < plan.per_connection && mine < plan.messages; ++sent, mine = next++) connection.send_message();
+                for (int sent = 0; sent < plan.per_connection && mine < plan.messages; ++sent, mine = next++)
+                    connection.send_message();
             }
         });
     for (auto& session : sessions) session.join();

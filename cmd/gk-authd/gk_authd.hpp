@@ -31,7 +31,7 @@ struct Delays {
 };
 
 // One client's requests until it goes.
-void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std::chrono::milliseconds exchange_timeout, Delays& delays,
-              const std::atomic<bool>& stopping);
+void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std::chrono::milliseconds exchange_timeout,
+              Delays& delays, const std::atomic<bool>& stopping);
 
 }  // namespace gk::authd

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <exception>
 #include <poll.h>
 #include <unistd.h>
+#include <exception>
 
 #include "cmd/gk-authd/gk_authd.hpp"
 #include "common/base/log.hpp"

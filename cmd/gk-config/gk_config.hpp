@@ -13,11 +13,11 @@ struct Arguments {
     std::string key, value;
 };
 
-int init(const Arguments& arguments);    // makes a gk where none is
+int init(const Arguments& arguments);  // makes a gk where none is
 int check(const Arguments& arguments);
 int show(const Arguments& arguments);
 int get(const Arguments& arguments);
 int set(const Arguments& arguments);
-int settings_mdoc();                     // for gk.toml(5)
+int settings_mdoc();  // for gk.toml(5)
 
 }  // namespace gk::config_tool

@@ -119,7 +119,10 @@ int init(const Arguments& arguments) {
     fmt::print(stderr, "gk is ready to be told of domains: {}\n", paths.toml);
     // RFC 5321, 2.3.5: it is what we greet others with.
     if (hostname.find('.') == std::string::npos)
-        fmt::print(stderr, "its host name '{}' is not a full one, which other servers may refuse: set server.hostname with gk-config set\n", hostname);
+        fmt::print(stderr,
+                   "its host name '{}' is not a full one, which other servers may refuse: set server.hostname with "
+                   "gk-config set\n",
+                   hostname);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <csignal>
 #include <sysexits.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
 
 #include "cmd/gk-deliver/gk_deliver.hpp"
 #include "common/base/ids.hpp"
@@ -76,7 +76,9 @@ Status read_message(int fd, delivery::Content& content, std::uint64_t limit) {
         if (n < 0) return fail_errno("cannot read the message");
         if (n == 0) return wire.finish();
         GK_CHECK(wire.feed({buffer.data(), static_cast<std::size_t>(n)}));
-        if (content.size() > limit) return fail(Errc::BadInput, "the message has more than " + std::to_string(limit) + " bytes (smtp.max_size)");
+        if (content.size() > limit)
+            return fail(Errc::BadInput,
+                        "the message has more than " + std::to_string(limit) + " bytes (smtp.max_size)");
     }
 }
 
@@ -101,14 +103,16 @@ int say(const std::string& address, const delivery::Answer& answer) {
     return code;
 }
 
-int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer, const std::vector<delivery::Recipient>& recipients) {
+int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer,
+            const std::vector<delivery::Recipient>& recipients) {
     cli::Rows rows(wanted.json, {"recipient", "action", "account", "mailbox"});
     int code = EX_OK;
     for (const auto& recipient : recipients) {
         const auto planned = deliverer.plan(recipient, wanted.mailbox);
         if (!planned) {
             (void)cli::fail(planned.error());
-            code = worse(code, planned.error().code == Errc::NotFound ? EX_CANTCREAT : cli::exit_code(planned.error().code));
+            code = worse(code,
+                         planned.error().code == Errc::NotFound ? EX_CANTCREAT : cli::exit_code(planned.error().code));
             continue;
         }
         for (const auto& copy : *planned) {
@@ -163,17 +167,20 @@ int deliver_stdin(const LocalDelivery& wanted) {
             const auto planned = (*deliverer)->plan(recipient, wanted.mailbox);
             if (planned) continue;
             (void)cli::fail(planned.error());
-            return planned.error().code == Errc::NotFound || planned.error().code == Errc::BadInput ? EX_CANTCREAT : EX_TEMPFAIL;
+            return planned.error().code == Errc::NotFound || planned.error().code == Errc::BadInput ? EX_CANTCREAT
+                                                                                                    : EX_TEMPFAIL;
         }
     }
     if (wanted.dry_run) return worse(code, dry_run(wanted, **deliverer, recipients));
 
-    if (const auto done = read_message(STDIN_FILENO, content, config->size("smtp.max_size")); !done) return cli::fail(done.error());
+    if (const auto done = read_message(STDIN_FILENO, content, config->size("smtp.max_size")); !done)
+        return cli::fail(done.error());
     const auto message = content.bytes();
     if (!message) return cli::fail(message.error());
     const auto outcomes = (*deliverer)->deliver(envelope, recipients, *message, wanted.mailbox);
     lmtp::log_outcomes(envelope, recipients, outcomes, message->size());
-    for (std::size_t i = 0; i < outcomes.size(); ++i) code = worse(code, say(recipients[i].address, outcomes[i].answer));
+    for (std::size_t i = 0; i < outcomes.size(); ++i)
+        code = worse(code, say(recipients[i].address, outcomes[i].answer));
     return code;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include <poll.h>
+#include <unistd.h>
 #include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <poll.h>
-#include <unistd.h>
 
 #include "cmd/gk-deliver/gk_deliver.hpp"
 #include "common/base/log.hpp"
@@ -56,8 +56,8 @@ private:
 Status close_in(const std::string& root, const config::Paths& paths) {
     os::Sandbox sandbox;
     // The whole directory of gk.toml, since a changed one is a new file.
-    sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.directory_db, paths.directory_db + "-wal", paths.directory_db + "-shm",
-                         "/etc/localtime", "/usr/share/zoneinfo"};
+    sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.directory_db, paths.directory_db + "-wal",
+                         paths.directory_db + "-shm",     "/etc/localtime",   "/usr/share/zoneinfo"};
     sandbox.read_write = {paths.mail, paths.spool, paths.run};
     sandbox.sockets = os::Sockets::Unix;
     GK_TRY(const auto report, os::enter(sandbox));
@@ -133,7 +133,11 @@ int serve(const std::string& root) {
     os::notify_stopping();
     const bool drained = server.stop(std::chrono::seconds(current.config().duration_s("server.drain_timeout")));
     const auto flushes = current.service().deliverer->flushes();
-    log::Event("daemon.stopped").field("drained", drained).field("file_flushes", flushes.files).field("directory_flushes", flushes.directories).field("group_flushes", flushes.groups);
+    log::Event("daemon.stopped")
+        .field("drained", drained)
+        .field("file_flushes", flushes.files)
+        .field("directory_flushes", flushes.directories)
+        .field("group_flushes", flushes.groups);
     // A delivery that did not end in time was not answered: its client keeps the message. Its thread uses what a normal
     // exit would destroy.
     if (!drained) ::_exit(0);

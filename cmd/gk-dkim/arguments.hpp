@@ -18,8 +18,8 @@ struct Arguments {
     std::string domain, selector;
     std::string algorithm = "both";
     std::int64_t bits = 2048;
-    bool active = false;   // genkey: sign with it at once
-    bool check = false;    // dns: compare with what is published
+    bool active = false;  // genkey: sign with it at once
+    bool check = false;   // dns: compare with what is published
 
     std::string file = "-";
     std::string key_file;  // sign: a key outside the store

@@ -55,8 +55,10 @@ std::string compare(DnsSource& source, const dkim::StoredKey& key, const std::st
     const auto shown = dkim::parse_key_record(lookup.records[0]);
     if (!shown) return "differs: " + shown.error().text;
     if (shown->revoked()) return "differs: revoked";
-    return shown->type == wanted->type && shown->octets == wanted->octets && shown->permits_sha256() && shown->permits_mail() ? "published"
-                                                                                                                              : "differs: another key";
+    return shown->type == wanted->type && shown->octets == wanted->octets && shown->permits_sha256() &&
+                   shown->permits_mail()
+               ? "published"
+               : "differs: another key";
 }
 
 }  // namespace
@@ -64,21 +66,25 @@ std::string compare(DnsSource& source, const dkim::StoredKey& key, const std::st
 Result<dkim::KeyStore> open_store(const Arguments& arguments) {
     const auto paths = config::Paths::under(arguments.dns.root);
     const std::string directory = paths.keys + "/dkim";
-    if (const std::string& owner = os::exists(directory) ? directory : paths.keys; os::exists(owner)) GK_CHECK(os::become_owner_of(owner));
+    if (const std::string& owner = os::exists(directory) ? directory : paths.keys; os::exists(owner))
+        GK_CHECK(os::become_owner_of(owner));
     return dkim::KeyStore(directory);
 }
 
 Result<std::string> domain_of(const std::string& name) {
     std::string domain = dns_domain(name);
-    if (domain.empty()) return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 100)));
+    if (domain.empty())
+        return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 100)));
     return domain;
 }
 
 int genkey(const Arguments& a) {
     const auto algorithms = algorithms_named(a.algorithm);
     if (!algorithms) return cli::usage(algorithms.error().text);
-    if (a.bits < kLeastBits || a.bits > kMostBits) return cli::usage(fmt::format("--bits must be {} to {}", kLeastBits, kMostBits));
-    if (!a.selector.empty() && algorithms->size() > 1) return cli::usage("--selector needs --algorithm rsa or ed25519: two keys need two names");
+    if (a.bits < kLeastBits || a.bits > kMostBits)
+        return cli::usage(fmt::format("--bits must be {} to {}", kLeastBits, kMostBits));
+    if (!a.selector.empty() && algorithms->size() > 1)
+        return cli::usage("--selector needs --algorithm rsa or ed25519: two keys need two names");
     const auto domain = domain_of(a.domain);
     if (!domain) return cli::fail(domain.error());
     const auto store = open_store(a);
@@ -90,8 +96,10 @@ int genkey(const Arguments& a) {
         if (!taken) return cli::fail(taken.error());
         const auto key = PrivateKey::generate(algorithm, static_cast<unsigned>(a.bits));
         if (!key) return cli::fail(key.error());
-        const std::string selector = a.selector.empty() ? dkim::default_selector(algorithm, now_s, *taken) : text::lower(a.selector);
-        const auto stored = store->create(*domain, selector, *key, a.active ? KeyState::Active : KeyState::Published, now_s);
+        const std::string selector =
+            a.selector.empty() ? dkim::default_selector(algorithm, now_s, *taken) : text::lower(a.selector);
+        const auto stored =
+            store->create(*domain, selector, *key, a.active ? KeyState::Active : KeyState::Published, now_s);
         if (!stored) return cli::fail(stored.error());
         add_row(rows, *stored);
     }
@@ -130,10 +138,8 @@ int dns(const Arguments& a) {
     if (!keys) return cli::fail(keys.error());
     bool any = false, wrong = false, temporary = false;
     std::unique_ptr<cli::Rows> rows;
-    if (a.check)
-        rows = std::make_unique<cli::Rows>(a.json, std::vector<std::string>{"name", "state", "dns"});
-    else if (a.json)
-        rows = std::make_unique<cli::Rows>(true, std::vector<std::string>{"name", "type", "value"});
+    if (a.check) rows = std::make_unique<cli::Rows>(a.json, std::vector<std::string>{"name", "state", "dns"});
+    else if (a.json) rows = std::make_unique<cli::Rows>(true, std::vector<std::string>{"name", "type", "value"});
     for (const auto& key : *keys) {
         if (!a.selector.empty() && key.selector != text::lower(a.selector)) continue;
         const auto record = record_of(*store, key);
@@ -150,7 +156,9 @@ int dns(const Arguments& a) {
             std::fputs(dkim::zone_lines(key, *record).c_str(), stdout);
         }
     }
-    if (!any) return cli::fail(Error{Errc::NotFound, fmt::format("there is no such key of {}: gk-dkim genkey makes one", *domain), 0});
+    if (!any)
+        return cli::fail(
+            Error{Errc::NotFound, fmt::format("there is no such key of {}: gk-dkim genkey makes one", *domain), 0});
     return temporary ? 75 : wrong ? 1 : 0;
 }
 

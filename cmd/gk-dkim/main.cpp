@@ -10,22 +10,27 @@ int main(int argc, char** argv) {
     dkim_tool::Arguments a;
     if (const char* root = std::getenv("GK_ROOT")) a.dns.root = root;
     const cli::Operand file{"file", &a.file, "the message; standard input where it is - or absent", false};
-    const cli::Option dns_file{"--dns-file", &a.dns.file, "take the answers from this file, in place of DNS; see gk-spf(1)", "FILE"};
-    const cli::Option server{"--server", &a.dns.servers, "ask this name server, in place of the configured ones; may be repeated", "IP"};
+    const cli::Option dns_file{"--dns-file", &a.dns.file,
+                               "take the answers from this file, in place of DNS; see gk-spf(1)", "FILE"};
+    const cli::Option server{"--server", &a.dns.servers,
+                             "ask this name server, in place of the configured ones; may be repeated", "IP"};
     return cli::run(
         {.name = "gk-dkim",
          .summary = "keys and signatures of DKIM",
-         .description = "Makes and keeps the keys by which the domains here sign, and signs and verifies messages (RFC 6376) by the code that "
+         .description = "Makes and keeps the keys by which the domains here sign, and signs and verifies messages (RFC "
+                        "6376) by the code that "
                         "gk's daemons use.",
          .options = {{"-j,--json", &a.json, "one JSON object per line"},
-                     {"--root", &a.dns.root, "where everything of this gk lives, instead of the system's places", "DIR"}},
+                     {"--root", &a.dns.root, "where everything of this gk lives, instead of the system's places",
+                      "DIR"}},
          .commands =
              {{.name = "genkey",
                .summary = "make keys for a domain, to be published before they sign",
                .options = {{"-a,--algorithm", &a.algorithm, "rsa, ed25519 or both", "NAME"},
                            {"-b,--bits", &a.bits, "of an RSA key", "N"},
                            {"-s,--selector", &a.selector, "name of the key; made from the date where absent", "NAME"},
-                           {"--active", &a.active, "sign with it at once: it is in DNS already, or nobody listens yet"}},
+                           {"--active", &a.active,
+                            "sign with it at once: it is in DNS already, or nobody listens yet"}},
                .operands = {{"domain", &a.domain, "that signs"}},
                .run = [&] { return dkim_tool::genkey(a); }},
               {.name = "list",
@@ -52,8 +57,7 @@ int main(int argc, char** argv) {
                .options = {dns_file, server},
                .operands = {file},
                .run = [&] { return dkim_tool::verify(a); }}},
-         .examples = {"gk-dkim genkey a.test  # an RSA and an Ed25519 key",
-                      "gk-dkim dns a.test  # what to publish",
+         .examples = {"gk-dkim genkey a.test  # an RSA and an Ed25519 key", "gk-dkim dns a.test  # what to publish",
                       "gk-dkim dns --check a.test  # whether it is",
                       "gk-dkim sign < message | gk-dkim verify  # as a receiver sees it"}},
         argc, argv);

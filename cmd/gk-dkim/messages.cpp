@@ -86,7 +86,8 @@ int sign(const Arguments& a) {
     options.timestamp_s = to_unix_s(now());
     if (!a.expires.empty()) {
         const auto seconds = text::to_duration_s(a.expires);
-        if (!seconds || *seconds <= 0) return cli::usage(fmt::format("'{}' is no time such as 7d", text::printable(a.expires, 40)));
+        if (!seconds || *seconds <= 0)
+            return cli::usage(fmt::format("'{}' is no time such as 7d", text::printable(a.expires, 40)));
         options.expires_s = options.timestamp_s + *seconds;
     }
     const auto input = os::Input::open(a.file);
@@ -111,19 +112,32 @@ int verify(const Arguments& a) {
     const auto source = open_source(a.dns);
     if (!source) return cli::fail(source.error());
     dkim::Verifier verifier(to_unix_s(now()));
-    if (const auto read = os::read_input(a.file, [&](std::string_view bytes) { verifier.feed(bytes); }); !read) return cli::fail(read.error());
+    if (const auto read = os::read_input(a.file, [&](std::string_view bytes) { verifier.feed(bytes); }); !read)
+        return cli::fail(read.error());
     const auto all = verifier.finish(**source);
     bool passed = false, temporary = false;
-    cli::Rows rows(a.json, {"check", "result", "domain", "selector", "identity", "algorithm", "bits", "testing", "b", "reason"});
+    cli::Rows rows(
+        a.json, {"check", "result", "domain", "selector", "identity", "algorithm", "bits", "testing", "b", "reason"});
     for (const auto& verified : all) {
         passed |= verified.verdict == dkim::Verdict::Pass;
         temporary |= verified.verdict == dkim::Verdict::TempError;
-        rows.add({std::string("dkim"), std::string(dkim::verdict_name(verified.verdict)), verified.domain, verified.selector,
-                  verified.identity, verified.algorithm, static_cast<std::int64_t>(verified.key_bits), verified.testing,
-                  verified.signature_start, verified.reason});
+        rows.add({std::string("dkim"), std::string(dkim::verdict_name(verified.verdict)), verified.domain,
+                  verified.selector, verified.identity, verified.algorithm,
+                  static_cast<std::int64_t>(verified.key_bits), verified.testing, verified.signature_start,
+                  verified.reason});
     }
     // A message without a signature has a verdict too.
-    if (all.empty()) rows.add({std::string("dkim"), std::string("none"), {}, {}, {}, {}, std::int64_t{0}, false, {}, std::string("no signature")});
+    if (all.empty())
+        rows.add({std::string("dkim"),
+                  std::string("none"),
+                  {},
+                  {},
+                  {},
+                  {},
+                  std::int64_t{0},
+                  false,
+                  {},
+                  std::string("no signature")});
     return passed ? 0 : temporary ? 75 : 1;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <cerrno>
 
 #include "cmd/gk-frontd/login.hpp"
 #include "common/base/log.hpp"
@@ -15,8 +15,13 @@ void Connection::begin_carry(std::string_view first_bytes) {
     carried_ = true;
     front_.session_began();
     const auto info = tls_ ? tls_->info() : tls::Info{};
-    log::Event("imap.session_opened").field("session", id_).field("actor", account_).field("peer", peer_.ip).field("port", peer_.port)
-        .field("tls", info.version).field("cipher", info.cipher);
+    log::Event("imap.session_opened")
+        .field("session", id_)
+        .field("actor", account_)
+        .field("peer", peer_.ip)
+        .field("port", peer_.port)
+        .field("tls", info.version)
+        .field("cipher", info.cipher);
     const std::string leftover = login_->dialogue->take_leftover();
     end_exchange();
     const std::string first(first_bytes);  // lives in login_

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/gk-frontd/connection.hpp"
 
-#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "cmd/gk-frontd/login.hpp"
 #include "common/base/ids.hpp"
@@ -17,7 +17,13 @@ constexpr Milliseconds kLinger = 2000;  // for the peer to read our last words b
 }
 
 Connection::Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, bool tls_first)
-    : front_(front), slot_(slot), client_(std::move(client)), login_(std::make_unique<Login>()), began_(monotonic_ms()), id_(new_id()), peer_(std::move(peer)) {
+    : front_(front),
+      slot_(slot),
+      client_(std::move(client)),
+      login_(std::make_unique<Login>()),
+      began_(monotonic_ms()),
+      id_(new_id()),
+      peer_(std::move(peer)) {
     if (tls_first) state_ = State::Handshake;
 }
 
@@ -25,8 +31,13 @@ Connection::~Connection() {
     end_exchange();
     if (carried_) {
         front_.session_ended();
-        log::Event("imap.session_closed").field("session", id_).field("actor", account_).field("peer", peer_.ip)
-            .field("bytes_in", bytes_in_).field("bytes_out", bytes_out_).field("seconds", (monotonic_ms() - began_) / 1000);
+        log::Event("imap.session_closed")
+            .field("session", id_)
+            .field("actor", account_)
+            .field("peer", peer_.ip)
+            .field("bytes_in", bytes_in_)
+            .field("bytes_out", bytes_out_)
+            .field("seconds", (monotonic_ms() - began_) / 1000);
     }
 }
 
@@ -83,7 +94,11 @@ void Connection::drain() {
 }
 
 void Connection::finish(std::string_view why) {
-    if (!why.empty() && state_ != State::Carry) log::Event("imap.connection_closed", log::Level::Debug).field("session", id_).field("peer", peer_.ip).field("reason", why);
+    if (!why.empty() && state_ != State::Carry)
+        log::Event("imap.connection_closed", log::Level::Debug)
+            .field("session", id_)
+            .field("peer", peer_.ip)
+            .field("reason", why);
     front_.finished(slot_);
 }
 

@@ -21,12 +21,12 @@ public:
     Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, bool tls_first);
     ~Connection();
 
-    void start();                                    // greeting or handshake
+    void start();  // greeting or handshake
     void on_event(Side side, std::uint32_t events);
     void on_deadline();
-    void start_exchange();                           // a place with gk-authd is free now
-    void lose_exchange() { end_exchange(); }         // while the client thinks; it hears of it with its next word
-    void drain();                                    // the server stops
+    void start_exchange();                    // a place with gk-authd is free now
+    void lose_exchange() { end_exchange(); }  // while the client thinks; it hears of it with its next word
+    void drain();                             // the server stops
 
 private:
     enum class State { Handshake, Talk, Authenticating, Opening, Carry, Closing };
@@ -38,8 +38,8 @@ private:
     void linger();
     void watch_client();
     void watch_session();
-    Result<tls::Connection::Io> read_client();       // into the scratch buffer
-    bool flush_client();                             // false: the connection is over
+    Result<tls::Connection::Io> read_client();  // into the scratch buffer
+    bool flush_client();                        // false: the connection is over
     bool write_client(std::string_view bytes);
     // login.cpp
     void begin_tls();

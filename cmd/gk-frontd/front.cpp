@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/gk-frontd/front.hpp"
 
-#include <cerrno>
-#include <ctime>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -11,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <cerrno>
+#include <ctime>
 
 #include "cmd/gk-frontd/connection.hpp"
 #include "common/base/log.hpp"
@@ -25,14 +25,16 @@ constexpr std::uint64_t kListenerSide = 3;
 constexpr std::uint32_t kSignals = UINT32_MAX;
 constexpr Milliseconds kThinkingTime = 3000;
 constexpr Milliseconds kAcceptPause = 200;  // when descriptors run out
-constexpr int kKeepaliveSeconds = 300;      // below what home routers forget (RFC 5382, REQ-5 asks for 2 hours 4 minutes; few obey)
+constexpr int kKeepaliveSeconds =
+    300;  // below what home routers forget (RFC 5382, REQ-5 asks for 2 hours 4 minutes; few obey)
 
 std::uint64_t token(std::uint32_t slot, std::uint64_t side, std::uint32_t generation) {
     return slot | side << 32 | static_cast<std::uint64_t>(generation & 0x3FFFFFFF) << 34;
 }
 
 Result<std::shared_ptr<tls::ServerContext>> open_tls(const config::Config& config) {
-    GK_TRY(auto identities, tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
+    GK_TRY(auto identities,
+           tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
     return tls::ServerContext::create({std::move(identities)});
 }
 
@@ -61,11 +63,14 @@ Limits Limits::from(const config::Config& config) {
     limits.stall = config.duration_s("front.stall_timeout") * 1000;
     limits.drain = config.duration_s("server.drain_timeout") * 1000;
     limits.login_failures = static_cast<int>(config.integer("front.login_failures"));
-    if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks"))) limits.trusted = std::move(*trusted);
+    if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks")))
+        limits.trusted = std::move(*trusted);
     // Two descriptors a session, three while it logs in: better refuse early than fail in the middle.
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-        limits.connections = std::min<std::size_t>(limits.connections, std::max<rlim_t>(16, (files.rlim_cur - std::min<rlim_t>(files.rlim_cur, 64 + limits.auth_exchanges)) / 2));
+        limits.connections = std::min<std::size_t>(
+            limits.connections,
+            std::max<rlim_t>(16, (files.rlim_cur - std::min<rlim_t>(files.rlim_cur, 64 + limits.auth_exchanges)) / 2));
     return limits;
 }
 
@@ -83,12 +88,14 @@ Result<std::unique_ptr<Front>> Front::create(config::Config config, std::vector<
     for (std::uint32_t i = 0; i < front->listeners_.size(); ++i) {
         const int fd = front->listeners_[i].fd.get();
         const auto& name = front->listeners_[i].name;
-        if (name != "imap" && name != "imaps") return fail(Errc::Unsupported, fmt::format("no service for a socket named '{}'", name));
+        if (name != "imap" && name != "imaps")
+            return fail(Errc::Unsupported, fmt::format("no service for a socket named '{}'", name));
         ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = token(i, kListenerSide, 0);
-        if (::epoll_ctl(front->epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a socket");
+        if (::epoll_ctl(front->epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+            return fail_errno("cannot watch a socket");
     }
     return front;
 }
@@ -153,7 +160,8 @@ void Front::bury() {
         slot.connection.reset();
         ++slot.generation;
         if (!slot.address.empty())
-            if (const auto found = per_address_.find(slot.address); found != per_address_.end() && --found->second == 0) per_address_.erase(found);
+            if (const auto found = per_address_.find(slot.address); found != per_address_.end() && --found->second == 0)
+                per_address_.erase(found);
         slot.address = {};
         free_slots_.push_back(index);
         --connections_;
@@ -173,7 +181,8 @@ void Front::accept_from(std::size_t listener) {
     for (int i = 0; i < 64; ++i) {  // then those inside get their turn
         sockaddr_storage storage{};
         socklen_t length = sizeof storage;
-        os::Fd fd(::accept4(listeners_[listener].fd.get(), reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        os::Fd fd(::accept4(listeners_[listener].fd.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!fd) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
                 log::Event("front.cannot_accept", log::Level::Error).field("error", std::strerror(errno));
@@ -206,7 +215,8 @@ void Front::accept_from(std::size_t listener) {
         if (!address.empty()) ++per_address_[address];
         slots_[index].address = std::move(address);
         ++connections_;
-        slots_[index].connection = std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), tls_first);
+        slots_[index].connection =
+            std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), tls_first);
         slots_[index].connection->start();
     }
 }
@@ -219,7 +229,8 @@ void Front::dispatch(std::uint64_t which, std::uint32_t events) {
         return;
     }
     // An event for a connection that ended earlier in the same batch.
-    if (index >= slots_.size() || !slots_[index].connection || which != token(index, side, slots_[index].generation)) return;
+    if (index >= slots_.size() || !slots_[index].connection || which != token(index, side, slots_[index].generation))
+        return;
     if (std::find(finished_.begin(), finished_.end(), index) != finished_.end()) return;
     slots_[index].connection->on_event(static_cast<Side>(side), events);
 }
@@ -242,7 +253,9 @@ void Front::expire() {
     }
     for (Milliseconds at = next_taken_back(); at != 0 && at <= now; at = next_taken_back()) {
         const std::uint32_t slot = thinking_.front().second;
-        log::Event("front.exchange_taken_back", log::Level::Warning).field("exchanges", exchanges_).field("waiting", waiting_for_auth_.size());
+        log::Event("front.exchange_taken_back", log::Level::Warning)
+            .field("exchanges", exchanges_)
+            .field("waiting", waiting_for_auth_.size());
         slots_[slot].connection->lose_exchange();
     }
     while (!waiting_for_auth_.empty() && exchanges_ < limits_.auth_exchanges) {
@@ -258,7 +271,8 @@ void Front::reload() {
     auto config = config::Config::load(config_.paths());
     Status status = ok();
     if (config) {
-        auto identities = tls::find_identities(config->string("tls.certificate"), config->string("tls.key"), config->paths().keys);
+        auto identities =
+            tls::find_identities(config->string("tls.certificate"), config->string("tls.key"), config->paths().keys);
         status = identities ? tls_->reload({std::move(*identities)}) : Status(fail(identities.error()));
     } else {
         status = fail(config.error());

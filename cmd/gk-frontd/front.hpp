@@ -35,7 +35,8 @@ struct Limits {
 // Which of a connection's descriptors an event is about.
 enum class Side : std::uint32_t { Client = 0, Auth = 1, Session = 2 };
 
-// One epoll loop over all connections. What they share is here: limits, certificates, deadlines, the queue for gk-authd.
+// One epoll loop over all connections. What they share is here: limits, certificates, deadlines, the queue for
+// gk-authd.
 class Front {
 public:
     static Result<std::unique_ptr<Front>> create(config::Config config, std::vector<os::ListenFd> listeners);
@@ -51,7 +52,8 @@ public:
     char* scratch() noexcept { return scratch_.data(); }  // for one read, by one connection
     std::size_t scratch_size() const noexcept { return scratch_.size(); }
 
-    // Tells epoll what SIDE of the connection in SLOT waits for; INTEREST and REGISTERED are the connection's own memory of it.
+    // Tells epoll what SIDE of the connection in SLOT waits for; INTEREST and REGISTERED are the connection's own
+    // memory of it.
     void watch(std::uint32_t slot, Side side, int fd, std::uint32_t events, std::uint32_t& registered);
     void set_deadline(std::uint32_t slot, Milliseconds at);  // 0: none
     // A place among the exchanges with gk-authd. False: the connection's start_exchange() is called when there is one.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/gk-frontd/login.hpp"
 
-#include <cerrno>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <cerrno>
 
 #include "common/auth/mechanisms.hpp"
 #include "common/base/log.hpp"
@@ -55,7 +55,10 @@ void Connection::begin_tls() {
 void Connection::handshake() {
     const auto want = tls_->handshake();
     if (!want) {
-        log::Event("tls.handshake_failed").field("session", id_).field("peer", peer_.ip).field("error", want.error().text);
+        log::Event("tls.handshake_failed")
+            .field("session", id_)
+            .field("peer", peer_.ip)
+            .field("error", want.error().text);
         return finish("");
     }
     switch (*want) {
@@ -100,7 +103,10 @@ void Connection::perform(imap::PreLogin::Step step) {
             return close_gently();
         } else if (std::holds_alternative<imap::StartTls>(effect)) {
             if (login_->dialogue->discarded() > 0)
-                log::Event("imap.injection", log::Level::Warning).field("session", id_).field("peer", peer_.ip).field("bytes", login_->dialogue->discarded());
+                log::Event("imap.injection", log::Level::Warning)
+                    .field("session", id_)
+                    .field("peer", peer_.ip)
+                    .field("bytes", login_->dialogue->discarded());
             // The OK must be out before the first TLS byte; a client that does not read its one line is none.
             if (!to_client_.empty()) return finish("the client does not read");
             return begin_tls();
@@ -168,7 +174,8 @@ void Connection::on_auth(std::uint32_t) {
     if (login_->auth_in.size() > auth::kMaxLine) return auth_failed("gk-authd says too much");
     const std::size_t end = login_->auth_in.find('\n');
     if (end == std::string::npos) return;
-    if (state_ != State::Authenticating || end + 1 != login_->auth_in.size()) return auth_failed("gk-authd speaks out of turn");
+    if (state_ != State::Authenticating || end + 1 != login_->auth_in.size())
+        return auth_failed("gk-authd speaks out of turn");
     login_->auth_in.pop_back();
     const std::string line = std::exchange(login_->auth_in, {});
     auth_line(line);
@@ -186,7 +193,10 @@ void Connection::auth_line(std::string_view line) {
 }
 
 void Connection::auth_failed(std::string_view why) {
-    log::Event("imap.auth_unavailable", log::Level::Error).field("session", id_).field("peer", peer_.ip).field("error", why);
+    log::Event("imap.auth_unavailable", log::Level::Error)
+        .field("session", id_)
+        .field("peer", peer_.ip)
+        .field("error", why);
     end_exchange();
     if (state_ != State::Authenticating) return;
     auth::Reply reply;
@@ -202,9 +212,15 @@ void Connection::open_session(const imap::HandOver& over) {
     watch_client();
     session_ = connect_now(front_.config().paths().run + "/imap.sock");
     session_watched_ = 0;
-    const std::string line = imap::format_handover({.ticket = over.ticket, .ip = peer_.ip, .port = peer_.port, .tls = tls_.has_value(), .session_id = id_,
-                                                    .tag = over.tag, .with_capabilities = true});
-    if (!session_ || !send_line(session_.get(), line)) return refuse_session(auth::FailCode::Temp, "cannot reach gk-imapd");
+    const std::string line = imap::format_handover({.ticket = over.ticket,
+                                                    .ip = peer_.ip,
+                                                    .port = peer_.port,
+                                                    .tls = tls_.has_value(),
+                                                    .session_id = id_,
+                                                    .tag = over.tag,
+                                                    .with_capabilities = true});
+    if (!session_ || !send_line(session_.get(), line))
+        return refuse_session(auth::FailCode::Temp, "cannot reach gk-imapd");
     front_.watch(slot_, Side::Session, session_.get(), EPOLLIN, session_watched_);
 }
 
@@ -227,7 +243,11 @@ void Connection::on_opening(std::uint32_t) {
 }
 
 void Connection::refuse_session(auth::FailCode code, std::string_view why) {
-    log::Event("imap.session_refused", log::Level::Error).field("session", id_).field("actor", account_).field("peer", peer_.ip).field("error", why);
+    log::Event("imap.session_refused", log::Level::Error)
+        .field("session", id_)
+        .field("actor", account_)
+        .field("peer", peer_.ip)
+        .field("error", why);
     session_.reset();
     session_watched_ = 0;
     login_->session_in.clear();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <climits>
 #include <cstdlib>
-#include <fmt/format.h>
 
 #include "cmd/gk-frontd/connection.hpp"
 #include "common/base/log.hpp"
@@ -28,7 +28,8 @@ Result<os::SandboxReport> close_in(const config::Config& config) {
         char resolved[PATH_MAX];  // certificate tools keep the files elsewhere and link to them
         if (::realpath(path.c_str(), resolved) != nullptr) sandbox.read_only.push_back(directory_of(resolved));
     }
-    if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY"); credentials != nullptr) sandbox.read_only.emplace_back(credentials);
+    if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY"); credentials != nullptr)
+        sandbox.read_only.emplace_back(credentials);
     return os::enter(sandbox);
 }
 
@@ -41,7 +42,8 @@ int serve(const std::string& root) {
     if (!signals) return cli::fail(signals.error());
     auto listeners = os::take_listen_fds();
     if (!listeners) return cli::fail(listeners.error());
-    if (listeners->empty()) return cli::usage("gk-frontd gets its sockets from systemd or gk-up; none were handed over");
+    if (listeners->empty())
+        return cli::usage("gk-frontd gets its sockets from systemd or gk-up; none were handed over");
     const auto sandbox = close_in(*config);
     if (!sandbox) return cli::fail(sandbox.error());
     auto front = front::Front::create(std::move(*config), std::move(*listeners));
@@ -61,9 +63,12 @@ int main(int argc, char** argv) {
     if (const char* from = std::getenv("GK_ROOT"); from != nullptr) root = from;
     return cli::run({.name = "gk-frontd",
                      .summary = "take TLS and login for mail clients, and carry their sessions",
-                     .description = "Listens on the sockets named imap and imaps. It can read no mail and no credentials: gk-authd judges a login, and "
+                     .description = "Listens on the sockets named imap and imaps. It can read no mail and no "
+                                    "credentials: gk-authd judges a login, and "
                                     "gk-imapd serves the session.",
                      .options = {{"--root", &root, "everything of this gk is below DIR", "DIR"}},
-                     .commands = {{.name = "serve", .summary = "serve until SIGTERM; SIGHUP reads configuration and certificates again", .run = [&] { return serve(root); }}}},
+                     .commands = {{.name = "serve",
+                                   .summary = "serve until SIGTERM; SIGHUP reads configuration and certificates again",
+                                   .run = [&] { return serve(root); }}}},
                     argc, argv);
 }

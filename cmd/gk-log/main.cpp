@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+#include <poll.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
-#include <poll.h>
 
 #include "common/base/text.hpp"
 #include "common/cli/cli.hpp"
@@ -24,7 +24,8 @@ Result<TimePoint> parse_since(const std::string& text) {
     if (text.empty()) return TimePoint{};
     if (const auto ago = text::to_duration_s(text)) return now() - std::chrono::seconds(*ago);
     if (const auto at = parse_rfc3339(text)) return *at;
-    return fail(Errc::BadInput, fmt::format("--since wants a time like 10m, 2h or 2026-11-22T09:30:00Z, not '{}'", text::printable(text, 60)));
+    return fail(Errc::BadInput, fmt::format("--since wants a time like 10m, 2h or 2026-11-22T09:30:00Z, not '{}'",
+                                            text::printable(text, 60)));
 }
 
 // WITH_ID: where lines of many messages stand between each other.
@@ -35,8 +36,9 @@ void print(const events::Record& record, bool json, bool with_id = false) {
     }
     const bool colour = cli::use_colour() && record.level != "info" && record.level != "debug";
     const std::string id = with_id && record.has_field("id") ? text::printable(record.field("id"), 40) + ": " : "";
-    fmt::print("{}{}  {:<10} {}{}{}\n", colour ? (record.level == "error" ? "\x1b[31m" : "\x1b[33m") : "", format_rfc3339(record.time, true),
-               text::printable(record.program, 40), id, events::describe(record), colour ? "\x1b[0m" : "");
+    fmt::print("{}{}  {:<10} {}{}{}\n", colour ? (record.level == "error" ? "\x1b[31m" : "\x1b[33m") : "",
+               format_rfc3339(record.time, true), text::printable(record.program, 40), id, events::describe(record),
+               colour ? "\x1b[0m" : "");
 }
 
 // The journal is read through its own program: whoever may not read it is told so by it.
@@ -54,8 +56,11 @@ Status read_journal(const std::string& arguments, const std::function<void(std::
 int trace(const Arguments& arguments) {
     const auto paths = config::Paths::under(arguments.root);
     const bool journal = paths.log.empty();
-    const events::Lines lines = [&](const auto& take) { return journal ? read_journal("", take) : events::read_logs(paths.log, take); };
-    const auto story = events::trace(arguments.id, lines, journal ? events::parse_journal_line : events::parse_log_line);
+    const events::Lines lines = [&](const auto& take) {
+        return journal ? read_journal("", take) : events::read_logs(paths.log, take);
+    };
+    const auto story =
+        events::trace(arguments.id, lines, journal ? events::parse_journal_line : events::parse_log_line);
     if (!story) return cli::fail(story.error());
     for (const auto& record : *story) print(record, arguments.json);
     if (!story->empty()) return 0;
@@ -69,14 +74,17 @@ int follow(const Arguments& arguments) {
     const auto paths = config::Paths::under(arguments.root);
     const bool journal = paths.log.empty();
     const auto wanted = [&](const std::optional<events::Record>& record) {
-        return record && record->time >= *since && (arguments.event.empty() || events::matches_glob(record->event, arguments.event));
+        return record && record->time >= *since &&
+               (arguments.event.empty() || events::matches_glob(record->event, arguments.event));
     };
     if (journal) {
-        const auto status = read_journal(arguments.since.empty() ? "-f -n 0" : fmt::format("-f -n all --since @{}", to_unix_s(*since)), [&](std::string_view line) {
-            const auto record = events::parse_journal_line(line);
-            if (wanted(record)) print(*record, arguments.json, true);
-            std::fflush(stdout);
-        });
+        const auto status =
+            read_journal(arguments.since.empty() ? "-f -n 0" : fmt::format("-f -n all --since @{}", to_unix_s(*since)),
+                         [&](std::string_view line) {
+                             const auto record = events::parse_journal_line(line);
+                             if (wanted(record)) print(*record, arguments.json, true);
+                             std::fflush(stdout);
+                         });
         return status ? 0 : cli::fail(status.error());
     }
     // Each program has a file of its own: what they tell at the same time is put in order.
@@ -88,7 +96,8 @@ int follow(const Arguments& arguments) {
     events::Follower follower(paths.log, !arguments.since.empty());
     for (;;) {
         if (const auto status = follower.poll(take); !status) return cli::fail(status.error());
-        std::stable_sort(told.begin(), told.end(), [](const events::Record& a, const events::Record& b) { return a.time < b.time; });
+        std::stable_sort(told.begin(), told.end(),
+                         [](const events::Record& a, const events::Record& b) { return a.time < b.time; });
         for (const auto& record : told) print(record, arguments.json, true);
         told.clear();
         std::fflush(stdout);
@@ -102,16 +111,22 @@ int follow(const Arguments& arguments) {
 int main(int argc, char** argv) {
     Arguments a;
     if (const char* root = std::getenv("GK_ROOT"); root != nullptr) a.root = root;
-    return cli::run({.name = "gk-log",
-                     .summary = "tell the story of a message, or follow what happens",
-                     .description = "Reads the logs below ROOT/log that gk-up keeps, or the journal where gk runs under systemd.",
-                     .options = {{"--root", &a.root, "everything of this gk is below DIR", "DIR"}, {"-j,--json", &a.json, "the events as they were written, one JSON object a line"}},
-                     .commands = {{.name = "trace", .summary = "show one message's way through all programs, oldest first",
-                                   .operands = {{"id", &a.id, "trace id or queue id, as the reply to DATA and the Received field have it"}}, .run = [&] { return trace(a); }},
-                                  {.name = "follow", .summary = "show events as they happen",
-                                   .options = {{"-e,--event", &a.event, "only events whose name matches GLOB", "GLOB"},
-                                               {"--since", &a.since, "begin with what happened since then: 10m, 2h, or a time", "TIME"}},
-                                   .run = [&] { return follow(a); }}},
-                     .examples = {"gk-log trace 01JD9V8W6B2K3M4N5P6Q", "gk-log follow --event 'queue.*' --since 1h"}},
-                    argc, argv);
+    return cli::run(
+        {.name = "gk-log",
+         .summary = "tell the story of a message, or follow what happens",
+         .description = "Reads the logs below ROOT/log that gk-up keeps, or the journal where gk runs under systemd.",
+         .options = {{"--root", &a.root, "everything of this gk is below DIR", "DIR"},
+                     {"-j,--json", &a.json, "the events as they were written, one JSON object a line"}},
+         .commands =
+             {{.name = "trace",
+               .summary = "show one message's way through all programs, oldest first",
+               .operands = {{"id", &a.id, "trace id or queue id, as the reply to DATA and the Received field have it"}},
+               .run = [&] { return trace(a); }},
+              {.name = "follow",
+               .summary = "show events as they happen",
+               .options = {{"-e,--event", &a.event, "only events whose name matches GLOB", "GLOB"},
+                           {"--since", &a.since, "begin with what happened since then: 10m, 2h, or a time", "TIME"}},
+               .run = [&] { return follow(a); }}},
+         .examples = {"gk-log trace 01JD9V8W6B2K3M4N5P6Q", "gk-log follow --event 'queue.*' --since 1h"}},
+        argc, argv);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "cmd/gk-mailbox/gk_mailbox.hpp"
 #include "common/cli/cli.hpp"
@@ -22,7 +22,8 @@ Result<std::vector<Chosen>> everybody(const std::string& mail) {
         GK_TRY(const auto users, os::list_directory(mail + '/' + domain.name));
         for (const auto& user : users) {
             std::string home = fmt::format("{}/{}/{}", mail, domain.name, user.name);
-            if (user.is_directory && os::exists(home + "/Maildir/cur")) chosen.push_back({user.name + '@' + domain.name, std::move(home)});
+            if (user.is_directory && os::exists(home + "/Maildir/cur"))
+                chosen.push_back({user.name + '@' + domain.name, std::move(home)});
         }
     }
     std::sort(chosen.begin(), chosen.end(), [](const Chosen& a, const Chosen& b) { return a.name < b.name; });

@@ -14,7 +14,8 @@ namespace gk::mailbox_tool {
 struct Arguments {
     std::string root, account, home, older_than;
     std::vector<std::string> mailboxes;
-    bool all = false, json = false, files = false, rebuild = false, only_deleted = false, only_seen = false, dry_run = false, yes = false;
+    bool all = false, json = false, files = false, rebuild = false, only_deleted = false, only_seen = false,
+         dry_run = false, yes = false;
 };
 
 struct Chosen {

@@ -63,7 +63,9 @@ int repair(const Arguments& arguments) {
             bool damaged = arguments.rebuild;
             if (!damaged) {
                 GK_TRY(const auto account, open(arguments, one));
-                GK_CHECK(store::check(*account, false, [&](const store::Finding& finding) { damaged |= finding.kind == "damaged-index"; }));
+                GK_CHECK(store::check(*account, false, [&](const store::Finding& finding) {
+                    damaged |= finding.kind == "damaged-index";
+                }));
             }
             if (damaged) GK_CHECK(set_index_aside(one.home));
             GK_TRY(const auto account, open(arguments, one));
@@ -114,7 +116,8 @@ int expunge(const Arguments& arguments) {
         for (const auto& one : doomed) add(one, one.uids.size(), false);
         return code;
     }
-    if (!cli::confirm(fmt::format("expunge {} messages for good?", count), arguments.yes)) return cli::usage("nothing was expunged: say --yes");
+    if (!cli::confirm(fmt::format("expunge {} messages for good?", count), arguments.yes))
+        return cli::usage("nothing was expunged: say --yes");
     const int failed = for_each(arguments, [&](const Chosen& chosen, store::Account& account) -> Status {
         for (const auto& one : doomed) {
             if (one.account != chosen.name) continue;

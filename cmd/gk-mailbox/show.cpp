@@ -19,14 +19,17 @@ Result<std::vector<std::string>> named_or_all(const Arguments& arguments, store:
     return names;
 }
 
-Status add_status(cli::Rows& rows, const std::string& account_name, store::Account& account, const std::string& mailbox) {
+Status add_status(cli::Rows& rows, const std::string& account_name, store::Account& account,
+                  const std::string& mailbox) {
     GK_TRY(const auto status, account.status(mailbox));
-    rows.add({account_name, store::canonical_name(mailbox), number(status.messages), number(status.unseen), number(status.deleted),
-              number(status.size), number(status.uidnext), number(status.uidvalidity), number(status.highest_modseq)});
+    rows.add({account_name, store::canonical_name(mailbox), number(status.messages), number(status.unseen),
+              number(status.deleted), number(status.size), number(status.uidnext), number(status.uidvalidity),
+              number(status.highest_modseq)});
     return ok();
 }
 
-const std::vector<std::string> kStatusColumns = {"account", "mailbox", "messages", "unseen", "deleted", "size", "uidnext", "uidvalidity", "modseq"};
+const std::vector<std::string> kStatusColumns = {"account", "mailbox", "messages",    "unseen", "deleted",
+                                                 "size",    "uidnext", "uidvalidity", "modseq"};
 
 }  // namespace
 
@@ -34,7 +37,8 @@ int list(const Arguments& arguments) {
     cli::Rows rows(arguments.json, {"account", "mailbox", "special_use", "subscribed", "exists"});
     return for_each(arguments, [&](const Chosen& chosen, store::Account& account) -> Status {
         GK_TRY(const auto entries, account.list());
-        for (const auto& entry : entries) rows.add({chosen.name, entry.name, entry.special_use, entry.subscribed, entry.exists});
+        for (const auto& entry : entries)
+            rows.add({chosen.name, entry.name, entry.special_use, entry.subscribed, entry.exists});
         return ok();
     });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cstdlib>
 #include <fmt/format.h>
+#include <cstdlib>
 
 #include "common/cli/cli.hpp"
 #include "common/config/config.hpp"
@@ -21,7 +21,8 @@ int show(const std::string& root, bool json) {
     cli::Rows rows(json, {"name", "state", "pid", "since", "restarts", "status", "last_end", "manager"});
     bool all_ready = true;
     for (const auto& daemon : report->daemons) {
-        rows.add({daemon.name, daemon.state, daemon.pid, daemon.since, daemon.restarts, daemon.status, daemon.last_end, report->manager});
+        rows.add({daemon.name, daemon.state, daemon.pid, daemon.since, daemon.restarts, daemon.status, daemon.last_end,
+                  report->manager});
         all_ready = all_ready && daemon.ready;
     }
     return all_ready ? 0 : 1;
@@ -33,11 +34,13 @@ int main(int argc, char** argv) {
     std::string root;
     bool json = false;
     if (const char* from = std::getenv("GK_ROOT"); from != nullptr) root = from;
-    return cli::run({.name = "gk-status",
-                     .summary = "say which of gk's daemons run, and since when",
-                     .description = "Asks gk-up where it runs, else systemd. Exits 0 when all are ready, 1 when not.",
-                     .options = {{"--root", &root, "everything of this gk is below DIR", "DIR"}, {"-j,--json", &json, "one JSON object a daemon"}},
-                     .examples = {"gk-status --root /srv/mail", "gk-status --json | jq -r 'select(.state != \"ready\").name'"},
-                     .run = [&] { return show(root, json); }},
-                    argc, argv);
+    return cli::run(
+        {.name = "gk-status",
+         .summary = "say which of gk's daemons run, and since when",
+         .description = "Asks gk-up where it runs, else systemd. Exits 0 when all are ready, 1 when not.",
+         .options = {{"--root", &root, "everything of this gk is below DIR", "DIR"},
+                     {"-j,--json", &json, "one JSON object a daemon"}},
+         .examples = {"gk-status --root /srv/mail", "gk-status --json | jq -r 'select(.state != \"ready\").name'"},
+         .run = [&] { return show(root, json); }},
+        argc, argv);
 }

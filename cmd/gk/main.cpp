@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/cli/cli.hpp"
@@ -43,14 +43,18 @@ std::vector<std::string> installed() {
     const std::string directory = own_directory();
     if (const auto entries = os::list_directory(directory))
         for (const auto& entry : *entries)
-            if (!entry.is_directory && entry.name.starts_with("gk-") && ::access((directory + "/" + entry.name).c_str(), X_OK) == 0) names.push_back(entry.name);
+            if (!entry.is_directory && entry.name.starts_with("gk-") &&
+                ::access((directory + "/" + entry.name).c_str(), X_OK) == 0)
+                names.push_back(entry.name);
     std::sort(names.begin(), names.end());
     return names;
 }
 
 // Every program tells what it is in its own words.
 std::string summary_of(const std::string& program) {
-    std::FILE* pipe = ::popen(fmt::format("'{}/{}' __json 2>/dev/null", text::replace_all(own_directory(), "'", "'\\''"), program).c_str(), "re");
+    std::FILE* pipe = ::popen(
+        fmt::format("'{}/{}' __json 2>/dev/null", text::replace_all(own_directory(), "'", "'\\''"), program).c_str(),
+        "re");
     if (pipe == nullptr) return "";
     std::string said;
     char buffer[4096];
@@ -88,7 +92,8 @@ int unknown(const std::string& word) {
     std::vector<std::string> words = {"help"};
     for (const auto& name : installed()) words.push_back(name.substr(3));
     const auto near = text::nearest(word, words);
-    return cli::usage(fmt::format("there is no gk-{}: {}", text::printable(word, 60), near ? fmt::format("did you mean 'gk {}'?", *near) : "'gk help' shows all programs"));
+    return cli::usage(fmt::format("there is no gk-{}: {}", text::printable(word, 60),
+                                  near ? fmt::format("did you mean 'gk {}'?", *near) : "'gk help' shows all programs"));
 }
 
 bool is_installed(const std::string& word) {
@@ -126,8 +131,10 @@ int main(int argc, char** argv) {
     return cli::run({.name = "gk",
                      .summary = "run one of gk's programs, or show what there is",
                      .description = "gk user add … runs gk-user add … from the directory that gk itself is in.",
-                     .commands = {{.name = "help", .summary = "show all programs by group, or one program's manual page",
-                                   .operands = {{"program", &word, "its name without gk-", false}}, .run = [&] { return help(word); }}},
+                     .commands = {{.name = "help",
+                                   .summary = "show all programs by group, or one program's manual page",
+                                   .operands = {{"program", &word, "its name without gk-", false}},
+                                   .run = [&] { return help(word); }}},
                      .examples = {"gk help", "gk help user", "gk user list  # the same as gk-user list"}},
                     argc, argv);
 }

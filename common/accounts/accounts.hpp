@@ -21,7 +21,7 @@ struct Declared {
     std::optional<std::string> name;
     std::optional<bool> admin, disabled;
     std::optional<std::int64_t> quota_bytes;
-    std::optional<std::string> password;   // a record or hash, never the password itself; "" for none
+    std::optional<std::string> password;  // a record or hash, never the password itself; "" for none
     struct App {
         std::string label;
         std::vector<std::string> scopes;
@@ -55,7 +55,8 @@ public:
         bool reset_passwords = false;
     };
     // Makes the account as declared; the lines say what was (or would be) done, none where nothing had to be.
-    Result<std::vector<std::string>> apply(const Declared& declared, const ApplyOptions& options, const directory::Actor& actor);
+    Result<std::vector<std::string>> apply(const Declared& declared, const ApplyOptions& options,
+                                           const directory::Actor& actor);
 
 private:
     Status make_home(const std::string& address);

@@ -20,7 +20,8 @@ constexpr bool is_atext(char c) noexcept {
 }
 
 constexpr bool is_domain_char(char c) noexcept {
-    return text::is_alpha(c) || text::is_digit(c) || c == '.' || c == '-' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+    return text::is_alpha(c) || text::is_digit(c) || c == '.' || c == '-' || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
 }
 
 }  // namespace grammar

@@ -27,7 +27,8 @@ Result<std::string> to_a_labels(std::string_view domain) {
     const int code = ::idn2_to_ascii_8z(std::string(domain).c_str(), &made, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     const Owned owned(made);
     if (code != IDN2_OK)
-        return fail(Errc::BadInput, "domain '" + std::string(domain) + "' cannot be written in ASCII: " + ::idn2_strerror(code));
+        return fail(Errc::BadInput,
+                    "domain '" + std::string(domain) + "' cannot be written in ASCII: " + ::idn2_strerror(code));
     std::string out = text::lower(made);
     if (!out.empty() && out.back() == '.') out.pop_back();  // the ideographic full stop maps to one
     GK_CHECK(check_domain(out, false, false));

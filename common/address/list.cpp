@@ -24,7 +24,8 @@ public:
             step(gap);
         }
         finish_entry();
-        if (in_group_) out_.push_back({.kind = Listed::Kind::GroupEnd, .name = {}, .route = {}, .local_part = {}, .domain = {}});
+        if (in_group_)
+            out_.push_back({.kind = Listed::Kind::GroupEnd, .name = {}, .route = {}, .local_part = {}, .domain = {}});
         return std::move(out_);
     }
 
@@ -206,12 +207,9 @@ private:
             }
             std::string& into = at_seen ? domain : local;
             if (gap && !into.empty() && into.back() != '.' && c != '.') into += ' ';
-            if (c == '"')
-                into += read_quoted();
-            else if (c == '[')
-                read_literal(into);
-            else
-                into += read_atom();
+            if (c == '"') into += read_quoted();
+            else if (c == '[') read_literal(into);
+            else into += read_atom();
         }
         comment_ = std::move(outside);
         if (angle_) return;  // a second one in the same entry
@@ -243,7 +241,11 @@ private:
 
     void begin_group() {
         in_group_ = true;
-        out_.push_back({.kind = Listed::Kind::GroupBegin, .name = std::move(everything_), .route = {}, .local_part = {}, .domain = {}});
+        out_.push_back({.kind = Listed::Kind::GroupBegin,
+                        .name = std::move(everything_),
+                        .route = {},
+                        .local_part = {},
+                        .domain = {}});
         reset();
     }
 
@@ -255,8 +257,11 @@ private:
     void finish_entry() {
         Listed entry;
         if (has_domain_) {
-            entry = {.kind = Listed::Kind::Mailbox, .name = everything_.substr(0, name_length_), .route = std::move(route_),
-                     .local_part = std::move(local_), .domain = std::move(domain_)};
+            entry = {.kind = Listed::Kind::Mailbox,
+                     .name = everything_.substr(0, name_length_),
+                     .route = std::move(route_),
+                     .local_part = std::move(local_),
+                     .domain = std::move(domain_)};
         } else if (any_) {
             // Words alone: one is a local part without domain, several are a name without address.
             const bool one = name_length_ == 0;
@@ -280,9 +285,9 @@ private:
     std::vector<Listed> out_;
     bool in_group_ = false;
     // of the entry being read
-    std::string everything_;  // all words, spaced as they were
+    std::string everything_;       // all words, spaced as they were
     std::size_t name_length_ = 0;  // how much of it stands before run_
-    std::string run_;         // the last words joined by dots: a local part, should '@' follow
+    std::string run_;              // the last words joined by dots: a local part, should '@' follow
     std::string local_, domain_, route_, comment_;
     bool has_domain_ = false, angle_ = false, after_dot_ = false, any_ = false;
 };

@@ -38,7 +38,8 @@ Status read_quoted(std::string_view& rest, bool utf8, std::string& local) {
             if (++i == rest.size()) break;
             c = rest[i];
             if (c < 0x20 || c == 0x7F) return bad("malformed quoted pair in the local part");
-        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || (static_cast<unsigned char>(c) >= 0x80 && !utf8)) {
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F ||
+                   (static_cast<unsigned char>(c) >= 0x80 && !utf8)) {
             return bad("character not permitted in the quoted local part");
         }
         local += c;
@@ -78,7 +79,8 @@ Result<Address> read_mailbox(std::string_view& rest, Rules rules) {
     }
     std::string_view domain = rest.substr(0, n);
     rest.remove_prefix(n);
-    if (domain.size() > 1 && domain.back() == '.' && !literal) domain.remove_suffix(1);  // rooted, as some clients write it
+    if (domain.size() > 1 && domain.back() == '.' && !literal)
+        domain.remove_suffix(1);  // rooted, as some clients write it
     GK_CHECK(check_domain(domain, rules.utf8));
     address.domain = domain;
     return address;
@@ -116,7 +118,8 @@ Status check_domain(std::string_view domain, bool utf8, bool literals) {
         const std::string inner(domain.substr(1, domain.size() - 2));
         unsigned char parsed[16];
         if (inner.find('\0') == std::string::npos) {
-            if (text::starts_with_nocase(inner, "IPv6:") && ::inet_pton(AF_INET6, inner.c_str() + 5, parsed) == 1) return ok();
+            if (text::starts_with_nocase(inner, "IPv6:") && ::inet_pton(AF_INET6, inner.c_str() + 5, parsed) == 1)
+                return ok();
             if (::inet_pton(AF_INET, inner.c_str(), parsed) == 1) return ok();
         }
         return bad("malformed address literal");
@@ -131,7 +134,8 @@ Status check_domain(std::string_view domain, bool utf8, bool literals) {
             label = 0;
         } else {
             // An underscore is no letter-digit-hyphen, but hosts of internal networks do bear it.
-            const bool plain = text::is_alpha(c) || text::is_digit(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+            const bool plain =
+                text::is_alpha(c) || text::is_digit(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
             if (!plain && (c != '-' || label == 0)) return bad("malformed domain");
             if (++label > 63 && text::is_ascii(domain)) return bad("domain has a label longer than 63 octets");
         }
@@ -180,7 +184,8 @@ Result<Address> parse_address(std::string_view text, bool utf8) {
     return address;
 }
 
-std::pair<std::string_view, std::string_view> split_subaddress(std::string_view local_part, std::string_view separators) {
+std::pair<std::string_view, std::string_view> split_subaddress(std::string_view local_part,
+                                                               std::string_view separators) {
     const std::size_t at = local_part.find_first_of(separators);
     if (at == std::string_view::npos || at == 0) return {local_part, {}};
     return {local_part.substr(0, at), local_part.substr(at + 1)};

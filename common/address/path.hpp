@@ -11,9 +11,9 @@
 // Addresses of the envelope: Mailbox and Path of RFC 5321, 4.1.2, with the UTF-8 of RFC 6531, 3.3.
 namespace gk::address {
 
-constexpr std::size_t kMaxLocalPart = 64;   // octets, RFC 5321, 4.5.3.1.1
-constexpr std::size_t kMaxDomain = 255;     // octets, RFC 5321, 4.5.3.1.2
-constexpr std::size_t kMaxPath = 1024;      // octets with source route; RFC 5321, 4.5.3.1.3 asks for 256
+constexpr std::size_t kMaxLocalPart = 64;  // octets, RFC 5321, 4.5.3.1.1
+constexpr std::size_t kMaxDomain = 255;    // octets, RFC 5321, 4.5.3.1.2
+constexpr std::size_t kMaxPath = 1024;     // octets with source route; RFC 5321, 4.5.3.1.3 asks for 256
 
 struct Address {
     std::string local_part;  // its meaning: without quotes and quoted-pairs
@@ -27,15 +27,15 @@ struct Address {
 };
 
 struct Path {
-    Address address;         // empty in the null reverse-path
-    bool null = false;       // "<>"
+    Address address;           // empty in the null reverse-path
+    bool null = false;         // "<>"
     std::string text() const;  // with the angle brackets; a source route is not kept (RFC 5321, C)
     bool operator==(const Path&) const = default;
 };
 
 struct Rules {
-    bool utf8 = false;         // SMTPUTF8 was asked for in this transaction
-    bool null = false;         // "<>" is permitted: a reverse-path
+    bool utf8 = false;             // SMTPUTF8 was asked for in this transaction
+    bool null = false;             // "<>" is permitted: a reverse-path
     bool bare_postmaster = false;  // "<Postmaster>" is permitted: RCPT (RFC 5321, 4.1.1.3)
 };
 
@@ -58,6 +58,7 @@ std::string canonical_local_part(std::string_view local_part);
 
 // "ann+lists" at '+' is {"ann", "lists"}; without SEPARATOR, or with it in front, {"ann", ""}.
 // The first separator counts; SEPARATORS may hold several characters.
-std::pair<std::string_view, std::string_view> split_subaddress(std::string_view local_part, std::string_view separators);
+std::pair<std::string_view, std::string_view> split_subaddress(std::string_view local_part,
+                                                               std::string_view separators);
 
 }  // namespace gk::address

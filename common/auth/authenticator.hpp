@@ -22,7 +22,10 @@ namespace gk::auth {
 class Accounts {
 public:
     virtual ~Accounts() = default;
-    struct Known { std::string address; bool disabled = false; };
+    struct Known {
+        std::string address;
+        bool disabled = false;
+    };
     virtual Result<std::optional<Known>> find(std::string_view login) = 0;
     virtual Result<bool> may_send_as(std::string_view user, std::string_view address) = 0;
 };
@@ -38,7 +41,8 @@ struct Outcome {
 // Says yes or no to passwords; shared by all exchanges. Thread-safe. Calls block while they hash.
 class Authenticator {
 public:
-    Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts, std::shared_ptr<CredentialStore> credentials);
+    Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts,
+                  std::shared_ptr<CredentialStore> credentials);
     // Takes over the settings of a new configuration; counts of failures, tickets and what was verified stay.
     void reconfigure(const config::Config& config);
     Reply redeem(const Redeem& request);
@@ -48,7 +52,7 @@ private:
     friend class Exchange;
     // One login name with all there is to know about it; the same shape for names that do not exist.
     struct Subject {
-        std::string key;      // canonical account, or the name as given in lower case
+        std::string key;  // canonical account, or the name as given in lower case
         std::optional<Accounts::Known> account;
         Credentials credentials;
     };
@@ -59,7 +63,8 @@ private:
     Outcome password(const Begin& begin, std::string_view login, std::string_view password);
     // The verdict once the secret is known to fit.
     Outcome accept(const Begin& begin, const Subject& subject, int which, std::string_view how);
-    Outcome refuse(const Begin& begin, std::string_view key, FailCode code, std::string text, std::string_view fingerprint = {});
+    Outcome refuse(const Begin& begin, std::string_view key, FailCode code, std::string text,
+                   std::string_view fingerprint = {});
     Outcome trouble(const Error& error, std::string_view login) const;
     void upgrade(const Subject& subject, std::string_view password);
 
@@ -89,13 +94,16 @@ private:
     const std::shared_ptr<CredentialStore> credentials_;
     Throttle throttle_;
     Tickets tickets_;
-    const std::string cache_key_;    // random; never leaves memory
+    const std::string cache_key_;  // random; never leaves memory
 
     std::mutex slots_mutex_;
     std::condition_variable slots_free_;
     unsigned slots_;
 
-    struct Verified { std::string record; std::int64_t until_s; };  // RECORD: hash of the keys that fitted
+    struct Verified {
+        std::string record;
+        std::int64_t until_s;
+    };  // RECORD: hash of the keys that fitted
     std::mutex cache_mutex_;
     std::unordered_map<std::string, Verified> cache_;
 };

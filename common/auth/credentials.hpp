@@ -19,7 +19,7 @@ namespace gk::auth {
 struct AppPassword {
     std::int64_t id = 0;
     std::string label;
-    std::vector<std::string> scopes;   // smtp, imap, managesieve, or all
+    std::vector<std::string> scopes;                             // smtp, imap, managesieve, or all
     std::int64_t created_s = 0, expires_s = 0, last_used_s = 0;  // 0: never
     ScramKeys keys;
     bool covers(std::string_view service) const noexcept;
@@ -28,13 +28,13 @@ struct AppPassword {
 
 struct Credentials {
     enum class Main { None, Scram, Argon2id, Crypt };
-    std::string account;               // canonical address
-    std::string salt;                  // of every SCRAM record of this account: SCRAM names one
+    std::string account;  // canonical address
+    std::string salt;     // of every SCRAM record of this account: SCRAM names one
     int iterations = 0;
     Main main = Main::None;
-    ScramKeys main_keys;               // Scram
-    std::string main_hash;             // Argon2id, Crypt
-    std::int64_t changed_s = 0;        // of the main password
+    ScramKeys main_keys;         // Scram
+    std::string main_hash;       // Argon2id, Crypt
+    std::int64_t changed_s = 0;  // of the main password
     std::vector<AppPassword> app_passwords;
 };
 
@@ -60,10 +60,14 @@ public:
     Status put(const Credentials& credentials);
     Status remove(std::string_view account);  // ok where there are none
 
-    struct NewAppPassword { std::int64_t id = 0; std::string password; };
+    struct NewAppPassword {
+        std::int64_t id = 0;
+        std::string password;
+    };
     // Generates one of 140 bits. EXPIRES_S 0: never. Exists where the label is taken. Slow.
     Result<NewAppPassword> add_app_password(std::string_view account, std::string_view label,
-                                            const std::vector<std::string>& scopes, std::int64_t expires_s, const Hashing& hashing);
+                                            const std::vector<std::string>& scopes, std::int64_t expires_s,
+                                            const Hashing& hashing);
     Status remove_app_password(std::string_view account, std::string_view label);
     Status note_used(std::int64_t app_password_id, std::int64_t when_s);
 
@@ -71,7 +75,7 @@ public:
     const std::string& server_secret() const noexcept { return secret_; }
 
 private:
-    Status write(const Credentials& credentials);   // inside a transaction
+    Status write(const Credentials& credentials);  // inside a transaction
     Result<std::optional<Credentials>> read(std::string_view account);
     Status write_app_password(std::string_view account, const AppPassword& one);
 
@@ -85,7 +89,11 @@ std::string_view main_name(Credentials::Main main) noexcept;           // "scram
 
 // One record as text, as PostgreSQL writes them: SCRAM-SHA-256$rounds:salt$stored:server (all but rounds base64).
 std::string format_scram_record(std::string_view salt, int iterations, const ScramKeys& keys);
-struct ScramRecord { std::string salt; int iterations = 0; ScramKeys keys; };
+struct ScramRecord {
+    std::string salt;
+    int iterations = 0;
+    ScramKeys keys;
+};
 Result<ScramRecord> parse_scram_record(std::string_view text);
 
 }  // namespace gk::auth

@@ -13,7 +13,7 @@
 namespace gk::auth {
 
 struct ClientBinding {
-    std::string type;   // "tls-exporter" or "tls-server-end-point"; empty for none
+    std::string type;  // "tls-exporter" or "tls-server-end-point"; empty for none
     std::string bytes;
 };
 

@@ -30,7 +30,7 @@ std::string sha256(std::string_view bytes);
 Result<std::string> prepare_password(std::string_view password);
 
 struct ChannelBinding {
-    std::string tls_exporter;          // empty where the connection has none
+    std::string tls_exporter;  // empty where the connection has none
     std::string tls_server_end_point;
     bool any() const noexcept { return !tls_exporter.empty() || !tls_server_end_point.empty(); }
 };
@@ -47,7 +47,7 @@ public:
     // The server-first message. NONCE is for tests; empty for a fresh one.
     std::string server_first(std::string_view salt, int iterations, std::string_view nonce = "");
     struct Verdict {
-        std::size_t which = 0;       // of the candidates
+        std::size_t which = 0;  // of the candidates
         std::string server_final;
     };
     // The client-final message against each of CANDIDATES; all are tried, whichever fits.
@@ -56,7 +56,7 @@ public:
 private:
     bool plus_, plus_offered_;
     ChannelBinding binding_;
-    std::string gs2_header_, bound_;    // BOUND: the channel binding bytes that the client named
+    std::string gs2_header_, bound_;  // BOUND: the channel binding bytes that the client named
     std::string client_first_bare_, server_first_, nonce_;
 };
 

@@ -18,12 +18,12 @@ namespace gk::auth {
 class Throttle {
 public:
     struct Settings {
-        std::int64_t account_failures = 10;   // 0: never locks
+        std::int64_t account_failures = 10;  // 0: never locks
         std::int64_t address_failures = 20;
         std::int64_t lockout_s = 900;
         std::chrono::milliseconds backoff{1000}, backoff_most{8000};
         std::size_t remembered = 10'000;
-        net::Networks trusted = {};              // addresses that are not counted
+        net::Networks trusted = {};  // addresses that are not counted
     };
     explicit Throttle(Settings settings) : settings_(std::move(settings)) {}
 
@@ -33,7 +33,8 @@ public:
     bool locked(std::string_view account, std::string_view ip, std::int64_t now_s);
     // How late to answer. FINGERPRINT: of the wrong password where it is known; the same one again (a device that
     // was not told of the new password) counts once.
-    std::chrono::milliseconds failed(std::string_view account, std::string_view ip, std::string_view fingerprint, std::int64_t now_s);
+    std::chrono::milliseconds failed(std::string_view account, std::string_view ip, std::string_view fingerprint,
+                                     std::int64_t now_s);
     void succeeded(std::string_view account);
 
 private:

@@ -20,18 +20,24 @@ namespace gk::auth {
 constexpr std::size_t kMaxLine = 128 * 1024;  // a 64 KB SASL response in base64, and room
 
 struct Begin {
-    std::string service;            // smtp, imap, managesieve
-    std::string mechanism;          // PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS
-    std::string ip;                 // the client's address, for back-off and events
+    std::string service;    // smtp, imap, managesieve
+    std::string mechanism;  // PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS
+    std::string ip;         // the client's address, for back-off and events
     bool tls = false;
-    std::string cb_tls_exporter;    // channel binding bytes (RFC 9266); empty where there are none
+    std::string cb_tls_exporter;                  // channel binding bytes (RFC 9266); empty where there are none
     std::string cb_tls_server_end_point;          // RFC 5929, 4
     std::optional<std::string> initial_response;  // decoded bytes; may be empty, which is not the same as absent
 };
-struct Continue { std::string bytes; };
+struct Continue {
+    std::string bytes;
+};
 struct Cancel {};
-struct Redeem { std::string ticket, service; };
-struct Sender { std::string user, address; };
+struct Redeem {
+    std::string ticket, service;
+};
+struct Sender {
+    std::string user, address;
+};
 struct Ping {};
 using Request = std::variant<Begin, Continue, Cancel, Redeem, Sender, Ping>;
 
@@ -45,7 +51,7 @@ struct Reply {
     std::string user;                  // Ok: the canonical account
     std::string ticket;                // Ok after BEGIN: may be redeemed once, for the service it was issued for
     FailCode code = FailCode::Auth;
-    std::string text;                  // Fail: for logs, and fit to be shown to the client
+    std::string text;  // Fail: for logs, and fit to be shown to the client
 };
 
 // Lines are with their LF on the way out and without it on the way in.

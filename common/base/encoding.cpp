@@ -14,7 +14,8 @@ constexpr std::string_view kHex = "0123456789abcdef";
 constexpr auto kBase64Values = [] {
     std::array<std::int8_t, 256> values{};
     values.fill(-1);
-    for (std::size_t i = 0; i < kBase64.size(); ++i) values[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
+    for (std::size_t i = 0; i < kBase64.size(); ++i)
+        values[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
     return values;
 }();
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/ids.hpp"
 
-#include <cerrno>
-#include <cstdlib>
 #include <openssl/crypto.h>
 #include <sys/random.h>
+#include <cerrno>
+#include <cstdlib>
 
 #include "common/base/time.hpp"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/log.hpp"
 
-#include <atomic>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <atomic>
+#include <cstdlib>
 
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
@@ -92,7 +92,8 @@ std::string json_string(std::string_view s) {
     return out += '"';
 }
 
-Event::Event(std::string_view name, Level level) : name_(name), level_(level), wanted_(level >= sink().least.load(std::memory_order_relaxed)) {}
+Event::Event(std::string_view name, Level level)
+    : name_(name), level_(level), wanted_(level >= sink().least.load(std::memory_order_relaxed)) {}
 
 Event& Event::field(std::string_view name, std::string_view value) {
     if (wanted_) fields_.push_back({std::string(name), std::string(value), true});
@@ -113,8 +114,9 @@ Event::~Event() {
     if (!wanted_) return;
     std::string line;
     if (sink().format == Format::Json) {
-        line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"program\":{},\"pid\":{},\"event\":{}", format_rfc3339(now(), true),
-                           kLevelNames[static_cast<int>(level_)], json_string(sink().program), ::getpid(), json_string(name_));
+        line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"program\":{},\"pid\":{},\"event\":{}",
+                           format_rfc3339(now(), true), kLevelNames[static_cast<int>(level_)],
+                           json_string(sink().program), ::getpid(), json_string(name_));
         for (const auto& f : fields_)
             line += fmt::format(",{}:{}", json_string(f.name), f.quoted ? json_string(f.value) : f.value);
         line += "}\n";
@@ -122,7 +124,8 @@ Event::~Event() {
         // The journal reads <N> as the priority; its own fields carry time, program and pid.
         if (sink().format == Format::Journal) line = fmt::format("<{}>", kSyslogLevels[static_cast<int>(level_)]);
         else line = fmt::format("{} {} ", format_rfc3339(now()), sink().program);
-        if (level_ >= Level::Warning && sink().format == Format::Text) line += fmt::format("{}: ", kLevelNames[static_cast<int>(level_)]);
+        if (level_ >= Level::Warning && sink().format == Format::Text)
+            line += fmt::format("{}: ", kLevelNames[static_cast<int>(level_)]);
         line += name_;
         for (const auto& f : fields_) line += fmt::format(" {}={}", f.name, f.quoted ? json_string(f.value) : f.value);
         line += '\n';

@@ -35,15 +35,18 @@ public:
     Event& field(std::string_view name, const std::string& value) { return field(name, std::string_view(value)); }
     Event& field(std::string_view name, bool value);
     template <class Integer>
-        requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>)
-    Event& field(std::string_view name, Integer value) {
+    requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>) Event& field(std::string_view name,
+                                                                                         Integer value) {
         return number(name, static_cast<std::int64_t>(value));
     }
 
 private:
     Event& number(std::string_view name, std::int64_t value);
 
-    struct Field { std::string name, value; bool quoted; };
+    struct Field {
+        std::string name, value;
+        bool quoted;
+    };
     std::string name_;
     Level level_;
     bool wanted_;

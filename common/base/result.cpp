@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/result.hpp"
 
+#include <fmt/format.h>
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 
 namespace gk {
 

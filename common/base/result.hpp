@@ -56,18 +56,18 @@ using Status = Result<void>;
 #define GK_CONCAT(a, b) GK_CONCAT_(a, b)
 
 // GK_CHECK(status_expr): returns the error to our caller, if there is one.
-#define GK_CHECK(expr)                                                            \
-    do {                                                                          \
-        if (auto gk_status = (expr); !gk_status) [[unlikely]]                     \
-            return ::tl::unexpected<::gk::Error>(std::move(gk_status).error());   \
+#define GK_CHECK(expr)                                                          \
+    do {                                                                        \
+        if (auto gk_status = (expr); !gk_status) [[unlikely]]                   \
+            return ::tl::unexpected<::gk::Error>(std::move(gk_status).error()); \
     } while (false)
 
 // GK_TRY(auto x, result_expr): declares x from the value, or returns the error to our caller.
 #define GK_TRY(declaration, expr) GK_TRY_(GK_CONCAT(gk_result_, __LINE__), declaration, expr)
-#define GK_TRY_(result, declaration, expr)                                        \
-    auto result = (expr);                                                         \
-    if (!result) [[unlikely]]                                                     \
-        return ::tl::unexpected<::gk::Error>(std::move(result).error());          \
+#define GK_TRY_(result, declaration, expr)                               \
+    auto result = (expr);                                                \
+    if (!result) [[unlikely]]                                            \
+        return ::tl::unexpected<::gk::Error>(std::move(result).error()); \
     declaration = std::move(*result)
 
 }  // namespace gk

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/text.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <charconv>
-#include <fmt/format.h>
 
 namespace gk::text {
 

@@ -23,7 +23,7 @@ bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 // Position of NEEDLE in S without regard to ASCII case, or npos.
 std::size_t find_nocase(std::string_view s, std::string_view needle) noexcept;
 
-std::string_view trim(std::string_view s) noexcept;  // SP, TAB, CR, LF, VT, FF on both sides
+std::string_view trim(std::string_view s) noexcept;                       // SP, TAB, CR, LF, VT, FF on both sides
 std::vector<std::string_view> split(std::string_view s, char separator);  // keeps empty parts
 std::vector<std::string_view> words(std::string_view s);                  // by runs of white space
 std::string join(const std::vector<std::string>& parts, std::string_view separator);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/time.hpp"
 
-#include <ctime>
 #include <fmt/format.h>
+#include <ctime>
 
 #include "common/base/text.hpp"
 
@@ -37,8 +37,8 @@ std::string format_rfc3339(TimePoint t, bool milliseconds) {
     const std::time_t seconds = to_unix_s(t);
     std::tm utc{};
     ::gmtime_r(&seconds, &utc);
-    std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                                  utc.tm_hour, utc.tm_min, utc.tm_sec);
+    std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1,
+                                  utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
     if (milliseconds) {
         const auto since = t - std::chrono::floor<std::chrono::seconds>(t);
         out += fmt::format(".{:03}", std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
@@ -51,9 +51,11 @@ std::optional<TimePoint> parse_rfc3339(std::string_view s) {
     if (s.size() < 20 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != 't' && s[10] != ' ') || s[13] != ':' ||
         s[16] != ':')
         return std::nullopt;
-    const auto year = text::to_uint(s.substr(0, 4)), month = text::to_uint(s.substr(5, 2)), day = text::to_uint(s.substr(8, 2)),
-               hour = text::to_uint(s.substr(11, 2)), minute = text::to_uint(s.substr(14, 2)), second = text::to_uint(s.substr(17, 2));
-    if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+    const auto year = text::to_uint(s.substr(0, 4)), month = text::to_uint(s.substr(5, 2)),
+               day = text::to_uint(s.substr(8, 2)), hour = text::to_uint(s.substr(11, 2)),
+               minute = text::to_uint(s.substr(14, 2)), second = text::to_uint(s.substr(17, 2));
+    if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60)
+        return std::nullopt;
     const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
                                            std::chrono::month(static_cast<unsigned>(*month)),
                                            std::chrono::day(static_cast<unsigned>(*day))};

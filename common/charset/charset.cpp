@@ -37,10 +37,8 @@ public:
         ::iconv(converter, nullptr, nullptr, nullptr, nullptr);  // to its initial state
         const std::lock_guard lock(mutex_);
         auto& idle = idle_[name];
-        if (idle.size() < kPooled)
-            idle.push_back(converter);
-        else
-            ::iconv_close(converter);
+        if (idle.size() < kPooled) idle.push_back(converter);
+        else ::iconv_close(converter);
     }
 
 private:
@@ -54,9 +52,10 @@ Pool& pool() {
 }
 
 // 0x80 to 0x9F of Windows-1252; the five holes are the C1 controls, as browsers have it.
-constexpr char16_t kCp1252[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
-                                  0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-                                  0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+constexpr char16_t kCp1252[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                  0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D,   0x017D, 0x8F,
+                                  0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                  0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
 
 std::size_t ascii_run(std::string_view s, std::size_t from) noexcept {
     std::size_t i = from;
@@ -204,9 +203,9 @@ std::string to_utf8(std::string_view bytes, std::string_view charset, std::size_
 }
 
 void preload() {
-    for (const char* name : {"ISO-8859-2", "ISO-8859-15", "CP1250", "CP1251", "CP1254", "KOI8-R", "GB18030", "BIG5-HKSCS",
-                             "ISO-2022-JP-2", "CP932", "EUC-JP", "UHC", "UTF-7", "UTF-16", "CP1253", "CP1255", "CP1256",
-                             "ISO-8859-5", "ISO-8859-7", "KOI8-U"})
+    for (const char* name : {"ISO-8859-2", "ISO-8859-15",   "CP1250", "CP1251",     "CP1254",     "KOI8-R", "GB18030",
+                             "BIG5-HKSCS", "ISO-2022-JP-2", "CP932",  "EUC-JP",     "UHC",        "UTF-7",  "UTF-16",
+                             "CP1253",     "CP1255",        "CP1256", "ISO-8859-5", "ISO-8859-7", "KOI8-U"})
         Decoder{name};
 }
 

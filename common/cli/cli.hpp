@@ -17,21 +17,21 @@ namespace gk::cli {
 using Target = std::variant<bool*, std::string*, std::int64_t*, std::vector<std::string>*>;
 
 struct Option {
-    std::string names;        // "-j,--json"
+    std::string names;  // "-j,--json"
     Target target;
     std::string help;
-    std::string value = {};   // what the value is called: "DIR", "N"; empty for a switch
+    std::string value = {};  // what the value is called: "DIR", "N"; empty for a switch
 };
 
 struct Operand {
-    std::string name;         // "address"; shown in capitals
+    std::string name;  // "address"; shown in capitals
     std::variant<std::string*, std::vector<std::string>*> target;
     std::string help;
     bool required = true;
 };
 
 struct Command {
-    std::string name;         // the verb: "add"
+    std::string name;  // the verb: "add"
     std::string summary;
     std::vector<Option> options = {};
     std::vector<Operand> operands = {};
@@ -39,14 +39,14 @@ struct Command {
 };
 
 struct Tool {
-    std::string name;                      // "gk-user"
-    std::string summary;                   // one line, no full stop
-    std::string description = {};          // a paragraph or two for --help
-    std::vector<Option> options = {};      // valid before and after every verb
-    std::vector<Operand> operands = {};    // for tools without verbs
+    std::string name;                    // "gk-user"
+    std::string summary;                 // one line, no full stop
+    std::string description = {};        // a paragraph or two for --help
+    std::vector<Option> options = {};    // valid before and after every verb
+    std::vector<Operand> operands = {};  // for tools without verbs
     std::vector<Command> commands = {};
     std::vector<std::string> examples = {};  // "command line  # what it does"
-    std::function<int()> run = {};         // for tools without verbs
+    std::function<int()> run = {};           // for tools without verbs
 };
 
 // Parses, then runs the verb (or TOOL.run) and returns its exit code. Also answers --help, --version,
@@ -64,7 +64,7 @@ int usage(const std::string& text);  // the same for a wrong command line; retur
 
 bool stdout_is_terminal() noexcept;
 bool stderr_is_terminal() noexcept;
-bool use_colour() noexcept;          // a terminal, and NO_COLOR is not set
+bool use_colour() noexcept;  // a terminal, and NO_COLOR is not set
 
 // A list on stdout: one JSON object a line, or tab-separated columns (aligned, with a heading, on a terminal).
 class Rows {

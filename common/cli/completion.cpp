@@ -20,7 +20,8 @@ std::vector<Word> words_of(const std::vector<Option>& options) {
     std::vector<Word> words;
     for (const auto& option : options)
         for (const auto part : text::split(option.names, ','))
-            words.push_back({std::string(part), option.help, !std::holds_alternative<bool*>(option.target), names_a_file(option)});
+            words.push_back(
+                {std::string(part), option.help, !std::holds_alternative<bool*>(option.target), names_a_file(option)});
     return words;
 }
 
@@ -49,8 +50,10 @@ void bash(const Tool& tool) {
     if (!tool.commands.empty()) {
         std::vector<std::string> verbs;
         for (const auto& command : tool.commands) verbs.push_back(command.name);
-        fmt::print("    for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n        case $word in\n        {}) verb=$word; break ;;\n        esac\n    done\n",
-                   text::join(verbs, "|"));
+        fmt::print(
+            "    for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n        case $word in\n        {}) verb=$word; "
+            "break ;;\n        esac\n    done\n",
+            text::join(verbs, "|"));
         fmt::print("    local words='{} {}'\n    case $verb in\n", text::join(verbs, " "), joined(common_words(tool)));
         for (const auto& command : tool.commands) {
             auto words = words_of(command.options);
@@ -64,11 +67,14 @@ void bash(const Tool& tool) {
     }
     fmt::print("    if [[ $cur == -* || ( -z $verb && {} -gt 0 ) ]]; then\n", tool.commands.size());
     fmt::print("        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n    else\n");
-    fmt::print("        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n    fi\n}}\ncomplete -o filenames -F _{} {}\n", name, tool.name);
+    fmt::print(
+        "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n    fi\n}}\ncomplete -o filenames -F _{} {}\n", name,
+        tool.name);
 }
 
 std::string zsh_spec(const Word& word) {
-    std::string help = text::replace_all(text::replace_all(text::replace_all(word.help, "[", "("), "]", ")"), ":", "\\:");
+    std::string help =
+        text::replace_all(text::replace_all(text::replace_all(word.help, "[", "("), "]", ")"), ":", "\\:");
     std::string spec = fmt::format("'{}[{}]", word.word, quoted(help));
     if (word.takes_value) spec += word.is_file ? ":file:_files" : ":value: ";
     return spec + "'";
@@ -87,7 +93,8 @@ void zsh(const Tool& tool) {
         return;
     }
     fmt::print("local -a verbs\nverbs=(\n");
-    for (const auto& command : tool.commands) fmt::print("    '{}:{}'\n", command.name, quoted(text::replace_all(command.summary, ":", "\\:")));
+    for (const auto& command : tool.commands)
+        fmt::print("    '{}:{}'\n", command.name, quoted(text::replace_all(command.summary, ":", "\\:")));
     fmt::print(")\nlocal verb=${{words[(r)(");
     for (std::size_t i = 0; i < tool.commands.size(); ++i) fmt::print("{}{}", i > 0 ? "|" : "", tool.commands[i].name);
     fmt::print(")]}}\ncase $verb in\n");
@@ -105,8 +112,9 @@ void zsh(const Tool& tool) {
 void fish_words(const Tool& tool, const std::vector<Word>& words, std::string_view condition) {
     for (const auto& word : words) {
         const bool is_long = word.word.starts_with("--");
-        fmt::print("complete -c {}{} -{} {}{} -d '{}'\n", tool.name, condition, is_long ? "l" : "s", word.word.substr(is_long ? 2 : 1),
-                   word.takes_value ? (word.is_file ? " -r -F" : " -x") : "", text::replace_all(word.help, "'", "\\'"));
+        fmt::print("complete -c {}{} -{} {}{} -d '{}'\n", tool.name, condition, is_long ? "l" : "s",
+                   word.word.substr(is_long ? 2 : 1), word.takes_value ? (word.is_file ? " -r -F" : " -x") : "",
+                   text::replace_all(word.help, "'", "\\'"));
     }
 }
 

@@ -78,7 +78,8 @@ void mdoc_options(const std::vector<Option>& options) {
         }
         if (takes_value(option)) item += " Ar " + (option.value.empty() ? "VALUE" : option.value);
         fmt::print("{}\n{}.\n", item, mdoc_text(option.help));
-        if (const auto shown = default_of(option); !shown.empty()) fmt::print("The default is\n.Ql {} .\n", shown.substr(2, shown.size() - 3));
+        if (const auto shown = default_of(option); !shown.empty())
+            fmt::print("The default is\n.Ql {} .\n", shown.substr(2, shown.size() - 3));
     }
     fmt::print(".El\n");
 }
@@ -86,7 +87,8 @@ void mdoc_options(const std::vector<Option>& options) {
 void mdoc_operands(const std::vector<Operand>& operands) {
     if (operands.empty()) return;
     fmt::print(".Bl -tag -width Ds\n");
-    for (const auto& operand : operands) fmt::print(".It Ar {}\n{}.\n", text::upper(operand.name), mdoc_text(operand.help));
+    for (const auto& operand : operands)
+        fmt::print(".It Ar {}\n{}.\n", text::upper(operand.name), mdoc_text(operand.help));
     fmt::print(".El\n");
 }
 
@@ -94,23 +96,25 @@ void mdoc_operands(const std::vector<Operand>& operands) {
 
 int print_help(const Tool& tool, const Command* command) {
     if (command != nullptr) {
-        fmt::print("usage: {} {}{}{}\n\n{}\n", tool.name, command->name, command->options.empty() && tool.options.empty() ? "" : " [options]",
-                   operands_of(command->operands), command->summary);
+        fmt::print("usage: {} {}{}{}\n\n{}\n", tool.name, command->name,
+                   command->options.empty() && tool.options.empty() ? "" : " [options]", operands_of(command->operands),
+                   command->summary);
         print_section("operands", rows_of(command->operands));
         auto options = rows_of(command->options);
         const auto common = rows_of(tool.options);
         options.insert(options.end(), common.begin(), common.end());
         print_section("options", options);
     } else {
-        fmt::print("usage: {}{}{}{}\n\n{}\n", tool.name, tool.options.empty() ? "" : " [options]", tool.commands.empty() ? "" : " COMMAND …",
-                   operands_of(tool.operands), tool.summary);
+        fmt::print("usage: {}{}{}{}\n\n{}\n", tool.name, tool.options.empty() ? "" : " [options]",
+                   tool.commands.empty() ? "" : " COMMAND …", operands_of(tool.operands), tool.summary);
         if (!tool.description.empty()) fmt::print("\n{}\n", tool.description);
         std::vector<std::pair<std::string, std::string>> verbs;
         for (const auto& each : tool.commands) verbs.emplace_back(each.name + operands_of(each.operands), each.summary);
         print_section("commands", verbs);
         print_section("operands", rows_of(tool.operands));
         auto options = rows_of(tool.options);
-        options.emplace_back("-h, --help", tool.commands.empty() ? "this text" : "this text, or after a command: that command's");
+        options.emplace_back("-h, --help",
+                             tool.commands.empty() ? "this text" : "this text, or after a command: that command's");
         options.emplace_back("--version", "the version");
         print_section("options", options);
     }
@@ -129,11 +133,14 @@ int print_mdoc(const Tool& tool) {
     }
     fmt::print(".Sh OPTIONS\n");
     mdoc_options(tool.options);
-    fmt::print(".Bl -tag -width Ds\n.It Fl h , Fl -help\nprint a summary and exit.\n.It Fl -version\nprint the version and exit.\n.El\n");
+    fmt::print(
+        ".Bl -tag -width Ds\n.It Fl h , Fl -help\nprint a summary and exit.\n.It Fl -version\nprint the version and "
+        "exit.\n.El\n");
     if (tool.commands.empty()) return 0;
     fmt::print(".Sh COMMANDS\n");
     for (const auto& command : tool.commands) {
-        fmt::print(".Ss {}{}\n{}.\n", command.name, mdoc_text(operands_of(command.operands)), mdoc_text(command.summary));
+        fmt::print(".Ss {}{}\n{}.\n", command.name, mdoc_text(operands_of(command.operands)),
+                   mdoc_text(command.summary));
         mdoc_operands(command.operands);
         mdoc_options(command.options);
     }
@@ -144,16 +151,19 @@ int print_json(const Tool& tool) {
     const auto options = [](const std::vector<Option>& all) {
         std::string out;
         for (const auto& option : all)
-            out += fmt::format("{}{{\"names\":{},\"help\":{},\"value\":{}}}", out.empty() ? "" : ",", log::json_string(option.names),
-                               log::json_string(option.help), log::json_string(takes_value(option) ? option.value : ""));
+            out += fmt::format("{}{{\"names\":{},\"help\":{},\"value\":{}}}", out.empty() ? "" : ",",
+                               log::json_string(option.names), log::json_string(option.help),
+                               log::json_string(takes_value(option) ? option.value : ""));
         return out;
     };
     std::string commands;
     for (const auto& command : tool.commands)
-        commands += fmt::format("{}{{\"name\":{},\"summary\":{},\"options\":[{}]}}", commands.empty() ? "" : ",",
-                                log::json_string(command.name), log::json_string(command.summary), options(command.options));
-    fmt::print("{{\"name\":{},\"summary\":{},\"version\":{},\"options\":[{}],\"commands\":[{}]}}\n", log::json_string(tool.name),
-               log::json_string(tool.summary), log::json_string(GK_VERSION), options(tool.options), commands);
+        commands +=
+            fmt::format("{}{{\"name\":{},\"summary\":{},\"options\":[{}]}}", commands.empty() ? "" : ",",
+                        log::json_string(command.name), log::json_string(command.summary), options(command.options));
+    fmt::print("{{\"name\":{},\"summary\":{},\"version\":{},\"options\":[{}],\"commands\":[{}]}}\n",
+               log::json_string(tool.name), log::json_string(tool.summary), log::json_string(GK_VERSION),
+               options(tool.options), commands);
     return 0;
 }
 

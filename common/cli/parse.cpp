@@ -52,7 +52,8 @@ std::string with_nearest(std::string said, const std::string& word, const std::v
 }
 
 // What is wrong, in our words: CLI11 forgets which word it stumbled over.
-std::string complaint(const Tool& tool, const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& words) {
+std::string complaint(const Tool& tool, const CLI::App& app, const CLI::ParseError& error,
+                      const std::vector<std::string>& words) {
     const bool verb_missing = app.get_subcommands().empty() && !tool.commands.empty() && !tool.run;
     const auto known = option_names(tool);
     std::vector<std::string> verbs;
@@ -70,10 +71,13 @@ std::string complaint(const Tool& tool, const CLI::App& app, const CLI::ParseErr
     }
     if (verb_missing) return "a command is missing: one of " + text::join(verbs, ", ");
     std::string said = text::printable(error.what());
-    if (error.get_name() == "RequiredError") return "operand " + text::upper(said.substr(0, said.find(" is required"))) + " is missing";
-    if (error.get_name() == "ExtrasError") return "one operand too many, or an option of another command: " + said.substr(said.rfind(':') + 2);
+    if (error.get_name() == "RequiredError")
+        return "operand " + text::upper(said.substr(0, said.find(" is required"))) + " is missing";
+    if (error.get_name() == "ExtrasError")
+        return "one operand too many, or an option of another command: " + said.substr(said.rfind(':') + 2);
     // "Could not convert: --port-base = abc"
-    if (const auto equals = said.find(" = "); error.get_name() == "ConversionError" && equals != std::string::npos && said.find(": ") < equals) {
+    if (const auto equals = said.find(" = ");
+        error.get_name() == "ConversionError" && equals != std::string::npos && said.find(": ") < equals) {
         const auto begin = said.find(": ") + 2;
         return "'" + said.substr(equals + 3) + "' is no value for " + said.substr(begin, equals - begin);
     }

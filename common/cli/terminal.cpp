@@ -20,7 +20,8 @@ std::string& program() {
 }
 
 std::int64_t monotonic_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 void complain(std::string_view text) {
@@ -30,13 +31,15 @@ void complain(std::string_view text) {
 
 // Columns a terminal gives to valid UTF-8 without wide characters: enough for our lists.
 std::size_t width_of(std::string_view s) {
-    return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(
+        std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string for_terminal(std::string_view s) {
     std::string out;
     for (const char c : s) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         else out += c;
     }
     return out;
@@ -106,7 +109,9 @@ void Rows::add(std::vector<Cell> cells) {
                                   : number != nullptr ? std::to_string(*number)
                                   : json_             ? (std::get<bool>(cells[i]) ? "true" : "false")
                                                       : (std::get<bool>(cells[i]) ? "yes" : "no");
-        if (json_) line += fmt::format("{}{}:{}", i > 0 ? "," : "{", log::json_string(columns_[i]), words != nullptr ? log::json_string(shown) : shown);
+        if (json_)
+            line += fmt::format("{}{}:{}", i > 0 ? "," : "{", log::json_string(columns_[i]),
+                                words != nullptr ? log::json_string(shown) : shown);
         else plain.push_back(shown);
     }
     if (json_) {
@@ -115,7 +120,9 @@ void Rows::add(std::vector<Cell> cells) {
         for (auto& cell : plain) cell = for_terminal(cell);
         held_.push_back(std::move(plain));
     } else {
-        for (auto& cell : plain) std::replace_if(cell.begin(), cell.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+        for (auto& cell : plain)
+            std::replace_if(
+                cell.begin(), cell.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
         fmt::print("{}\n", text::join(plain, "\t"));
     }
 }
@@ -173,7 +180,8 @@ std::vector<std::string> read_items(bool nul) {
     std::vector<std::string> items;
     std::string bytes;
     char buffer[65536];
-    for (ssize_t n = 0; (n = ::read(STDIN_FILENO, buffer, sizeof buffer)) > 0;) bytes.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(STDIN_FILENO, buffer, sizeof buffer)) > 0;)
+        bytes.append(buffer, static_cast<std::size_t>(n));
     for (const auto part : text::split(bytes, nul ? '\0' : '\n')) {
         // A list's first column feeds the next command.
         const auto item = nul ? part : text::trim(part.substr(0, part.find('\t')));
@@ -182,7 +190,8 @@ std::vector<std::string> read_items(bool nul) {
     return items;
 }
 
-Progress::Progress(std::string what, std::uint64_t total) : what_(std::move(what)), total_(total), started_ms_(monotonic_ms()) {}
+Progress::Progress(std::string what, std::uint64_t total)
+    : what_(std::move(what)), total_(total), started_ms_(monotonic_ms()) {}
 
 void Progress::advance(std::uint64_t by) {
     done_ += by;

@@ -17,24 +17,24 @@ namespace gk::config {
 // Where everything of one gk lives. With --root DIR all of it is below DIR; without, the system's places.
 struct Paths {
     static Paths under(const std::string& root);  // "" for the system: /etc/gk, /var/lib/gk, /run/gk
-    std::string toml;        // gk.toml
-    std::string toml_dir;    // gk.toml.d
-    std::string directory_db;  // gk.db
+    std::string toml;                             // gk.toml
+    std::string toml_dir;                         // gk.toml.d
+    std::string directory_db;                     // gk.db
     std::string auth_db;
-    std::string keys;        // keys/: tls/NAME.crt + NAME.key, dkim/
+    std::string keys;  // keys/: tls/NAME.crt + NAME.key, dkim/
     std::string spool;
-    std::string mail;        // mail/DOMAIN/USER/Maildir
-    std::string run;         // run/: the sockets NAME.sock
-    std::string log;         // log/PROGRAM.log under gk-up; empty for the system (journal)
+    std::string mail;  // mail/DOMAIN/USER/Maildir
+    std::string run;   // run/: the sockets NAME.sock
+    std::string log;   // log/PROGRAM.log under gk-up; empty for the system (journal)
 };
 
 enum class Type { Boolean, Integer, Size, Duration, String, StringList, Table };
 
 struct Setting {
-    std::string key;             // "smtp.max_size"
+    std::string key;  // "smtp.max_size"
     Type type;
-    std::string default_value;   // without quotes ("50MB", "5m"); the entries of a StringList apart by spaces
-    std::string help;            // one or two sentences, for gk.toml(5)
+    std::string default_value;  // without quotes ("50MB", "5m"); the entries of a StringList apart by spaces
+    std::string help;           // one or two sentences, for gk.toml(5)
     std::int64_t least = 0, most = INT64_MAX;  // for Integer, Size (bytes) and Duration (seconds)
     std::vector<std::string> choices = {};
 };
@@ -55,8 +55,8 @@ public:
     // KEY must be a row of settings() of that type; anything else is a bug and aborts.
     bool boolean(std::string_view key) const;
     std::int64_t integer(std::string_view key) const;
-    std::uint64_t size(std::string_view key) const;          // bytes
-    std::int64_t duration_s(std::string_view key) const;     // seconds
+    std::uint64_t size(std::string_view key) const;       // bytes
+    std::int64_t duration_s(std::string_view key) const;  // seconds
     const std::string& string(std::string_view key) const;
     const std::vector<std::string>& strings(std::string_view key) const;
     // A Table setting: free keys below it, with text values (routes: domain = "host:port").

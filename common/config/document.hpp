@@ -12,12 +12,16 @@
 // A TOML text as a flat list, in the order of its lines; toml++ stays behind this header.
 namespace gk::config {
 
-struct IsTable {};                        // a [header], or an inline table; its entries follow
-struct Unusable { std::string type; };    // a date, a float, an array of anything but strings
+struct IsTable {};  // a [header], or an inline table; its entries follow
+struct Unusable {
+    std::string type;
+};  // a date, a float, an array of anything but strings
 using Scalar = std::variant<IsTable, bool, std::int64_t, std::string, std::vector<std::string>, Unusable>;
 
 // Where a value stands in the text, both from 1 on; END is one past its last byte.
-struct Position { std::uint32_t line = 0, column = 0; };
+struct Position {
+    std::uint32_t line = 0, column = 0;
+};
 
 struct Entry {
     std::vector<std::string> path;  // "smtp", "max_size"
@@ -34,8 +38,8 @@ Result<std::vector<Entry>> read_document(std::string_view toml, std::string_view
 // list apart by commas); below a Table setting the rest of KEY names the entry. Checks type and bounds.
 Result<std::string> with_setting(std::string_view toml, std::string_view key, std::string_view value);
 
-std::string quoted(std::string_view s);  // as a TOML basic string
-std::string written_duration(std::int64_t seconds);     // "90s", "5m", "2h", "1d": in the largest whole unit
-std::string unknown_setting(std::string_view key);      // "unknown setting 'x'; did you mean 'y'?"
+std::string quoted(std::string_view s);              // as a TOML basic string
+std::string written_duration(std::int64_t seconds);  // "90s", "5m", "2h", "1d": in the largest whole unit
+std::string unknown_setting(std::string_view key);   // "unknown setting 'x'; did you mean 'y'?"
 
 }  // namespace gk::config

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "common/db/database.hpp"
 
-#include <cerrno>
-#include <chrono>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <chrono>
+#include <thread>
 #include <unordered_map>
 
 namespace gk::db {
@@ -40,7 +40,8 @@ Errc code_of(int sqlite_code) {
 Error sqlite_error(sqlite3* db, std::string_view what) {
     const char* file = ::sqlite3_db_filename(db, "main");
     return {code_of(::sqlite3_extended_errcode(db)),
-            fmt::format("{} in '{}': {}", what, file != nullptr ? file : "", ::sqlite3_errmsg(db)), ::sqlite3_system_errno(db)};
+            fmt::format("{} in '{}': {}", what, file != nullptr ? file : "", ::sqlite3_errmsg(db)),
+            ::sqlite3_system_errno(db)};
 }
 
 }  // namespace
@@ -59,12 +60,14 @@ Statement& Statement::bind(std::int64_t value) {
 }
 
 Statement& Statement::bind(std::string_view text) {
-    ::sqlite3_bind_text64(statement_.get(), ++bound_, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    ::sqlite3_bind_text64(statement_.get(), ++bound_, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
+                          SQLITE_UTF8);
     return *this;
 }
 
 Statement& Statement::bind_blob(std::string_view bytes) {
-    ::sqlite3_bind_blob64(statement_.get(), ++bound_, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+    ::sqlite3_bind_blob64(statement_.get(), ++bound_, bytes.empty() ? "" : bytes.data(), bytes.size(),
+                          SQLITE_TRANSIENT);
     return *this;
 }
 
@@ -103,7 +106,8 @@ std::int64_t Statement::integer(int column) const { return ::sqlite3_column_int6
 std::string_view Statement::text(int column) const {
     const void* bytes = ::sqlite3_column_blob(statement_.get(), column);
     const int size = ::sqlite3_column_bytes(statement_.get(), column);
-    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    return bytes == nullptr ? std::string_view()
+                            : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
 }
 
 bool Statement::is_null(int column) const { return ::sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
@@ -131,15 +135,17 @@ Result<Database> Database::open(const std::string& path, const Options& options)
     if (const int why = raw != nullptr ? ::sqlite3_system_errno(raw) : 0; code == SQLITE_CANTOPEN && why != 0)
         return fail(os_error(why, fmt::format("cannot open '{}'", path)));
     if (code != SQLITE_OK)
-        return fail(code_of(code), fmt::format("cannot open '{}': {}", path, raw != nullptr ? ::sqlite3_errmsg(raw) : ::sqlite3_errstr(code)));
+        return fail(code_of(code), fmt::format("cannot open '{}': {}", path,
+                                               raw != nullptr ? ::sqlite3_errmsg(raw) : ::sqlite3_errstr(code)));
     ::sqlite3_extended_result_codes(raw, 1);
     ::sqlite3_busy_timeout(raw, options.busy_timeout_ms);
     if (options.persist_wal) {
         int on = 1;
         ::sqlite3_file_control(raw, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     }
-    std::string pragmas = fmt::format("PRAGMA synchronous={}; PRAGMA cache_size=-{}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;",
-                                      options.synchronous_full ? "FULL" : "NORMAL", options.cache_kib);
+    std::string pragmas =
+        fmt::format("PRAGMA synchronous={}; PRAGMA cache_size=-{}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;",
+                    options.synchronous_full ? "FULL" : "NORMAL", options.cache_kib);
     GK_CHECK(database.execute(pragmas));
     if (!options.read_only) {
         // The switch to WAL of a new database does not ask the busy handler: two that open it first at once would
@@ -165,7 +171,8 @@ Result<Statement> Database::prepare(std::string_view sql) {
         return statement;
     }
     sqlite3_stmt* raw = nullptr;
-    if (::sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
+    if (::sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw,
+                             nullptr) != SQLITE_OK)
         return fail(sqlite_error(db_.get(), fmt::format("cannot prepare \"{}\"", sql)));
     statement.statement_ = std::shared_ptr<sqlite3_stmt>(raw, ::sqlite3_finalize);
     cache_->statements.emplace(std::string(sql), statement.statement_);
@@ -191,8 +198,9 @@ Status Database::migrate(const std::vector<std::string>& steps) {
     };
     GK_TRY(std::size_t version, version_now());
     if (version > steps.size())
-        return fail(Errc::Unsupported, fmt::format("'{}' has schema version {}, newer than this program's {}: use the newer gk",
-                                                   ::sqlite3_db_filename(db_.get(), "main"), version, steps.size()));
+        return fail(Errc::Unsupported,
+                    fmt::format("'{}' has schema version {}, newer than this program's {}: use the newer gk",
+                                ::sqlite3_db_filename(db_.get(), "main"), version, steps.size()));
     while (version < steps.size()) {
         GK_TRY(Transaction transaction, Transaction::begin(*this));
         // Another process may have migrated while we waited for the lock.

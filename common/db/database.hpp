@@ -19,9 +19,9 @@ namespace gk::db {
 struct Options {
     bool create = true;
     bool read_only = false;
-    bool synchronous_full = true;   // false: NORMAL, for caches that can be rebuilt
-    bool persist_wal = false;       // keep -wal and -shm at close, so that a reader without write rights works
-    unsigned mode = 0600;           // of a new file
+    bool synchronous_full = true;  // false: NORMAL, for caches that can be rebuilt
+    bool persist_wal = false;      // keep -wal and -shm at close, so that a reader without write rights works
+    unsigned mode = 0600;          // of a new file
     int busy_timeout_ms = 10'000;
     int cache_kib = 256;
 };
@@ -36,12 +36,12 @@ public:
     Statement& bind_null();
     // true: a row is there; false: done. After done or an error the statement is reset and may be bound anew.
     Result<bool> step();
-    Status run();     // step to the end, rows ignored
-    void reset();     // for leaving a SELECT early
+    Status run();  // step to the end, rows ignored
+    void reset();  // for leaving a SELECT early
 
     // Columns of the current row, from 0. Views live until the next step or reset.
     std::int64_t integer(int column) const;
-    std::string_view text(int column) const;   // also for blobs
+    std::string_view text(int column) const;  // also for blobs
     bool is_null(int column) const;
 
 private:

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "common/delivery/content.hpp"
 
-#include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdlib>
 
 namespace gk::delivery {
 
 namespace {
 constexpr std::size_t kFileBuffer = 256 * 1024;
 constexpr std::size_t kKeepAllocated = 64 * 1024;  // what an idle connection may hold on to
-}
+}  // namespace
 
 Status Content::write(std::string_view bytes) {
     if (!status_) return status_;

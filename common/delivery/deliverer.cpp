@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/delivery/deliverer.hpp"
 
-#include <atomic>
 #include <fmt/format.h>
+#include <atomic>
 #include <thread>
 
 #include "common/base/text.hpp"
@@ -19,7 +19,8 @@ const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
 
 Answer answer_for(const Error& error) {
-    if (error.code == Errc::Temporary && error.os_errno == ENOSPC) return {452, "4.3.1", "no space left, try again later"};
+    if (error.code == Errc::Temporary && error.os_errno == ENOSPC)
+        return {452, "4.3.1", "no space left, try again later"};
     return kTrouble;
 }
 
@@ -112,7 +113,8 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
     return {250, "2.1.5", "recipient ok"};
 }
 
-Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted) {
+Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std::string& detail,
+                                              std::string_view wanted) {
     if (!wanted.empty()) {
         const std::string name = store::canonical_name(wanted);
         GK_CHECK(account.find(name));
@@ -136,12 +138,12 @@ Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std
 // One message for one mailbox, and whom it serves.
 struct Deliverer::Copy {
     directory::Resolution::Target target;
-    std::vector<std::size_t> recipients;   // indices; the first one is named in the file
+    std::vector<std::size_t> recipients;  // indices; the first one is named in the file
     std::int64_t quota_bytes = -1;
     Answer answer{};
     Filed filed{};
     std::string error{};
-    bool retry_later = false;              // a failure that may pass
+    bool retry_later = false;  // a failure that may pass
 };
 
 void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view wanted) {
@@ -189,13 +191,14 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
             done = fail(appended.error());
         }
         // The mailbox went away between our look and the delivery: INBOX never does.
-        if (done.error().code != Errc::NotFound || *mailbox == "INBOX" || !wanted.empty() || attempt > 0) return failed(done.error());
+        if (done.error().code != Errc::NotFound || *mailbox == "INBOX" || !wanted.empty() || attempt > 0)
+            return failed(done.error());
         *mailbox = "INBOX";
     }
 }
 
-Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue::Recipient> recipients, std::string_view front,
-                                     std::string_view message) {
+Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
+                                     std::string_view front, std::string_view message) {
     queue::Envelope spooled;
     spooled.trace_id = envelope.trace_id;
     spooled.reverse_path = envelope.reverse_path;
@@ -215,8 +218,8 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     std::vector<Outcome> outcomes(recipients.size());
     std::vector<Copy> copies;
     std::vector<queue::Recipient> leaving;
-    std::vector<std::size_t> leaving_for;   // the recipient that each of LEAVING serves
-    std::string front;                      // Delivered-To of the aliases that lead out, by which a loop is known
+    std::vector<std::size_t> leaving_for;  // the recipient that each of LEAVING serves
+    std::string front;                     // Delivered-To of the aliases that lead out, by which a loop is known
     std::optional<std::vector<std::string>> been;
 
     for (std::size_t i = 0; i < recipients.size(); ++i) {
@@ -225,15 +228,18 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             if (!been) been = delivered_to(message);
             auto canonical = directory::canonical_address(recipient.address);
             const std::string& address = canonical ? *canonical : recipient.address;
-            if (been->size() > options_.max_delivered_to || std::find(been->begin(), been->end(), address) != been->end()) {
+            if (been->size() > options_.max_delivered_to ||
+                std::find(been->begin(), been->end(), address) != been->end()) {
                 outcomes[i].answer = loop();
                 continue;
             }
             front += fmt::format("Delivered-To: {}\r\n", address);
         }
         for (const auto& target : recipient.resolution.accounts) {
-            const auto same = std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
-            if (same == copies.end()) copies.push_back({.target = target, .recipients = {i}, .quota_bytes = recipient.quota_bytes});
+            const auto same =
+                std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
+            if (same == copies.end())
+                copies.push_back({.target = target, .recipients = {i}, .quota_bytes = recipient.quota_bytes});
             else same->recipients.push_back(i);
         }
         for (const auto& external : recipient.resolution.external) {
@@ -268,8 +274,10 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     for (Copy& copy : copies) {
         if (copy.answer.positive() || !copy.retry_later) continue;
         const auto i = copy.recipients.front();
-        if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; })) continue;
-        leaving.push_back({.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = recipients[i].notify});
+        if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; }))
+            continue;
+        leaving.push_back(
+            {.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = recipients[i].notify});
         leaving_for.push_back(i);
         copy.answer = {};
     }

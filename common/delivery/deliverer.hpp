@@ -22,9 +22,9 @@ namespace gk::delivery {
 struct Options {
     std::string delimiter = "+";
     enum class Subaddress { Never, Existing, Create } subaddress = Subaddress::Existing;
-    std::size_t parallel = 8;        // accounts that one message is written to at the same time
+    std::size_t parallel = 8;  // accounts that one message is written to at the same time
     std::size_t open_accounts = 256;
-    std::size_t max_delivered_to = 50;   // Delivered-To fields before a message is called a loop
+    std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
     maildir::SyncOptions sync;
     static Options from(const config::Config& config);
 };
@@ -38,16 +38,16 @@ struct Answer {
 
 // One recipient that check() has looked up.
 struct Recipient {
-    std::string address;            // as in RCPT TO, without <>
-    std::string orcpt;              // xtext, as sent; for the spool
+    std::string address;  // as in RCPT TO, without <>
+    std::string orcpt;    // xtext, as sent; for the spool
     unsigned notify = queue::kNotifyUnset;
     directory::Resolution resolution;
     std::int64_t quota_bytes = -1;  // of the one account it stands for; -1: not looked up
 };
 
 struct Envelope {
-    std::string reverse_path;       // without <>; empty is the null reverse-path
-    std::string trace_id;           // names the message in events
+    std::string reverse_path;  // without <>; empty is the null reverse-path
+    std::string trace_id;      // names the message in events
     queue::Body body = queue::Body::SevenBit;
     bool smtputf8 = false;
     queue::Ret ret = queue::Ret::Unset;
@@ -57,14 +57,14 @@ struct Envelope {
 // Where a copy went.
 struct Filed {
     std::string account, mailbox;
-    store::Uid uid = 0;             // 0: durable, its UID comes later
+    store::Uid uid = 0;  // 0: durable, its UID comes later
 };
 
 struct Outcome {
     Answer answer;
-    std::vector<Filed> filed;       // copies made for this recipient; empty where another recipient's copy serves
-    std::string spool_id;           // of the copy that leaves, where one does
-    std::string error;              // for the log: why a part of it failed
+    std::vector<Filed> filed;  // copies made for this recipient; empty where another recipient's copy serves
+    std::string spool_id;      // of the copy that leaves, where one does
+    std::string error;         // for the log: why a part of it failed
 };
 
 // Thread-safe; one for a program.
@@ -76,13 +76,15 @@ public:
     // our domain), 452 4.2.2 (over quota, counting SIZE where known), 451 (trouble). Fills RECIPIENT.resolution.
     Answer check(Recipient& recipient, std::uint64_t size);
 
-    // One outcome for each recipient, in order; a positive one means durable. MESSAGE has CRLF line ends (BINARYMIME: any
-    // bytes). MAILBOX, where not empty, takes the place of INBOX and of the sub-address.
-    std::vector<Outcome> deliver(const Envelope& envelope, const std::vector<Recipient>& recipients, std::string_view message,
-                                 std::string_view mailbox = {});
+    // One outcome for each recipient, in order; a positive one means durable. MESSAGE has CRLF line ends (BINARYMIME:
+    // any bytes). MAILBOX, where not empty, takes the place of INBOX and of the sub-address.
+    std::vector<Outcome> deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
+                                 std::string_view message, std::string_view mailbox = {});
 
     // What deliver() would do, in words, one line for each copy: "ann@a.test INBOX", "spool bob@elsewhere.test".
-    struct Planned { std::string account, mailbox, external; };
+    struct Planned {
+        std::string account, mailbox, external;
+    };
     Result<std::vector<Planned>> plan(const Recipient& recipient, std::string_view mailbox = {});
 
     maildir::Syncer::Counts flushes() const noexcept { return writer_.syncer().counts(); }
@@ -95,8 +97,8 @@ private:
     Answer over_quota(const std::string& account, std::int64_t quota_bytes, std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
     void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
-    Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients, std::string_view front,
-                              std::string_view message);
+    Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
+                              std::string_view front, std::string_view message);
 
     config::Paths paths_;
     Options options_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/directory/directory.hpp"
 
-#include <cerrno>
 #include <fmt/format.h>
+#include <cerrno>
 
 #include "common/base/text.hpp"
 #include "common/directory/impl.hpp"

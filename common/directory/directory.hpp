@@ -20,16 +20,16 @@ struct Domain {
     std::string name;
     std::string tenant;
     std::int64_t created_s = 0;
-    std::int64_t accounts = 0, aliases = 0;   // how many it has
+    std::int64_t accounts = 0, aliases = 0;  // how many it has
 };
 
 struct Account {
     std::int64_t id = 0;
-    std::string address;       // canonical: "ann@a.test"
+    std::string address;  // canonical: "ann@a.test"
     std::string tenant;
-    std::string name;          // for people; may be empty
-    bool admin = false;        // its domain's administrator; postmaster's mail goes to the first
-    bool disabled = false;     // may not log in; mail is accepted all the same
+    std::string name;              // for people; may be empty
+    bool admin = false;            // its domain's administrator; postmaster's mail goes to the first
+    bool disabled = false;         // may not log in; mail is accepted all the same
     std::int64_t quota_bytes = 0;  // 0: no limit
     std::int64_t created_s = 0;
     bool operator==(const Account&) const = default;
@@ -37,7 +37,7 @@ struct Account {
 
 struct Alias {
     std::int64_t id = 0;
-    std::string address;       // "sales@a.test", or "@a.test" for the catch-all
+    std::string address;  // "sales@a.test", or "@a.test" for the catch-all
     std::string tenant;
     std::vector<std::string> targets;
     std::int64_t created_s = 0;
@@ -51,20 +51,20 @@ struct Resolution {
         Found,
     };
     struct Target {
-        std::string account;   // canonical address
-        std::string detail;    // what followed the sub-address delimiter; may be empty
+        std::string account;  // canonical address
+        std::string detail;   // what followed the sub-address delimiter; may be empty
         bool operator==(const Target&) const = default;
     };
     Kind kind = Kind::NotLocal;
-    std::vector<Target> accounts;        // each account once
-    std::vector<std::string> external;   // aliases that lead out of our domains
+    std::vector<Target> accounts;       // each account once
+    std::vector<std::string> external;  // aliases that lead out of our domains
     bool through_alias = false;
 };
 
 struct Limits {
     int alias_depth = 20;
     int alias_size = 10'000;
-    std::string postmaster;   // directory.postmaster
+    std::string postmaster;       // directory.postmaster
     std::string delimiter = "+";  // delivery.subaddress_delimiter
     static Limits from(const config::Config& config);
 };
@@ -72,7 +72,7 @@ struct Limits {
 // Who makes a change; recorded with it.
 struct Actor {
     std::string name;
-    static Actor caller();   // the person at this program: behind sudo, the one who called it
+    static Actor caller();  // the person at this program: behind sudo, the one who called it
 };
 
 // Thread-safe. One Directory serves all threads of a program.
@@ -80,7 +80,8 @@ class Directory {
 public:
     // READ_ONLY needs no right to write, and a gk.db that a tool made. Otherwise gk.db is made where missing
     // (0640, WAL that persists, so that readers without write rights work) and its schema brought up to date.
-    static Result<std::shared_ptr<Directory>> open(const config::Paths& paths, bool read_only, const Limits& limits = {});
+    static Result<std::shared_ptr<Directory>> open(const config::Paths& paths, bool read_only,
+                                                   const Limits& limits = {});
     ~Directory();
     void set_limits(const Limits& limits);  // for a reload
 
@@ -103,7 +104,11 @@ public:
     // Changes; each is one transaction that also writes the audit row. Durable on return.
     Result<Domain> add_domain(std::string_view name, const Actor& actor);
     Status remove_domain(std::string_view name, const Actor& actor);  // Denied while it has accounts or aliases
-    struct NewAccount { std::string name; bool admin = false; std::int64_t quota_bytes = 0; };
+    struct NewAccount {
+        std::string name;
+        bool admin = false;
+        std::int64_t quota_bytes = 0;
+    };
     Result<Account> add_account(std::string_view address, const NewAccount& details, const Actor& actor);
     // Stores name, admin, disabled and quota of the account with that address.
     Status change_account(const Account& account, const Actor& actor);

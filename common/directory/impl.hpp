@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/stat.h>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
-#include <sys/stat.h>
 #include <unordered_map>
 
 #include "common/base/time.hpp"
@@ -36,7 +36,7 @@ struct Directory::Impl {
     std::shared_mutex cache_mutex;
     Stamp stamp;
     std::int64_t filled_s = 0;
-    std::unordered_map<std::string, Resolution> resolutions;   // by delimiter, LF, canonical address
+    std::unordered_map<std::string, Resolution> resolutions;  // by delimiter, LF, canonical address
     std::unordered_map<std::string, std::optional<Account>> accounts;
     std::unordered_map<std::string, bool> domains;
 
@@ -58,7 +58,8 @@ struct Directory::Impl {
 
     // BODY inside one transaction with the audit row; readers notice at once.
     template <class Body>
-    Status change(const Actor& actor, std::string_view verb, std::string_view object, std::string_view detail, Body body);
+    Status change(const Actor& actor, std::string_view verb, std::string_view object, std::string_view detail,
+                  Body body);
     void touch() noexcept;
 };
 

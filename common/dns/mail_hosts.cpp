@@ -13,7 +13,8 @@ void shuffle_equals(std::vector<Mx>& hosts) {
     for (std::size_t begin = 0; begin < hosts.size();) {
         std::size_t end = begin + 1;
         while (end < hosts.size() && hosts[end].preference == hosts[begin].preference) ++end;
-        for (std::size_t i = end - 1; i > begin; --i) std::swap(hosts[i], hosts[begin + random_u64() % (i - begin + 1)]);
+        for (std::size_t i = end - 1; i > begin; --i)
+            std::swap(hosts[i], hosts[begin + random_u64() % (i - begin + 1)]);
         begin = end;
     }
 }

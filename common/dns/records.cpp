@@ -29,7 +29,8 @@ Result<std::string> parse_name(std::string_view rdata, std::size_t& offset) {
 Result<Mx> parse_mx(std::string_view rdata) {
     if (rdata.size() < 3) return fail(Errc::BadInput, "MX record is cut short");
     Mx mx;
-    mx.preference = static_cast<std::uint16_t>(static_cast<unsigned char>(rdata[0]) << 8 | static_cast<unsigned char>(rdata[1]));
+    mx.preference =
+        static_cast<std::uint16_t>(static_cast<unsigned char>(rdata[0]) << 8 | static_cast<unsigned char>(rdata[1]));
     std::size_t offset = 2;
     GK_TRY(mx.host, parse_name(rdata, offset));
     return mx;

@@ -2,15 +2,15 @@
 #include "common/dns/resolver.hpp"
 
 #include <arpa/inet.h>
-#include <atomic>
-#include <condition_variable>
 #include <fmt/format.h>
-#include <mutex>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <thread>
 #include <unbound.h>
 #include <unistd.h>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "common/base/text.hpp"
 #include "common/os/fd.hpp"
@@ -147,7 +147,8 @@ Status Resolver::Impl::configure(const Options& options) {
                 return fail(context_error(fmt::format("zone '{}', server '{}'", zone, server), rc));
     if (!options.trust_anchor_file.empty()) {
         if (::access(options.trust_anchor_file.c_str(), R_OK) != 0)
-            return fail(Errc::Config, fmt::format("resolver: cannot read trust anchor file '{}'", options.trust_anchor_file));
+            return fail(Errc::Config,
+                        fmt::format("resolver: cannot read trust anchor file '{}'", options.trust_anchor_file));
         if (const int rc = ub_ctx_add_ta_file(context, options.trust_anchor_file.c_str()); rc != 0)
             return fail(context_error(options.trust_anchor_file, rc));
     }
@@ -190,9 +191,12 @@ void Resolver::Impl::give_slot() {
 
 Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
     if (name.ends_with('.')) name.remove_suffix(1);
-    if (!is_plain_name(name)) return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 80)));
+    if (!is_plain_name(name))
+        return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 80)));
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    const auto timed_out = [&] { return fail(Errc::Timeout, fmt::format("no DNS answer for {} within {} ms", name, timeout.count())); };
+    const auto timed_out = [&] {
+        return fail(Errc::Timeout, fmt::format("no DNS answer for {} within {} ms", name, timeout.count()));
+    };
     if (!take_slot(deadline)) return timed_out();
     struct Slot {
         Impl& impl;
@@ -202,7 +206,9 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
     auto query = std::make_shared<Query>();
     auto* for_callback = new std::shared_ptr<Query>(query);
     int async_id = 0;
-    if (const int rc = ub_resolve_async(context, std::string(name).c_str(), type, kClassIn, for_callback, on_answer, &async_id); rc != 0) {
+    if (const int rc =
+            ub_resolve_async(context, std::string(name).c_str(), type, kClassIn, for_callback, on_answer, &async_id);
+        rc != 0) {
         delete for_callback;
         return fail(Errc::Temporary, fmt::format("cannot ask for {}: {}", name, ub_strerror(rc)));
     }
@@ -217,10 +223,12 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
         return fail(Errc::Temporary, fmt::format("DNS lookup of {} failed: {}", name, ub_strerror(query->error)));
     const ub_result& result = *query->result;
     if (result.bogus)
-        return fail(Errc::Temporary, fmt::format("DNSSEC validation of {} failed: {}", name, result.why_bogus ? result.why_bogus : "bogus"));
+        return fail(Errc::Temporary, fmt::format("DNSSEC validation of {} failed: {}", name,
+                                                 result.why_bogus ? result.why_bogus : "bogus"));
     if (result.rcode != 0 && result.rcode != kNxdomain)
-        return fail(Errc::Temporary, result.rcode == kServfail ? fmt::format("DNS servers failed for {} (SERVFAIL)", name)
-                                                               : fmt::format("DNS lookup of {} failed (rcode {})", name, result.rcode));
+        return fail(Errc::Temporary, result.rcode == kServfail
+                                         ? fmt::format("DNS servers failed for {} (SERVFAIL)", name)
+                                         : fmt::format("DNS lookup of {} failed (rcode {})", name, result.rcode));
     RawAnswer answer;
     answer.security = result.secure ? Security::Secure : Security::Insecure;
     answer.ttl_s = result.ttl > 0 ? static_cast<std::uint32_t>(result.ttl) : 0;
@@ -266,8 +274,9 @@ Result<std::unique_ptr<Resolver>> Resolver::create(const Options& options) {
 
 Result<Answer<Mx>> Resolver::mx(std::string_view name) {
     auto answer = convert<Mx>(impl_->ask(name, kTypeMx), parse_mx);
-    if (answer) std::stable_sort(answer->records.begin(), answer->records.end(),
-                                 [](const Mx& x, const Mx& y) { return x.preference < y.preference; });
+    if (answer)
+        std::stable_sort(answer->records.begin(), answer->records.end(),
+                         [](const Mx& x, const Mx& y) { return x.preference < y.preference; });
     return answer;
 }
 
@@ -276,7 +285,8 @@ Result<Answer<std::string>> Resolver::a(std::string_view name) {
 }
 
 Result<Answer<std::string>> Resolver::aaaa(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, kTypeAaaa), [](std::string_view r) { return format_ip(AF_INET6, 16, r); });
+    return convert<std::string>(impl_->ask(name, kTypeAaaa),
+                                [](std::string_view r) { return format_ip(AF_INET6, 16, r); });
 }
 
 Result<Answer<std::string>> Resolver::txt(std::string_view name) {

@@ -23,17 +23,17 @@ template <class Record>
 struct Answer {
     Existence existence = Existence::NoDomain;
     Security security = Security::Insecure;
-    std::vector<Record> records;   // empty unless Found
+    std::vector<Record> records;  // empty unless Found
     std::uint32_t ttl_s = 0;
 };
 
 struct Mx {
     std::uint16_t preference = 0;
-    std::string host;              // lower case, without the dot at the end; empty for the root
+    std::string host;  // lower case, without the dot at the end; empty for the root
 };
 struct Tlsa {
     std::uint8_t usage = 0, selector = 0, matching = 0;
-    std::string data;              // raw bytes
+    std::string data;  // raw bytes
 };
 
 struct Options {
@@ -42,9 +42,9 @@ struct Options {
     std::vector<std::string> servers;
     // zone -> servers (blanks between) that are asked for it and what is below.
     std::map<std::string, std::string> stubs;
-    std::string trust_anchor_file;  // DS or DNSKEY records; empty: nothing is validated
+    std::string trust_anchor_file;              // DS or DNSKEY records; empty: nothing is validated
     std::chrono::milliseconds timeout{20'000};  // of one lookup, from question to answer
-    unsigned max_in_flight = 256;   // more wait, within their own timeout
+    unsigned max_in_flight = 256;               // more wait, within their own timeout
 };
 
 // Any number of threads may ask at once. Errors of a lookup: Temporary or Timeout (no answer, SERVFAIL, bogus),
@@ -54,12 +54,12 @@ public:
     static Result<std::unique_ptr<Resolver>> create(const Options& options);
     ~Resolver();
 
-    Result<Answer<Mx>> mx(std::string_view name);             // sorted by preference
-    Result<Answer<std::string>> a(std::string_view name);     // "192.0.2.1"
+    Result<Answer<Mx>> mx(std::string_view name);          // sorted by preference
+    Result<Answer<std::string>> a(std::string_view name);  // "192.0.2.1"
     Result<Answer<std::string>> aaaa(std::string_view name);
-    Result<Answer<std::string>> txt(std::string_view name);   // the strings of each record joined
-    Result<Answer<std::string>> ptr(std::string_view ip);     // names, for an IPv4 or IPv6 literal
-    Result<Answer<Tlsa>> tlsa(std::string_view name);         // "_25._tcp.mx.a.test"
+    Result<Answer<std::string>> txt(std::string_view name);  // the strings of each record joined
+    Result<Answer<std::string>> ptr(std::string_view ip);    // names, for an IPv4 or IPv6 literal
+    Result<Answer<Tlsa>> tlsa(std::string_view name);        // "_25._tcp.mx.a.test"
 
 private:
     struct Impl;
@@ -69,16 +69,16 @@ private:
 
 // Where the mail of a domain goes (RFC 5321, 5.1).
 struct MailHosts {
-    std::vector<Mx> hosts;         // by preference; equal ones shuffled
-    bool null_mx = false;          // RFC 7505: accepts no mail, hosts is empty
-    bool no_domain = false;        // the domain does not exist, hosts is empty
-    bool implicit = false;         // no MX records: the domain itself
+    std::vector<Mx> hosts;   // by preference; equal ones shuffled
+    bool null_mx = false;    // RFC 7505: accepts no mail, hosts is empty
+    bool no_domain = false;  // the domain does not exist, hosts is empty
+    bool implicit = false;   // no MX records: the domain itself
     Security security = Security::Insecure;
 };
 Result<MailHosts> find_mail_hosts(Resolver& resolver, std::string_view domain);
 
 struct Addresses {
-    std::vector<std::string> ips;  // IPv6 first
+    std::vector<std::string> ips;            // IPv6 first
     Security security = Security::Insecure;  // Secure where all of it is
     bool no_domain = false;
 };

@@ -10,12 +10,17 @@ namespace gk::events {
 namespace {
 
 // A sentence for an event: literal text and {field}; a part in [] is left out where its field is empty.
-struct Sentence { std::string_view event, words; };
+struct Sentence {
+    std::string_view event, words;
+};
 constexpr Sentence kSentences[] = {
-    {"message.accepted", "accepted from <{from}>[ to <{to}>][, {recipients} recipients][, {size} bytes][, by {peer}][ ({helo})][, logged in as {actor}][, {tls}][; {spooled} to the queue]"},
+    {"message.accepted",
+     "accepted from <{from}>[ to <{to}>][, {recipients} recipients][, {size} bytes][, by {peer}][ ({helo})][, logged "
+     "in as {actor}][, {tls}][; {spooled} to the queue]"},
     {"message.deferred", "told to try again later: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
     {"message.refused", "refused: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
-    {"message.delivered", "filed for {account} in {mailbox}[ as UID {uid}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
+    {"message.delivered",
+     "filed for {account} in {mailbox}[ as UID {uid}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/events/record.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -115,9 +115,11 @@ std::optional<Record> parse_journal_line(std::string_view line) {
     record.level = level_of_priority(get("PRIORITY"));
     record.program = get("SYSLOG_IDENTIFIER");
     record.pid = text::to_int(get("_PID")).value_or(0);
-    record.json = fmt::format("{{\"time\":\"{}\",\"level\":{},\"program\":{},\"pid\":{},\"event\":{}", format_rfc3339(record.time, true),
-                              log::json_string(record.level), log::json_string(record.program), record.pid, log::json_string(record.event));
-    for (const auto& [name, value] : record.fields) record.json += fmt::format(",{}:{}", log::json_string(name), log::json_string(value));
+    record.json = fmt::format("{{\"time\":\"{}\",\"level\":{},\"program\":{},\"pid\":{},\"event\":{}",
+                              format_rfc3339(record.time, true), log::json_string(record.level),
+                              log::json_string(record.program), record.pid, log::json_string(record.event));
+    for (const auto& [name, value] : record.fields)
+        record.json += fmt::format(",{}:{}", log::json_string(name), log::json_string(value));
     record.json += '}';
     return record;
 }

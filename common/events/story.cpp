@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/events/story.hpp"
 
-#include <algorithm>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include "common/os/file.hpp"
 
@@ -26,7 +26,8 @@ Result<std::vector<std::string>> log_files(const std::string& directory) {
 }
 
 // Complete lines from OFFSET on; PART holds the beginning of the next. Returns where it stopped.
-Result<std::uint64_t> read_lines(int fd, std::uint64_t offset, std::string& part, const std::function<void(std::string_view)>& take) {
+Result<std::uint64_t> read_lines(int fd, std::uint64_t offset, std::string& part,
+                                 const std::function<void(std::string_view)>& take) {
     std::vector<char> buffer(256 * 1024);
     for (;;) {
         const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
@@ -61,35 +62,42 @@ Status read_logs(const std::string& log_directory, const std::function<void(std:
     return ok();
 }
 
-Result<std::vector<Record>> trace(const std::string& id, const Lines& lines, std::optional<Record> (*parse)(std::string_view)) {
+Result<std::vector<Record>> trace(const std::string& id, const Lines& lines,
+                                  std::optional<Record> (*parse)(std::string_view)) {
     std::set<std::string, std::less<>> ids = {id};
     for (;;) {
         std::vector<Record> found;
         const std::size_t known = ids.size();
         GK_CHECK(lines([&](std::string_view line) {
             // Most lines are of other messages: look before parsing.
-            if (std::none_of(ids.begin(), ids.end(), [&](const std::string& one) { return line.find(one) != std::string_view::npos; })) return;
+            if (std::none_of(ids.begin(), ids.end(),
+                             [&](const std::string& one) { return line.find(one) != std::string_view::npos; }))
+                return;
             auto record = parse(line);
             if (!record) return;
-            const bool ours = std::any_of(std::begin(kLinks), std::end(kLinks), [&](std::string_view link) { return ids.contains(record->field(link)); });
+            const bool ours = std::any_of(std::begin(kLinks), std::end(kLinks),
+                                          [&](std::string_view link) { return ids.contains(record->field(link)); });
             if (!ours) return;
             for (const auto link : kLinks)
                 if (const auto value = record->field(link); !value.empty()) ids.emplace(value);
             found.push_back(std::move(*record));
         }));
         if (ids.size() == known) {
-            std::stable_sort(found.begin(), found.end(), [](const Record& a, const Record& b) { return a.time < b.time; });
+            std::stable_sort(found.begin(), found.end(),
+                             [](const Record& a, const Record& b) { return a.time < b.time; });
             return found;
         }
     }
 }
 
-Follower::Follower(std::string log_directory, bool from_start) : directory_(std::move(log_directory)), from_start_(from_start) {
+Follower::Follower(std::string log_directory, bool from_start)
+    : directory_(std::move(log_directory)), from_start_(from_start) {
     if (from_start_) return;
     if (const auto files = log_files(directory_))
         for (const auto& path : *files) {
             struct stat status {};
-            if (::stat(path.c_str(), &status) == 0) tails_[path] = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), {}};
+            if (::stat(path.c_str(), &status) == 0)
+                tails_[path] = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), {}};
         }
 }
 
@@ -100,7 +108,8 @@ Status Follower::poll(const std::function<void(std::string_view)>& take) {
         struct stat status {};
         if (!fd || ::fstat(fd.get(), &status) != 0) continue;  // just rotated away
         auto& tail = tails_[path];
-        if (tail.device != status.st_dev || tail.inode != status.st_ino || static_cast<std::uint64_t>(status.st_size) < tail.offset)
+        if (tail.device != status.st_dev || tail.inode != status.st_ino ||
+            static_cast<std::uint64_t>(status.st_size) < tail.offset)
             tail = {status.st_dev, status.st_ino, 0, {}};
         if (static_cast<std::uint64_t>(status.st_size) == tail.offset) continue;
         GK_TRY(tail.offset, read_lines(fd.get(), tail.offset, tail.part, take));

@@ -20,7 +20,8 @@ using Lines = std::function<Status(const std::function<void(std::string_view)>& 
 
 // The events of one message through all programs, oldest first: those that carry ID as trace id (id), queue id or
 // DSN id, and those that these lead to. Reads the source as often as new ids turn up (rarely more than twice).
-Result<std::vector<Record>> trace(const std::string& id, const Lines& lines, std::optional<Record> (*parse)(std::string_view));
+Result<std::vector<Record>> trace(const std::string& id, const Lines& lines,
+                                  std::optional<Record> (*parse)(std::string_view));
 
 // All lines of PATHS.log/*.log.
 Status read_logs(const std::string& log_directory, const std::function<void(std::string_view)>& take);
@@ -34,7 +35,10 @@ public:
     Status poll(const std::function<void(std::string_view)>& take);
 
 private:
-    struct Tail { std::uint64_t device = 0, inode = 0, offset = 0; std::string part; };
+    struct Tail {
+        std::uint64_t device = 0, inode = 0, offset = 0;
+        std::string part;
+    };
     std::string directory_;
     std::map<std::string, Tail> tails_;
     bool from_start_;

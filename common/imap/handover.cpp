@@ -27,8 +27,9 @@ bool read_fields(std::string_view line, std::string_view verb, Field field) {
 }  // namespace
 
 std::string format_handover(const Handover& h) {
-    return fmt::format("SESSION\tticket={}\tip={}\tport={}\ttls={}\tid={}\ttag={}{}\n", text::percent_encode(h.ticket), text::percent_encode(h.ip),
-                       h.port, h.tls ? 1 : 0, text::percent_encode(h.session_id), text::percent_encode(h.tag), h.with_capabilities ? "\tcap=1" : "");
+    return fmt::format("SESSION\tticket={}\tip={}\tport={}\ttls={}\tid={}\ttag={}{}\n", text::percent_encode(h.ticket),
+                       text::percent_encode(h.ip), h.port, h.tls ? 1 : 0, text::percent_encode(h.session_id),
+                       text::percent_encode(h.tag), h.with_capabilities ? "\tcap=1" : "");
 }
 
 Result<Handover> parse_handover(std::string_view line) {
@@ -54,7 +55,8 @@ Result<Handover> parse_handover(std::string_view line) {
 
 std::string format_handover_answer(const HandoverAnswer& answer) {
     if (answer.accepted) return "OK\n";
-    return fmt::format("FAIL\tcode={}\ttext={}\n", text::percent_encode(answer.code), text::percent_encode(answer.text));
+    return fmt::format("FAIL\tcode={}\ttext={}\n", text::percent_encode(answer.code),
+                       text::percent_encode(answer.text));
 }
 
 Result<HandoverAnswer> parse_handover_answer(std::string_view line) {

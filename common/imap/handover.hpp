@@ -16,17 +16,17 @@ namespace gk::imap {
 constexpr std::size_t kMaxHandoverLine = 16 * 1024;
 
 struct Handover {
-    std::string ticket;             // of gk-authd, for service imap
-    std::string ip;                 // the client's
+    std::string ticket;  // of gk-authd, for service imap
+    std::string ip;      // the client's
     std::uint16_t port = 0;
     bool tls = false;
-    std::string session_id;         // in every event about this connection
-    std::string tag;                // of the login command, which the session answers
-    bool with_capabilities = false; // in that answer
+    std::string session_id;          // in every event about this connection
+    std::string tag;                 // of the login command, which the session answers
+    bool with_capabilities = false;  // in that answer
 };
 struct HandoverAnswer {
     bool accepted = false;
-    std::string code, text;         // where not accepted; code is "auth" or "temp"
+    std::string code, text;  // where not accepted; code is "auth" or "temp"
 };
 
 // With their LF on the way out, without it on the way in.

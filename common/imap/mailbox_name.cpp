@@ -41,7 +41,8 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
         }
         if (n == name.size() && p == pattern.size()) return true;
         if (n < name.size() && p < pattern.size()) {
-            const bool same = in_inbox && n < 5 ? text::to_lower(pattern[p]) == text::to_lower(name[n]) : pattern[p] == name[n];
+            const bool same =
+                in_inbox && n < 5 ? text::to_lower(pattern[p]) == text::to_lower(name[n]) : pattern[p] == name[n];
             if (same) {
                 ++p;
                 ++n;

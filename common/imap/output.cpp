@@ -44,8 +44,8 @@ void OutputQueue::slice(const File& file, std::uint64_t begin, std::uint64_t end
     chunks_.push_back(std::move(chunk));
 }
 
-void OutputQueue::decoded(const File& file, std::uint64_t begin, std::uint64_t end, bool to_crlf, message::Encoding encoding,
-                          std::uint64_t skip, std::uint64_t count) {
+void OutputQueue::decoded(const File& file, std::uint64_t begin, std::uint64_t end, bool to_crlf,
+                          message::Encoding encoding, std::uint64_t skip, std::uint64_t count) {
     close_text();
     Chunk chunk;
     chunk.file = file;

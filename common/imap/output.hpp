@@ -37,7 +37,7 @@ public:
 
 private:
     struct Chunk {
-        std::string own;       // where file is empty
+        std::string own;  // where file is empty
         File file;
         std::uint64_t at = 0, end = 0, octets = 0;
         bool to_crlf = false, finished = false;
@@ -49,14 +49,17 @@ private:
     void refill(Chunk& chunk);
 
     std::deque<Chunk> chunks_;
-    std::string text_;         // own bytes behind the chunks
-    std::string ready_;        // converted from the first chunk
+    std::string text_;   // own bytes behind the chunks
+    std::string ready_;  // converted from the first chunk
     std::size_t ready_at_ = 0;
     std::uint64_t slices_octets_ = 0;
 };
 
 // Octets of a decoded slice, and whether a NUL is among them: a pass over it that keeps nothing.
-struct DecodedSize { std::uint64_t octets = 0; bool has_nul = false; };
+struct DecodedSize {
+    std::uint64_t octets = 0;
+    bool has_nul = false;
+};
 DecodedSize decoded_size(std::string_view bytes, bool to_crlf, message::Encoding encoding);
 
 }  // namespace gk::imap

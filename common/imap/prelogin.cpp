@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/prelogin.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "common/base/text.hpp"
 #include "common/imap/capabilities.hpp"
@@ -15,8 +15,11 @@ namespace {
 
 // RFC 5530 names the reasons; what tells an attacker about an account stays AUTHENTICATIONFAILED.
 std::string refusal(const auth::Reply& reply) {
-    const bool fit = !reply.text.empty() && reply.text.size() <= 200 && text::is_ascii(reply.text) && reply.text.find_first_of("\r\n[]") == std::string::npos;
-    auto say = [&](std::string_view start, std::string_view otherwise) { return fmt::format("{}{}", start, fit ? std::string_view(reply.text) : otherwise); };
+    const bool fit = !reply.text.empty() && reply.text.size() <= 200 && text::is_ascii(reply.text) &&
+                     reply.text.find_first_of("\r\n[]") == std::string::npos;
+    auto say = [&](std::string_view start, std::string_view otherwise) {
+        return fmt::format("{}{}", start, fit ? std::string_view(reply.text) : otherwise);
+    };
     switch (reply.code) {
         case auth::FailCode::Temp: return say("NO [UNAVAILABLE] ", "try again later");
         case auth::FailCode::Disabled: return say("NO [CONTACTADMIN] ", "this account may not log in");
@@ -50,9 +53,10 @@ bool is_id_arguments(Scanner& in) {
 }
 
 bool is_command_of_a_session(std::string_view verb) {
-    static constexpr std::string_view kVerbs[] = {"SELECT", "EXAMINE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST", "LSUB", "STATUS",
-                                                  "NAMESPACE", "APPEND", "IDLE", "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "FETCH", "STORE",
-                                                  "COPY", "MOVE", "UID", "ENABLE"};
+    static constexpr std::string_view kVerbs[] = {
+        "SELECT",  "EXAMINE", "CREATE",    "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST",
+        "LSUB",    "STATUS",  "NAMESPACE", "APPEND", "IDLE",   "CHECK",     "CLOSE",       "UNSELECT",
+        "EXPUNGE", "SEARCH",  "FETCH",     "STORE",  "COPY",   "MOVE",      "UID",         "ENABLE"};
     return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
 }
 
@@ -72,7 +76,9 @@ std::string PreLogin::capabilities() const {
     return list;
 }
 
-std::string PreLogin::greeting() const { return fmt::format("* OK [CAPABILITY {}] {} ready\r\n", capabilities(), options_.hostname); }
+std::string PreLogin::greeting() const {
+    return fmt::format("* OK [CAPABILITY {}] {} ready\r\n", capabilities(), options_.hostname);
+}
 
 std::string PreLogin::bye(std::string_view text) const { return closed() ? "" : fmt::format("* BYE {}\r\n", text); }
 
@@ -130,7 +136,8 @@ bool PreLogin::take_line(std::string& line, Step& step) {
                 end("[TOOBIG] the literal is too large", step);
                 return false;
             }
-            step.output += fmt::format("{} BAD [TOOBIG] the literal is too large\r\n", tag_of(buffer_).empty() ? "*" : tag_of(buffer_));
+            step.output += fmt::format("{} BAD [TOOBIG] the literal is too large\r\n",
+                                       tag_of(buffer_).empty() ? "*" : tag_of(buffer_));
             buffer_.erase(0, at + 1);
             scanned_ = literal_until_ = 0;
             if (++commands_ > options_.max_commands) {
@@ -173,7 +180,8 @@ void PreLogin::on_command(std::string_view line, Step& step) {
         return reply("OK ID completed");
     }
     if (is_command_of_a_session(verb)) return reply(fmt::format("BAD {} is not allowed before login", verb));
-    if (verb != "CAPABILITY" && verb != "NOOP" && verb != "LOGOUT" && verb != "STARTTLS") return reply("BAD unknown command");
+    if (verb != "CAPABILITY" && verb != "NOOP" && verb != "LOGOUT" && verb != "STARTTLS")
+        return reply("BAD unknown command");
     if (!bare) return reply(fmt::format("BAD {} takes no arguments", verb));
 
     if (verb == "CAPABILITY") {
@@ -265,9 +273,7 @@ PreLogin::Step PreLogin::authenticated(const auth::Reply& reply) {
     Step step;
     if (state_ != State::Suspended) return step;
     switch (reply.kind) {
-        case auth::Reply::Kind::Continue:
-            ask(reply.bytes.value_or(""), Waiting::Response, step);
-            break;
+        case auth::Reply::Kind::Continue: ask(reply.bytes.value_or(""), Waiting::Response, step); break;
         case auth::Reply::Kind::Ok:
             exchange_open_ = false;
             user_ = reply.user;
@@ -280,7 +286,8 @@ PreLogin::Step PreLogin::authenticated(const auth::Reply& reply) {
             exchange_open_ = false;
             step.output += fmt::format("{} {}\r\n", tag_, refusal(reply));
             state_ = State::Command;
-            if (reply.code != auth::FailCode::Temp && ++failures_ >= options_.max_failures) end("too many failed logins", step);
+            if (reply.code != auth::FailCode::Temp && ++failures_ >= options_.max_failures)
+                end("too many failed logins", step);
             break;
     }
     run(step);

@@ -26,15 +26,16 @@ struct PreLoginOptions {
     int max_commands = 100;               // of any kind, then BYE: nobody needs so many to log in
 };
 
-// What the host does next. Everything but CancelExchange and EndConnection suspends the dialogue until the host has answered.
-struct StartTls {};      // send the output, then handshake, then call tls_started()
+// What the host does next. Everything but CancelExchange and EndConnection suspends the dialogue until the host has
+// answered.
+struct StartTls {};  // send the output, then handshake, then call tls_started()
 // auth::Begin           ask gk-authd (the host fills in address, tls and channel bindings), then call authenticated()
 // auth::Continue        the next step of the same exchange, then call authenticated()
 struct CancelExchange {};  // drop the exchange with gk-authd; no answer
-struct HandOver {        // give the connection to a session; on failure call session_refused()
+struct HandOver {          // give the connection to a session; on failure call session_refused()
     std::string tag, user, ticket;
 };
-struct EndConnection {};// send the output, then close
+struct EndConnection {};  // send the output, then close
 using PreLoginEffect = std::variant<StartTls, auth::Begin, auth::Continue, CancelExchange, HandOver, EndConnection>;
 
 class PreLogin {
@@ -58,7 +59,7 @@ public:
 
     bool suspended() const noexcept { return state_ == State::Suspended; }
     bool closed() const noexcept { return state_ == State::Closed; }
-    std::size_t discarded() const noexcept { return discarded_; }  // bytes injected before TLS
+    std::size_t discarded() const noexcept { return discarded_; }       // bytes injected before TLS
     std::string take_leftover() { return std::exchange(buffer_, {}); }  // after HandOver: the session's first bytes
     std::string capabilities() const;
 
@@ -85,10 +86,10 @@ private:
     State state_ = State::Command;
     Waiting waiting_ = Waiting::Response;
     std::string buffer_;
-    std::size_t scanned_ = 0;       // of buffer_: no line end before this
-    std::size_t literal_until_ = 0; // of buffer_: a literal reaches up to here
+    std::size_t scanned_ = 0;        // of buffer_: no line end before this
+    std::size_t literal_until_ = 0;  // of buffer_: a literal reaches up to here
     std::string tag_, mechanism_, login_user_, user_, ticket_;
-    bool exchange_open_ = false;    // gk-authd waits for more
+    bool exchange_open_ = false;  // gk-authd waits for more
     std::size_t discarded_ = 0;
     int failures_ = 0, commands_ = 0;
 };

@@ -20,7 +20,9 @@ void PreLogin::on_authenticate(const std::string& tag, std::string_view argument
     }
     if (!offers(mechanism)) {
         const bool needs_tls = !options_.tls && (mechanism == "PLAIN" || mechanism == "LOGIN");
-        step.output += fmt::format("{} NO {}\r\n", tag, needs_tls ? "[PRIVACYREQUIRED] this mechanism needs TLS first" : "[CANNOT] no such mechanism");
+        step.output +=
+            fmt::format("{} NO {}\r\n", tag,
+                        needs_tls ? "[PRIVACYREQUIRED] this mechanism needs TLS first" : "[CANNOT] no such mechanism");
         return;
     }
     mechanism_ = mechanism;
@@ -31,7 +33,8 @@ void PreLogin::on_authenticate(const std::string& tag, std::string_view argument
     waiting_ = first;
     if (rest == "=") return on_sasl_bytes("", step);  // present and empty
     auto bytes = text::from_base64(rest);
-    if (!bytes || rest.empty() || arguments[in.position()] != ' ') return refuse("BAD the initial response is not base64", step);
+    if (!bytes || rest.empty() || arguments[in.position()] != ' ')
+        return refuse("BAD the initial response is not base64", step);
     on_sasl_bytes(std::move(*bytes), step);
 }
 
@@ -60,13 +63,13 @@ void PreLogin::on_response(std::string_view line, Step& step) {
 void PreLogin::on_sasl_bytes(std::string bytes, Step& step) {
     switch (waiting_) {
         case Waiting::InitialResponse: return begin(mechanism_, std::move(bytes), step);
-        case Waiting::UserName:
-            login_user_ = std::move(bytes);
-            return ask("Password:", Waiting::Password, step);
+        case Waiting::UserName: login_user_ = std::move(bytes); return ask("Password:", Waiting::Password, step);
         case Waiting::Password:
             // LOGIN is PLAIN in two pieces; a NUL would shift them.
-            if (login_user_.find('\0') != std::string::npos || bytes.find('\0') != std::string::npos) return refuse("BAD a NUL in the response", step);
-            return begin("PLAIN", std::string(1, '\0') + std::exchange(login_user_, {}) + std::string(1, '\0') + bytes, step);
+            if (login_user_.find('\0') != std::string::npos || bytes.find('\0') != std::string::npos)
+                return refuse("BAD a NUL in the response", step);
+            return begin("PLAIN", std::string(1, '\0') + std::exchange(login_user_, {}) + std::string(1, '\0') + bytes,
+                         step);
         case Waiting::Response: return suspend(auth::Continue{std::move(bytes)}, step);
         case Waiting::FinalAck:
             if (!bytes.empty()) return refuse("BAD the last response must be empty", step);

@@ -52,7 +52,9 @@ Session::Session(std::shared_ptr<store::Account> account, SessionOptions options
 
 Session::~Session() = default;
 
-void Session::greet_preauthenticated() { untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", kCapabilities, shown(account_->name()))); }
+void Session::greet_preauthenticated() {
+    untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", kCapabilities, shown(account_->name())));
+}
 
 void Session::greet_logged_in(std::string_view tag, bool with_capabilities) {
     tag_ = tag;
@@ -149,7 +151,8 @@ void Session::changed(store::Look look) {
     if (closed_ || !view_ || job_) return;
     if (state_ == State::Idling) return tell_news(true, look);
     // A client that asks instead of idling: what costs time is done between its commands, and told with the next one.
-    if (state_ == State::Ready && look == store::Look::Thorough) static_cast<void>(view_->mailbox().changes_since(view_->modseq(), look));
+    if (state_ == State::Ready && look == store::Look::Thorough)
+        static_cast<void>(view_->mailbox().changes_since(view_->modseq(), look));
 }
 
 void Session::tell_news(bool expunges, store::Look look) {
@@ -173,7 +176,8 @@ void Session::tell_news(bool expunges, store::Look look) {
 
 void Session::tell_vanished() {
     std::string& out = out_.text();
-    view_->expunge([&](std::uint32_t sequence) { fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", sequence); });
+    view_->expunge(
+        [&](std::uint32_t sequence) { fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", sequence); });
 }
 
 void Session::append_flags(std::string& out, const store::Row& row) const {
@@ -213,7 +217,9 @@ void Session::tell_flags_known() {
     }
     untagged(fmt::format("FLAGS ({})", known));
     if (view_->read_only()) untagged("OK [PERMANENTFLAGS ()] Read-only mailbox");
-    else untagged(fmt::format("OK [PERMANENTFLAGS ({}{})] Flags permitted", known, keywords < store::kMaxKeywords ? " \\*" : ""));
+    else
+        untagged(fmt::format("OK [PERMANENTFLAGS ({}{})] Flags permitted", known,
+                             keywords < store::kMaxKeywords ? " \\*" : ""));
 }
 
 void Session::deselect() {
@@ -251,7 +257,8 @@ std::optional<store::FlagUpdate> flag_update(const std::vector<std::string>& fla
     store::FlagUpdate update;
     for (const std::string& flag : flags) {
         if (flag[0] != '\\') {
-            if (std::find(update.keywords.begin(), update.keywords.end(), flag) == update.keywords.end()) update.keywords.push_back(flag);
+            if (std::find(update.keywords.begin(), update.keywords.end(), flag) == update.keywords.end())
+                update.keywords.push_back(flag);
             continue;
         }
         bool known = text::equals_nocase(flag, "\\Recent");  // RFC 3501, 2.3.2: not for clients to alter

@@ -70,7 +70,7 @@ private:
     // session.cpp
     void step();
     void dispatch(Command command);
-    void reply(std::string_view status_and_text);            // "<tag> OK …"
+    void reply(std::string_view status_and_text);  // "<tag> OK …"
     void untagged(std::string_view text);
     void refuse(const Error& error, std::string_view on_not_found = "NONEXISTENT");  // "<tag> NO [CODE] …"
     void complain(std::string_view tag, std::string_view text);                      // BAD, counted
@@ -80,10 +80,10 @@ private:
     void tell_vanished();
     void append_flags(std::string& out, const store::Row& row) const;
     void append_flags_fetch(std::uint32_t index, bool with_uid);
-    void tell_flags_known();                                 // "* FLAGS …" and PERMANENTFLAGS
+    void tell_flags_known();  // "* FLAGS …" and PERMANENTFLAGS
     void deselect();
-    bool need_selected();                                    // else BAD
-    bool need_writable();                                    // else NO
+    bool need_selected();  // else BAD
+    bool need_writable();  // else NO
     // The name in the store's terms, or nothing and the command is answered.
     std::optional<std::string> mailbox_named(const std::string& wire);
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
@@ -117,7 +117,8 @@ private:
     void on_message_bytes(std::string_view bytes);
     void on_message_end(bool complete);
     void end_idle(std::string_view line);
-    void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items, const store::MailboxStatus& status) const;
+    void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
+                       const store::MailboxStatus& status) const;
 
     std::shared_ptr<store::Account> account_;
     SessionOptions options_;
@@ -125,11 +126,11 @@ private:
     OutputQueue out_;
     State state_ = State::Ready;
     bool closed_ = false;
-    bool rev2_ = false;            // ENABLE IMAP4rev2
-    bool more_ = false;            // the reader may have more
+    bool rev2_ = false;  // ENABLE IMAP4rev2
+    bool more_ = false;  // the reader may have more
     int bad_commands_ = 0;
     std::uint64_t commands_ = 0;
-    std::string tag_;              // of the command being answered
+    std::string tag_;  // of the command being answered
     std::optional<View> view_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
     std::unique_ptr<Job> job_;

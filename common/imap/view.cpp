@@ -22,12 +22,14 @@ std::uint32_t View::recent() const noexcept {
 }
 
 std::optional<std::uint32_t> View::find(store::Uid uid) const noexcept {
-    const auto at = std::lower_bound(rows_.begin(), rows_.end(), uid, [](const store::Row& row, store::Uid u) { return row.uid < u; });
+    const auto at = std::lower_bound(rows_.begin(), rows_.end(), uid,
+                                     [](const store::Row& row, store::Uid u) { return row.uid < u; });
     if (at == rows_.end() || at->uid != uid) return std::nullopt;
     return static_cast<std::uint32_t>(at - rows_.begin());
 }
 
-std::optional<std::vector<IndexRange>> View::resolve(const SequenceSet& set, bool uid, const std::vector<store::Uid>& saved) const {
+std::optional<std::vector<IndexRange>> View::resolve(const SequenceSet& set, bool uid,
+                                                     const std::vector<store::Uid>& saved) const {
     std::vector<IndexRange> ranges;
     if (set.saved) {
         for (const store::Uid one : saved)
@@ -40,9 +42,11 @@ std::optional<std::vector<IndexRange>> View::resolve(const SequenceSet& set, boo
             if (first > last) std::swap(first, last);
             const auto less = [](const store::Row& row, store::Uid u) { return row.uid < u; };
             const auto from = std::lower_bound(rows_.begin(), rows_.end(), first, less);
-            const auto to = last == UINT32_MAX ? rows_.end() : std::lower_bound(rows_.begin(), rows_.end(), last + 1, less);
+            const auto to =
+                last == UINT32_MAX ? rows_.end() : std::lower_bound(rows_.begin(), rows_.end(), last + 1, less);
             if (from >= to) continue;
-            ranges.push_back({static_cast<std::uint32_t>(from - rows_.begin()), static_cast<std::uint32_t>(to - rows_.begin() - 1)});
+            ranges.push_back(
+                {static_cast<std::uint32_t>(from - rows_.begin()), static_cast<std::uint32_t>(to - rows_.begin() - 1)});
         }
     } else {
         for (const SequenceRange& range : set.ranges) {
@@ -57,7 +61,8 @@ std::optional<std::vector<IndexRange>> View::resolve(const SequenceSet& set, boo
     std::sort(ranges.begin(), ranges.end(), [](const IndexRange& a, const IndexRange& b) { return a.first < b.first; });
     std::vector<IndexRange> merged;
     for (const IndexRange& range : ranges) {
-        if (!merged.empty() && range.first <= merged.back().last + 1) merged.back().last = std::max(merged.back().last, range.last);
+        if (!merged.empty() && range.first <= merged.back().last + 1)
+            merged.back().last = std::max(merged.back().last, range.last);
         else merged.push_back(range);
     }
     return merged;
@@ -119,7 +124,8 @@ void View::add_vanished(std::vector<store::UidRange> ranges) {
     std::sort(vanished_.begin(), vanished_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<store::UidRange> merged;
     for (const store::UidRange& range : vanished_) {
-        if (!merged.empty() && range.first <= merged.back().last) merged.back().last = std::max(merged.back().last, range.last);
+        if (!merged.empty() && range.first <= merged.back().last)
+            merged.back().last = std::max(merged.back().last, range.last);
         else merged.push_back(range);
     }
     vanished_ = std::move(merged);

@@ -38,7 +38,8 @@ public:
     std::optional<std::uint32_t> find(store::Uid uid) const noexcept;
     // SET as ranges of rows, sorted and disjoint. UIDs that do not exist are passed over; a sequence number that
     // does not exist gives nothing at all: BAD. SAVED is what "$" stands for.
-    std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid, const std::vector<store::Uid>& saved) const;
+    std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid,
+                                                   const std::vector<store::Uid>& saved) const;
     std::vector<store::Uid> uids_of(const std::vector<IndexRange>& ranges) const;
 
     // What a look at the store brought. Flags of known rows are taken over; the rest waits for what tells it.

@@ -6,8 +6,8 @@
 namespace gk::lmtp {
 
 // Undoes the transparency of DATA (RFC 5321, 4.5.2). Only CRLF.CRLF ends the message: a dot on a line of its own
-// that ends, or begins, otherwise is content, and bare() tells the caller to refuse the whole. (smtp::DataDecoder stops at
-// the first of them, since a stranger is hung up on; here an MTA waits for an answer for each recipient.)
+// that ends, or begins, otherwise is content, and bare() tells the caller to refuse the whole. (smtp::DataDecoder stops
+// at the first of them, since a stranger is hung up on; here an MTA waits for an answer for each recipient.)
 class DataDecoder {
 public:
     // Takes bytes off INPUT and gives content to WRITE(std::string_view), the same bytes for every split of the input.
@@ -55,7 +55,8 @@ bool DataDecoder::decode(std::string_view& input, Write&& write) {
                 break;
             case State::Line: {
                 const auto end = input.find('\r');
-                const std::string_view text = end == std::string_view::npos ? input : std::string_view(input.data(), end);
+                const std::string_view text =
+                    end == std::string_view::npos ? input : std::string_view(input.data(), end);
                 if (text.find('\n') != std::string_view::npos) bare_ = true;
                 if (end == std::string_view::npos) {
                     if (!text.empty()) write(text);
@@ -65,7 +66,8 @@ bool DataDecoder::decode(std::string_view& input, Write&& write) {
                     std::size_t past = end + 2;
                     while (past < input.size() && input[past] != '.') {
                         const auto next = input.find('\r', past);
-                        if (next == std::string_view::npos || next + 1 >= input.size() || input[next + 1] != '\n') break;
+                        if (next == std::string_view::npos || next + 1 >= input.size() || input[next + 1] != '\n')
+                            break;
                         if (input.substr(past, next - past).find('\n') != std::string_view::npos) bare_ = true;
                         past = next + 2;
                     }

@@ -21,7 +21,7 @@ public:
         delivery::Recipient recipient;
         recipient.address = rcpt.path.to_string();
         recipient.orcpt = rcpt.orcpt;
-        recipient.notify = rcpt.notify;   // the same bits by RFC 3461
+        recipient.notify = rcpt.notify;  // the same bits by RFC 3461
         const auto answer = service_.deliverer->check(recipient, mail.size.value_or(0));
         if (answer.positive()) recipients_.push_back(std::move(recipient));
         return reply_of(answer);
@@ -32,7 +32,9 @@ public:
     std::vector<Reply> finish() override {
         const auto message = content_->bytes();
         if (!message) {
-            log::Event("delivery.failed", log::Level::Error).field("id", envelope_.trace_id).field("error", message.error().text);
+            log::Event("delivery.failed", log::Level::Error)
+                .field("id", envelope_.trace_id)
+                .field("error", message.error().text);
             return std::vector<Reply>(recipients_.size(), Reply{451, "4.3.0", "cannot hold the message now"});
         }
         const auto outcomes = service_.deliverer->deliver(envelope_, recipients_, *message);
@@ -103,8 +105,7 @@ void serve(net::SocketStream& peer, const CurrentService& current, const std::at
         if (!count) {
             if (count.error().code == Errc::Timeout)
                 (void)peer.write_all("421 4.4.2 silent too long\r\n", std::chrono::seconds(1));
-            else if (stopping)
-                (void)peer.write_all("421 4.3.2 shutting down\r\n", std::chrono::seconds(1));
+            else if (stopping) (void)peer.write_all("421 4.3.2 shutting down\r\n", std::chrono::seconds(1));
             break;
         }
         if (*count == 0) break;
@@ -121,7 +122,9 @@ void log_outcomes(const delivery::Envelope& envelope, const std::vector<delivery
         for (const auto& filed : outcome.filed) {
             log::Event event("message.delivered");
             event.field("id", envelope.trace_id).field("account", filed.account).field("mailbox", filed.mailbox);
-            event.field("uid", filed.uid).field("recipient", recipients[i].address).field("sender", envelope.reverse_path);
+            event.field("uid", filed.uid)
+                .field("recipient", recipients[i].address)
+                .field("sender", envelope.reverse_path);
             event.field("size", size);
         }
         if (!outcome.spool_id.empty())

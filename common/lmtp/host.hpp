@@ -15,8 +15,8 @@ namespace gk::lmtp {
 struct HostOptions {
     std::string hostname;
     Limits limits;
-    std::size_t memory = 256 * 1024;     // of a message, while it is read
-    std::string spill_directory;         // for what is larger
+    std::size_t memory = 256 * 1024;  // of a message, while it is read
+    std::string spill_directory;      // for what is larger
     net::milliseconds idle_timeout{600'000};
     static HostOptions from(const config::Config& config, std::string hostname);
 };

@@ -46,7 +46,8 @@ std::string ServerSession::feed(std::string_view bytes) {
                 }
                 break;
             case Input::Chunk: {
-                const auto piece = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, bytes.size())));
+                const auto piece =
+                    bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, bytes.size())));
                 bytes.remove_prefix(piece.size());
                 chunk_left_ -= piece.size();
                 if (!chunk_refused_) {

@@ -34,9 +34,9 @@ public:
 };
 
 struct Limits {
-    std::uint64_t max_size = 50u << 20;   // bytes of a message
+    std::uint64_t max_size = 50u << 20;  // bytes of a message
     std::size_t max_recipients = 1000;
-    std::size_t max_line = 4096;          // RFC 5321, 4.5.3.1.4 wants 512; extensions add to it
+    std::size_t max_line = 4096;  // RFC 5321, 4.5.3.1.4 wants 512; extensions add to it
     std::size_t max_errors = 100;
 };
 
@@ -65,7 +65,9 @@ private:
     void on(const smtp::Vrfy& vrfy);
     void on(const smtp::Help& help);
     template <class Other>
-    void on(const Other&) { refuse(502, "5.5.1", "not offered here"); }
+    void on(const Other&) {
+        refuse(502, "5.5.1", "not offered here");
+    }
 
     void take_content(std::string_view bytes);
     void finish_message(bool bare);

@@ -17,29 +17,30 @@ namespace gk::lmtp_client {
 using std::chrono::milliseconds;
 
 struct Reply {
-    int code = 0;            // 250
-    std::string enhanced;    // "2.1.5"; empty where the server gave none
-    std::string text;        // without the enhanced code; lines joined by LF
+    int code = 0;          // 250
+    std::string enhanced;  // "2.1.5"; empty where the server gave none
+    std::string text;      // without the enhanced code; lines joined by LF
     bool positive() const noexcept { return code >= 200 && code < 300; }
     bool transient() const noexcept { return code >= 400 && code < 500; }
     bool permanent() const noexcept { return code >= 500; }
 };
 
 struct Sender {
-    std::string reverse_path;       // "ann@a.test" in SMTP's form, empty for the null reverse-path
-    std::string trace_id;           // XGKTRACE, where the server knows it
-    std::uint64_t size = 0;         // SIZE; 0 for unknown
+    std::string reverse_path;  // "ann@a.test" in SMTP's form, empty for the null reverse-path
+    std::string trace_id;      // XGKTRACE, where the server knows it
+    std::uint64_t size = 0;    // SIZE; 0 for unknown
     bool smtputf8 = false;
-    std::string body;               // "", "7BIT", "8BITMIME" or "BINARYMIME"
-    std::string ret, envid;         // DSN (RFC 3461), in SMTP's form (xtext); empty for none
+    std::string body;        // "", "7BIT", "8BITMIME" or "BINARYMIME"
+    std::string ret, envid;  // DSN (RFC 3461), in SMTP's form (xtext); empty for none
 };
 
 struct Recipient {
-    std::string forward_path;       // "bob@b.test"
-    std::string notify, orcpt;      // DSN, in SMTP's form; empty for none
+    std::string forward_path;   // "bob@b.test"
+    std::string notify, orcpt;  // DSN, in SMTP's form; empty for none
 };
 
-// The message: pieces in memory, then a file's first FILE_SIZE bytes where FILE is not -1. Lines end with CRLF, no dot-stuffing.
+// The message: pieces in memory, then a file's first FILE_SIZE bytes where FILE is not -1. Lines end with CRLF, no
+// dot-stuffing.
 struct Content {
     std::vector<std::string_view> pieces;
     int file = -1;
@@ -57,7 +58,8 @@ public:
     static Result<std::unique_ptr<Session>> over(std::unique_ptr<net::Stream> stream, const std::string& hostname,
                                                  milliseconds timeout);
 
-    // Remembers the sender; MAIL goes out with the first recipient (one round trip). An RSET is sent before it where needed.
+    // Remembers the sender; MAIL goes out with the first recipient (one round trip). An RSET is sent before it where
+    // needed.
     void begin(Sender sender);
     // Asks for one recipient. A refused MAIL is the answer to every recipient then.
     Result<Reply> recipient(const Recipient& recipient);

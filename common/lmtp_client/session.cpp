@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
 #include <array>
 #include <cerrno>
-#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/lmtp_client/lmtp_client.hpp"
@@ -17,8 +17,8 @@ constexpr std::size_t kFileChunk = 64 * 1024;
 void split_enhanced(Reply& reply, std::string_view text) {
     const auto space = std::min(text.find(' '), text.size());
     const auto parts = text::split(text.substr(0, space), '.');
-    const bool numbers = parts.size() == 3 && text::to_uint(parts[1]) && text::to_uint(parts[2]) && parts[0].size() == 1 &&
-                         parts[0][0] == static_cast<char>('0' + reply.code / 100);
+    const bool numbers = parts.size() == 3 && text::to_uint(parts[1]) && text::to_uint(parts[2]) &&
+                         parts[0].size() == 1 && parts[0][0] == static_cast<char>('0' + reply.code / 100);
     if (numbers) {
         reply.enhanced = text.substr(0, space);
         text.remove_prefix(std::min(space + 1, text.size()));
@@ -47,7 +47,9 @@ private:
 };
 
 // RFC 5321, 3.8: after 421 the server closes. It says nothing about the message: another session may take it.
-tl::unexpected<Error> closing(const Reply& reply) { return fail(Errc::Closed, "the LMTP server ends the session: " + reply.text); }
+tl::unexpected<Error> closing(const Reply& reply) {
+    return fail(Errc::Closed, "the LMTP server ends the session: " + reply.text);
+}
 
 template <class Write>
 Status each_chunk(const Content& content, Write&& write) {
@@ -70,12 +72,14 @@ Status each_chunk(const Content& content, Write&& write) {
 Session::Session(std::unique_ptr<net::Stream> stream, milliseconds timeout)
     : stream_(std::move(stream)), reader_(*stream_, kMaxReplyLine), timeout_(timeout) {}
 
-Result<std::unique_ptr<Session>> Session::open(const std::string& socket_path, const std::string& hostname, milliseconds timeout) {
+Result<std::unique_ptr<Session>> Session::open(const std::string& socket_path, const std::string& hostname,
+                                               milliseconds timeout) {
     GK_TRY(auto stream, net::connect_unix(socket_path, timeout));
     return over(std::move(stream), hostname, timeout);
 }
 
-Result<std::unique_ptr<Session>> Session::over(std::unique_ptr<net::Stream> stream, const std::string& hostname, milliseconds timeout) {
+Result<std::unique_ptr<Session>> Session::over(std::unique_ptr<net::Stream> stream, const std::string& hostname,
+                                               milliseconds timeout) {
     std::unique_ptr<Session> session(new Session(std::move(stream), timeout));
     GK_CHECK(session->greet(hostname));
     return session;
@@ -107,7 +111,8 @@ Result<Reply> Session::read_reply() {
         GK_TRY(const std::string line, reader_.read_line(timeout_));
         const auto code = line.size() >= 3 ? text::to_uint(std::string_view(line).substr(0, 3)) : std::nullopt;
         const bool last = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
-        if (!code || *code < 200 || *code > 599 || (!last && line[3] != '-') || (reply.code != 0 && reply.code != static_cast<int>(*code)))
+        if (!code || *code < 200 || *code > 599 || (!last && line[3] != '-') ||
+            (reply.code != 0 && reply.code != static_cast<int>(*code)))
             return fail(Errc::Temporary, "the LMTP server sent a malformed reply: " + text::printable(line, 80));
         reply.code = static_cast<int>(*code);
         split_enhanced(reply, line.size() > 4 ? std::string_view(line).substr(4) : std::string_view());
@@ -131,7 +136,8 @@ void Session::reset() noexcept {
 std::string Session::mail_command() const {
     std::string command = "MAIL FROM:<" + sender_.reverse_path + ">";
     if (size_ && sender_.size > 0) command += " SIZE=" + std::to_string(sender_.size);
-    if (!sender_.body.empty() && (sender_.body == "BINARYMIME" ? binary_ : eight_bit_)) command += " BODY=" + sender_.body;
+    if (!sender_.body.empty() && (sender_.body == "BINARYMIME" ? binary_ : eight_bit_))
+        command += " BODY=" + sender_.body;
     if (utf8_ && sender_.smtputf8) command += " SMTPUTF8";
     if (dsn_ && !sender_.ret.empty()) command += " RET=" + sender_.ret;
     if (dsn_ && !sender_.envid.empty()) command += " ENVID=" + sender_.envid;
@@ -181,7 +187,8 @@ Status Session::write_content(std::string_view head, const Content& content, boo
         DotStuffer stuffer;
         GK_CHECK(stream_->write_all(head, timeout_));
         for (const auto piece : content.pieces) GK_CHECK(stream_->write_all(stuffer.feed(piece), timeout_));
-        GK_CHECK(each_chunk(content, [&](std::string_view chunk) { return stream_->write_all(stuffer.feed(chunk), timeout_); }));
+        GK_CHECK(each_chunk(content,
+                            [&](std::string_view chunk) { return stream_->write_all(stuffer.feed(chunk), timeout_); }));
         return stream_->write_all(stuffer.end(), timeout_);
     }
     std::vector<std::string_view> pieces{head};
@@ -201,7 +208,8 @@ Result<std::vector<Reply>> Session::send(const Content& content) {
         GK_TRY(const auto go_ahead, read_reply());
         if (go_ahead.code != 354) {
             std::vector<Reply> replies(accepted_, go_ahead);
-            if (go_ahead.positive()) return fail(Errc::Temporary, "the LMTP server does not take the message: " + go_ahead.text);
+            if (go_ahead.positive())
+                return fail(Errc::Temporary, "the LMTP server does not take the message: " + go_ahead.text);
             reset();
             return replies;
         }

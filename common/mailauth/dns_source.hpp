@@ -32,11 +32,11 @@ struct Lookup {
 class DnsSource {
 public:
     virtual ~DnsSource() = default;
-    virtual Lookup<std::string> txt(std::string_view name) = 0;   // the strings of each record joined
-    virtual Lookup<std::string> a(std::string_view name) = 0;     // "192.0.2.1"
+    virtual Lookup<std::string> txt(std::string_view name) = 0;  // the strings of each record joined
+    virtual Lookup<std::string> a(std::string_view name) = 0;    // "192.0.2.1"
     virtual Lookup<std::string> aaaa(std::string_view name) = 0;
     virtual Lookup<dns::Mx> mx(std::string_view name) = 0;
-    virtual Lookup<std::string> ptr(std::string_view ip) = 0;     // names, for an IP literal
+    virtual Lookup<std::string> ptr(std::string_view ip) = 0;  // names, for an IP literal
 };
 
 }  // namespace gk::mailauth

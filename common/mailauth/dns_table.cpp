@@ -28,7 +28,8 @@ Result<std::string> unquote(std::string_view text) {
     std::string out;
     std::size_t i = 0;
     while (i < text.size()) {
-        if (text[i] != '"') return fail(Errc::BadInput, "a quoted string must be followed by another one or by nothing");
+        if (text[i] != '"')
+            return fail(Errc::BadInput, "a quoted string must be followed by another one or by nothing");
         for (++i; i < text.size() && text[i] != '"'; ++i) {
             if (text[i] != '\\' || i + 1 == text.size()) {
                 out += text[i];
@@ -64,7 +65,8 @@ Result<DnsTable> DnsTable::parse(std::string_view text) {
     std::size_t number = 0;
     for (const auto line : text::split(text, '\n')) {
         ++number;
-        if (const auto status = table.add_line(line); !status) return fail(status.error().in(fmt::format("line {}", number)));
+        if (const auto status = table.add_line(line); !status)
+            return fail(status.error().in(fmt::format("line {}", number)));
     }
     return table;
 }
@@ -80,7 +82,8 @@ Status DnsTable::add_line(std::string_view line) {
     }
     static const std::set<std::string, std::less<>> kTypes = {"TXT", "A", "AAAA", "MX", "PTR", "CNAME"};
     if (!kTypes.contains(type))
-        return fail(Errc::BadInput, fmt::format("'{}' is none of TXT, A, AAAA, MX, PTR, CNAME", text::printable(type, 40)));
+        return fail(Errc::BadInput,
+                    fmt::format("'{}' is none of TXT, A, AAAA, MX, PTR, CNAME", text::printable(type, 40)));
     if (line == "TEMPFAIL") {
         add_failure(name, type);
         return ok();

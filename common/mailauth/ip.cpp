@@ -9,7 +9,8 @@
 namespace gk::mailauth {
 
 std::optional<Ip> Ip::parse(std::string_view text) {
-    if (text.empty() || text.size() > INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return std::nullopt;
+    if (text.empty() || text.size() > INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos)
+        return std::nullopt;
     const std::string ended(text);
     Ip ip;
     ip.v6 = text.find(':') != std::string_view::npos;

@@ -11,7 +11,8 @@ namespace {
 
 class OwnResolverSource : public ResolverSource {
 public:
-    explicit OwnResolverSource(std::unique_ptr<dns::Resolver> resolver) : ResolverSource(*resolver), resolver_(std::move(resolver)) {}
+    explicit OwnResolverSource(std::unique_ptr<dns::Resolver> resolver)
+        : ResolverSource(*resolver), resolver_(std::move(resolver)) {}
 
 private:
     std::unique_ptr<dns::Resolver> resolver_;

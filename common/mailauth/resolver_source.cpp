@@ -12,10 +12,8 @@ namespace {
 std::string presentation(std::string_view name) {
     std::string out;
     for (const char c : name) {
-        if (text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '_' || c == '.')
-            out += c;
-        else
-            out += fmt::format("\\{:03}", static_cast<unsigned char>(c));
+        if (text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '_' || c == '.') out += c;
+        else out += fmt::format("\\{:03}", static_cast<unsigned char>(c));
     }
     return out;
 }

@@ -36,7 +36,9 @@ std::string directory_of(std::string_view name) {
 }
 
 std::optional<std::string> name_of(std::string_view directory) {
-    if (directory.size() < 2 || directory[0] != '.' || directory == ".." || directory.find('/') != std::string_view::npos) return std::nullopt;
+    if (directory.size() < 2 || directory[0] != '.' || directory == ".." ||
+        directory.find('/') != std::string_view::npos)
+        return std::nullopt;
     std::string name;
     for (const auto level : text::split(directory.substr(1), '.')) {
         if (level.empty()) return std::nullopt;
@@ -61,12 +63,14 @@ Status check_name(std::string_view name) {
         if (level.find('.') != std::string_view::npos) return refuse(name, "it contains a dot");
         if (level == "~") return refuse(name, "a level of it is '~'");
         for (const char c : level) {
-            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return refuse(name, "it contains a control character");
+            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+                return refuse(name, "it contains a control character");
             if (c == '%' || c == '*') return refuse(name, "it contains a wildcard");
         }
     }
     // RFC 9051, 5.1: "INBOX" is one mailbox in any case.
-    if (text::equals_nocase(levels.front(), "INBOX") && levels.front() != "INBOX") return refuse(name, "INBOX is written in capitals");
+    if (text::equals_nocase(levels.front(), "INBOX") && levels.front() != "INBOX")
+        return refuse(name, "INBOX is written in capitals");
     if (directory_of(name).size() > kMaxDirectoryName) return refuse(name, "it is too long");
     return ok();
 }

@@ -24,8 +24,8 @@ std::string decode_level(std::string_view level);
 // BadInput with the reason why NAME cannot be a mailbox; see store::check_name.
 Status check_name(std::string_view name);
 
-// MAILBOX with tmp/, new/ and cur/ (and maildirfolder unless it is INBOX); with SYNC durable but for its own name in its
-// parent.
+// MAILBOX with tmp/, new/ and cur/ (and maildirfolder unless it is INBOX); with SYNC durable but for its own name in
+// its parent.
 Status create_directories(const std::string& mailbox, bool inbox, bool sync);
 
 }  // namespace gk::maildir

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/listing.hpp"
 
-#include <cerrno>
 #include <dirent.h>
 #include <fmt/format.h>
-#include <memory>
 #include <sys/stat.h>
+#include <cerrno>
+#include <memory>
 
 #include "common/maildir/name.hpp"
 
@@ -26,7 +26,8 @@ Status Listing::read(const std::string& directory, bool is_new) {
             if (name != "." && name != "..") ++ignored_;
             continue;
         }
-        entries_.push_back({bytes_.size(), static_cast<std::uint16_t>(name.size()), static_cast<std::uint16_t>(parsed->base.size()), is_new});
+        entries_.push_back({bytes_.size(), static_cast<std::uint16_t>(name.size()),
+                            static_cast<std::uint16_t>(parsed->base.size()), is_new});
         bytes_.append(name);
     }
     if (errno != 0) return fail_errno(fmt::format("cannot read directory '{}'", directory));

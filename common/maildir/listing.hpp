@@ -17,8 +17,12 @@ public:
     Status read(const std::string& directory, bool is_new);
 
     std::size_t size() const noexcept { return entries_.size(); }
-    std::string_view name(std::size_t i) const noexcept { return {bytes_.data() + entries_[i].offset, entries_[i].length}; }
-    std::string_view base(std::size_t i) const noexcept { return {bytes_.data() + entries_[i].offset, entries_[i].base}; }
+    std::string_view name(std::size_t i) const noexcept {
+        return {bytes_.data() + entries_[i].offset, entries_[i].length};
+    }
+    std::string_view base(std::size_t i) const noexcept {
+        return {bytes_.data() + entries_[i].offset, entries_[i].base};
+    }
     bool is_new(std::size_t i) const noexcept { return entries_[i].is_new; }
     std::size_t ignored() const noexcept { return ignored_; }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/name.hpp"
 
-#include <atomic>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <atomic>
 
 #include "common/base/ids.hpp"
 #include "common/base/text.hpp"
@@ -85,7 +85,8 @@ Letters parse_letters(std::string_view letters) {
         bool known = false;
         for (const auto& [letter, flag] : kLetters)
             if (c == letter) parsed.flags |= flag, known = true;
-        if (!known && c > ' ' && c < 0x7f && c != ':' && c != ',' && c != '/' && parsed.others.find(c) == std::string::npos)
+        if (!known && c > ' ' && c < 0x7f && c != ':' && c != ',' && c != '/' &&
+            parsed.others.find(c) == std::string::npos)
             parsed.others += c;
     }
     std::sort(parsed.others.begin(), parsed.others.end());

@@ -21,10 +21,10 @@ struct Letters {
 };
 
 struct FileName {
-    std::string_view base;                // up to the ':' of the info part; identifies the message
-    std::optional<std::uint64_t> size;    // S=: bytes of the file
-    std::optional<std::uint64_t> wire;    // W=: bytes with CRLF line ends
-    std::string_view letters;             // after ":2,"; empty where there is no such part
+    std::string_view base;              // up to the ':' of the info part; identifies the message
+    std::optional<std::uint64_t> size;  // S=: bytes of the file
+    std::optional<std::uint64_t> wire;  // W=: bytes with CRLF line ends
+    std::string_view letters;           // after ":2,"; empty where there is no such part
     bool has_info = false;
 };
 

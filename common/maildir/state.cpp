@@ -38,7 +38,8 @@ void parse_line(std::string_view line, MailboxState& state) {
     if (key == "gk-state") return;
     if (key == "boot") state.boot = std::string(value);
     else if (key == "uid-ceiling") state.uid_ceiling = std::max(1u, to_u32(value));
-    else if (key == "modseq-ceiling") state.modseq_ceiling = std::max<std::uint64_t>(1, text::to_uint(value).value_or(1));
+    else if (key == "modseq-ceiling")
+        state.modseq_ceiling = std::max<std::uint64_t>(1, text::to_uint(value).value_or(1));
     else if (key == "special-use") state.special_use = std::string(value);
     else if (key == "uidvalidity") state.uidvalidity = to_u32(value);
     else if (key == "keyword") {
@@ -60,7 +61,8 @@ MailboxState parse_state(std::string_view bytes) {
 }
 
 std::string format_state(const MailboxState& state) {
-    std::string out = fmt::format("gk-state 1\nboot {}\nuid-ceiling {}\nmodseq-ceiling {}\n", state.boot, state.uid_ceiling, state.modseq_ceiling);
+    std::string out = fmt::format("gk-state 1\nboot {}\nuid-ceiling {}\nmodseq-ceiling {}\n", state.boot,
+                                  state.uid_ceiling, state.modseq_ceiling);
     if (!state.special_use.empty()) out += fmt::format("special-use {}\n", state.special_use);
     if (state.uidvalidity != 0) out += fmt::format("uidvalidity {}\n", state.uidvalidity);
     for (const auto& [bit, name] : state.keywords) out += fmt::format("keyword {} {}\n", bit, name);

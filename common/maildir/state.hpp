@@ -28,9 +28,9 @@ struct MailboxState {
     std::uint64_t modseq_ceiling = 1;
     std::string special_use;
     std::uint32_t uidvalidity = 0;
-    std::map<unsigned, std::string> keywords;   // bit to name
-    std::map<unsigned, UidRanges> messages;     // bit to UIDs
-    std::vector<std::string> unknown;           // other lines, in order
+    std::map<unsigned, std::string> keywords;  // bit to name
+    std::map<unsigned, UidRanges> messages;    // bit to UIDs
+    std::vector<std::string> unknown;          // other lines, in order
     bool operator==(const MailboxState&) const = default;
 };
 

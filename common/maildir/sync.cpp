@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/sync.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace gk::maildir {
 

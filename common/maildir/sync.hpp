@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,7 +11,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <unordered_map>
 
 #include "common/base/result.hpp"
@@ -78,8 +78,8 @@ public:
             if (!status) failed_ = number, failure_ = status.error();
             const bool wanted_again = waiting_ != 0;
             lock.unlock();
-            ended_[number % 2].notify_all();                            // those whom it served,
-            if (wanted_again) ended_[(number + 1) % 2].notify_one();    // and one to lead the next
+            ended_[number % 2].notify_all();                          // those whom it served,
+            if (wanted_again) ended_[(number + 1) % 2].notify_one();  // and one to lead the next
             lock.lock();
         }
         // A later call may have failed for others already; only the one that served us counts, and it is
@@ -113,7 +113,12 @@ private:
     os::Fd fd_;
     dev_t device_ = 0;
     ino_t inode_ = 0;
-    struct Sub { os::Fd fd; std::once_flag opened; Error error; SharedFlush flush; };
+    struct Sub {
+        os::Fd fd;
+        std::once_flag opened;
+        Error error;
+        SharedFlush flush;
+    };
     Sub new_, cur_, tmp_;
     Gathering coming_;
     Sub& sub(std::string_view name) noexcept { return name == "new" ? new_ : name == "cur" ? cur_ : tmp_; }
@@ -127,7 +132,8 @@ public:
     // From the cache where the path still names the same directory (one stat), else opened. NotFound where it is not.
     Result<std::shared_ptr<MailboxDirectory>> open(const std::string& mailbox);
 
-    // Returns once every change of names in SUB ("new", "cur", "tmp") of MAILBOX that was made before the call is durable.
+    // Returns once every change of names in SUB ("new", "cur", "tmp") of MAILBOX that was made before the call is
+    // durable.
     Status sync_directory(MailboxDirectory& mailbox, std::string_view sub);
     // Returns once the bytes written to FD (in MAILBOX's file system) are durable. Never called twice for one FD.
     // EPOCH: what failure_epoch() said when FD was opened. One of MANY: a group flush at once, which serves all that
@@ -137,11 +143,16 @@ public:
     // tells a failed write-back to one syncfs only.
     std::uint64_t failure_epoch() const noexcept { return failures_.load(); }
 
-    struct Counts { std::uint64_t files = 0, directories = 0, groups = 0; };
+    struct Counts {
+        std::uint64_t files = 0, directories = 0, groups = 0;
+    };
     Counts counts() const noexcept { return {files_.load(), directories_.load(), groups_.load()}; }
 
 private:
-    struct FileSystem { os::Fd fd; SharedFlush flush; };
+    struct FileSystem {
+        os::Fd fd;
+        SharedFlush flush;
+    };
     Result<std::shared_ptr<FileSystem>> file_system(MailboxDirectory& mailbox);
 
     SyncOptions options_;

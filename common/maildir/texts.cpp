@@ -33,7 +33,9 @@ KeywordNames parse_keywords(std::string_view bytes) {
         const auto name = line.substr(space + 1);
         if (!number || *number >= names.size() || !is_keyword(name) || !names[*number].empty()) continue;
         // One name for one keyword: a repeated name would make two bits of one.
-        if (std::any_of(names.begin(), names.end(), [&](const auto& other) { return text::equals_nocase(other, name); })) continue;
+        if (std::any_of(names.begin(), names.end(),
+                        [&](const auto& other) { return text::equals_nocase(other, name); }))
+            continue;
         names[*number] = std::string(name);
     }
     return names;

@@ -65,7 +65,8 @@ Result<Uidlist> parse_uidlist(std::string_view bytes) {
         const auto line = bytes.substr(0, end);
         bytes.remove_prefix(end + 1);
         if (first) {
-            if (!parse_header(line, list)) return fail(Errc::BadInput, "uidlist has no version 3 header with a UIDVALIDITY");
+            if (!parse_header(line, list))
+                return fail(Errc::BadInput, "uidlist has no version 3 header with a UIDVALIDITY");
             first = false;
             continue;
         }
@@ -82,7 +83,8 @@ Result<Uidlist> parse_uidlist(std::string_view bytes) {
 }
 
 std::string format_uidlist_header(std::uint32_t validity, std::uint32_t next, std::string_view guid) {
-    return guid.empty() ? fmt::format("3 V{} N{}\n", validity, next) : fmt::format("3 V{} N{} G{}\n", validity, next, guid);
+    return guid.empty() ? fmt::format("3 V{} N{}\n", validity, next)
+                        : fmt::format("3 V{} N{} G{}\n", validity, next, guid);
 }
 
 void append_uidlist_line(std::string& out, std::uint32_t uid, std::string_view extra, std::string_view name) {

@@ -23,10 +23,10 @@ struct UidEntry {
 
 struct Uidlist {
     std::uint32_t validity = 0;
-    std::uint32_t next = 1;       // greater than every UID ever given; at least what the header says
-    std::string guid;             // 32 hex digits, or empty
+    std::uint32_t next = 1;         // greater than every UID ever given; at least what the header says
+    std::string guid;               // 32 hex digits, or empty
     std::vector<UidEntry> entries;  // ascending; views into the bytes that were parsed
-    bool damaged = false;         // lines were passed over: torn, out of order, malformed. Write it anew.
+    bool damaged = false;           // lines were passed over: torn, out of order, malformed. Write it anew.
 };
 
 // BYTES must outlive the result. BadInput where there is no usable header: then no UID can be believed.

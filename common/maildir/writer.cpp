@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/writer.hpp"
 
-#include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdio>
 
 namespace gk::maildir {
 
@@ -112,8 +112,8 @@ Result<NewMessage> Writer::create(const std::string& mailbox, std::string name) 
     if (!directory) return fail(temporary(directory.error()));
     NewMessage message;
     message.failure_epoch_ = syncer_.failure_epoch();
-    message.fd_ = os::Fd(
-        ::openat((*directory)->fd(), ("tmp/" + name).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    message.fd_ = os::Fd(::openat((*directory)->fd(), ("tmp/" + name).c_str(),
+                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!message.fd_) return fail(temporary(os_error(errno, fmt::format("cannot create '{}/tmp/{}'", mailbox, name))));
     message.directory_ = std::move(*directory);
     message.name_ = std::move(name);
@@ -138,7 +138,8 @@ Status Writer::sync(std::span<NewMessage* const> messages) {
         const dev_t device = message->directory_->device();
         const bool durable = std::find(served.begin(), served.end(), device) != served.end();
         if (!durable || message->failure_epoch_ != epoch) {
-            const auto synced = syncer_.sync_file(*message->directory_, message->fd_.get(), message->failure_epoch_, true);
+            const auto synced =
+                syncer_.sync_file(*message->directory_, message->fd_.get(), message->failure_epoch_, true);
             if (!synced) return fail(temporary(synced.error()));
             if (*synced && syncer_.failure_epoch() == epoch) served.push_back(device);
         }
@@ -149,7 +150,8 @@ Status Writer::sync(std::span<NewMessage* const> messages) {
 
 Status Writer::place(const Placement& placement) {
     NewMessage& message = *placement.message;
-    if (message.where_ != NewMessage::Where::Tmp || message.fd_) return fail(Errc::Bug, "a message that is not synced cannot be placed");
+    if (message.where_ != NewMessage::Where::Tmp || message.fd_)
+        return fail(Errc::Bug, "a message that is not synced cannot be placed");
     const std::string to = fmt::format("{}/{}", folder(placement.sub), placement.name);
     if (rename_at(message.directory_->fd(), "tmp/" + message.name_, to) != 0)
         return fail(temporary(os_error(errno, fmt::format("cannot rename '{}' to '{}'", message.path(), to))));

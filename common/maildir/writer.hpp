@@ -40,17 +40,17 @@ public:
 
     // Buffered up to 64 KiB; an error may show only in a later call, but never after sync().
     Status write(std::string_view bytes);
-    std::uint64_t size() const noexcept { return size_; }   // bytes written so far
+    std::uint64_t size() const noexcept { return size_; }       // bytes written so far
     const std::string& name() const noexcept { return name_; }  // now: in tmp/, later new/ or cur/
     // The path now, for error texts and for reading back before the commit (call flush() first).
     std::string path() const;
-    Status flush();            // buffered bytes to the kernel; not durable
-    void abandon() noexcept;   // unlinks it unless commit() or sync_directories() succeeded; harmless when repeated
+    Status flush();           // buffered bytes to the kernel; not durable
+    void abandon() noexcept;  // unlinks it unless commit() or sync_directories() succeeded; harmless when repeated
 
 private:
     friend class Writer;
     Status write_through(std::string_view bytes);
-    void come() noexcept;   // tells those who flush the directory that we are about to be renamed into it
+    void come() noexcept;  // tells those who flush the directory that we are about to be renamed into it
     void came() noexcept;
     Status close_synced();
     std::shared_ptr<MailboxDirectory> directory_;
@@ -81,10 +81,11 @@ public:
     // and none is left in tmp/. (A crash in the middle may leave some.) Every error but Bug and NotFound is Temporary.
     Status commit(std::span<Placement> messages);
 
-    Status sync(std::span<NewMessage* const> messages);   // the bytes of all of them; closes their descriptors
+    Status sync(std::span<NewMessage* const> messages);  // the bytes of all of them; closes their descriptors
     Status sync(NewMessage& message);
-    Status place(const Placement& placement);             // rename; the message must be synced; never replaces a file
-    Status sync_directories(std::span<NewMessage* const> messages);  // after it, they are delivered and out of our hands
+    Status place(const Placement& placement);  // rename; the message must be synced; never replaces a file
+    Status sync_directories(
+        std::span<NewMessage* const> messages);  // after it, they are delivered and out of our hands
 
     // For other durable changes of names in the same directories (flags, moves, expunges, COPY by link).
     Syncer& syncer() noexcept { return syncer_; }

@@ -25,16 +25,18 @@ bool is_day_name(std::string_view s) noexcept {
     return text::equals_nocase(s, "tues") || text::equals_nocase(s, "thurs");
 }
 
-// Zones that have a name: RFC 5322, 4.3, and a few that European senders write. All others, military letters too, are UTC.
+// Zones that have a name: RFC 5322, 4.3, and a few that European senders write. All others, military letters too, are
+// UTC.
 std::optional<int> named_zone(std::string_view s) noexcept {
     struct Zone {
         std::string_view name;
         int offset_min;
     };
-    constexpr Zone kZones[] = {{"UT", 0},      {"GMT", 0},    {"UTC", 0},    {"Z", 0},      {"EST", -300}, {"EDT", -240},
-                               {"CST", -360},  {"CDT", -300}, {"MST", -420}, {"MDT", -360}, {"PST", -480}, {"PDT", -420},
-                               {"BST", 60},    {"CET", 60},   {"MET", 60},   {"CEST", 120}, {"MEST", 120}, {"EET", 120},
-                               {"EEST", 180},  {"MSK", 180},  {"JST", 540},  {"WET", 0},    {"WEST", 60},  {"HST", -600}};
+    constexpr Zone kZones[] = {{"UT", 0},     {"GMT", 0},    {"UTC", 0},    {"Z", 0},      {"EST", -300},
+                               {"EDT", -240}, {"CST", -360}, {"CDT", -300}, {"MST", -420}, {"MDT", -360},
+                               {"PST", -480}, {"PDT", -420}, {"BST", 60},   {"CET", 60},   {"MET", 60},
+                               {"CEST", 120}, {"MEST", 120}, {"EET", 120},  {"EEST", 180}, {"MSK", 180},
+                               {"JST", 540},  {"WET", 0},    {"WEST", 60},  {"HST", -600}};
     for (const Zone& zone : kZones)
         if (text::equals_nocase(s, zone.name)) return zone.offset_min;
     return std::nullopt;
@@ -54,10 +56,8 @@ std::optional<int> numeric_zone(std::string_view s) noexcept {
     std::string_view hours, minutes = "0";
     if (const std::size_t colon = s.find(':'); colon != std::string_view::npos)
         hours = s.substr(0, colon), minutes = s.substr(colon + 1);
-    else if (s.size() > 2)
-        hours = s.substr(0, s.size() - 2), minutes = s.substr(s.size() - 2);
-    else
-        hours = s;
+    else if (s.size() > 2) hours = s.substr(0, s.size() - 2), minutes = s.substr(s.size() - 2);
+    else hours = s;
     const auto h = small(hours, 99), m = small(minutes, 99);
     if (!h || !m) return std::nullopt;
     return sign * (*h * 60 + *m);
@@ -89,10 +89,8 @@ struct Reading {
     }
 
     void number(std::string_view s) {
-        if (s.size() < 3 && !day)
-            day = small(s, 31);
-        else if (!year)
-            set_year(s);
+        if (s.size() < 3 && !day) day = small(s, 31);
+        else if (!year) set_year(s);
     }
 
     // "2026-11-22", "22-Nov-2026", "2026-11-22T09:30:37Z"
@@ -131,12 +129,9 @@ struct Reading {
         if ((s[0] == '+' || s[0] == '-') && hour) {
             if (!zone) zone = numeric_zone(s);
         } else if (text::is_digit(s[0])) {
-            if (s.find('-') != std::string_view::npos && !month)
-                dashed(s);
-            else if (s.find(':') != std::string_view::npos && !hour)
-                time(s);
-            else if (s.find_first_not_of("0123456789") == std::string_view::npos)
-                number(s);
+            if (s.find('-') != std::string_view::npos && !month) dashed(s);
+            else if (s.find(':') != std::string_view::npos && !hour) time(s);
+            else if (s.find_first_not_of("0123456789") == std::string_view::npos) number(s);
         } else if (text::is_alpha(s[0])) {
             word(s);
         }
@@ -187,7 +182,8 @@ std::optional<Date> parse_date(std::string_view value) {
         return std::nullopt;
     Date date;
     date.year = *reading.year, date.month = *reading.month, date.day = *reading.day;
-    date.hour = reading.hour.value_or(0), date.minute = reading.minute.value_or(0), date.second = reading.second.value_or(0);
+    date.hour = reading.hour.value_or(0), date.minute = reading.minute.value_or(0),
+    date.second = reading.second.value_or(0);
     if (reading.afternoon && date.hour < 12) date.hour += 12;
     if (reading.morning && date.hour == 12) date.hour = 0;
     date.offset_min = reading.zone.value_or(0);

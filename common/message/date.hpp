@@ -14,7 +14,7 @@ namespace gk::message {
 struct Date {
     int year = 1970, month = 1, day = 1;  // as written, in the sender's zone: what SENTON compares
     int hour = 0, minute = 0, second = 0;
-    int offset_min = 0;                   // east of UTC
+    int offset_min = 0;  // east of UTC
 
     TimePoint utc() const noexcept;
     // Days since 1970-01-01 of the date as written.

@@ -17,7 +17,8 @@ constexpr std::array<signed char, 256> kBase64 = [] {
     std::array<signed char, 256> t{};
     t.fill(-1);
     constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < digits.size(); ++i) t[static_cast<unsigned char>(digits[i])] = static_cast<signed char>(i);
+    for (std::size_t i = 0; i < digits.size(); ++i)
+        t[static_cast<unsigned char>(digits[i])] = static_cast<signed char>(i);
     return t;
 }();
 
@@ -44,7 +45,8 @@ Encoding encoding_named(std::string_view value) noexcept {
 bool encoding_is_known(std::string_view value) noexcept {
     value = text::trim(value);
     if (value.empty() || encoding_named(value) != Encoding::Identity) return true;
-    return text::equals_nocase(value, "7bit") || text::equals_nocase(value, "8bit") || text::equals_nocase(value, "binary");
+    return text::equals_nocase(value, "7bit") || text::equals_nocase(value, "8bit") ||
+           text::equals_nocase(value, "binary");
 }
 
 void Decoder::feed(std::string_view bytes, std::string& out) {
@@ -83,7 +85,8 @@ void Decoder::feed_base64(std::string_view bytes, std::string& out) {
             const int a = value(i), b = value(i + 1), c = value(i + 2), d = value(i + 3);
             if ((a | b | c | d) < 0) break;
             const unsigned group = static_cast<unsigned>((a << 18) | (b << 12) | (c << 6) | d);
-            const char three[3] = {static_cast<char>(group >> 16), static_cast<char>(group >> 8), static_cast<char>(group)};
+            const char three[3] = {static_cast<char>(group >> 16), static_cast<char>(group >> 8),
+                                   static_cast<char>(group)};
             out.append(three, 3);
             i += 4;
         }
@@ -104,7 +107,8 @@ void Decoder::feed_base64(std::string_view bytes, std::string& out) {
         if (std::exchange(padded_, false)) errors_ = true;
         bits_ = (bits_ << 6) | static_cast<unsigned>(v);
         if (++count_ == 4) {
-            const char three[3] = {static_cast<char>(bits_ >> 16), static_cast<char>(bits_ >> 8), static_cast<char>(bits_)};
+            const char three[3] = {static_cast<char>(bits_ >> 16), static_cast<char>(bits_ >> 8),
+                                   static_cast<char>(bits_)};
             out.append(three, 3);
             count_ = 0, bits_ = 0;
         }
@@ -137,7 +141,8 @@ void Decoder::feed_quoted_printable(std::string_view bytes, std::string& out) {
                 pending_.clear();
                 continue;
             }
-            if (!escape && pending_.size() < kMaxPending && (is_blank_or_cr(c) || (pending_.size() == 1 && hex_digit(c) >= 0))) {
+            if (!escape && pending_.size() < kMaxPending &&
+                (is_blank_or_cr(c) || (pending_.size() == 1 && hex_digit(c) >= 0))) {
                 pending_ += c;
                 continue;
             }
@@ -145,11 +150,10 @@ void Decoder::feed_quoted_printable(std::string_view bytes, std::string& out) {
             out += std::exchange(pending_, {});
         }
         if (c == '=' || is_blank_or_cr(c)) {
-            const bool inside_line = c != '=' && i + 1 < bytes.size() && !is_blank_or_cr(bytes[i + 1]) && bytes[i + 1] != '\n';
-            if (inside_line)
-                out += c;
-            else
-                pending_ = c;
+            const bool inside_line =
+                c != '=' && i + 1 < bytes.size() && !is_blank_or_cr(bytes[i + 1]) && bytes[i + 1] != '\n';
+            if (inside_line) out += c;
+            else pending_ = c;
             continue;
         }
         std::size_t run = i + 1;
@@ -184,7 +188,9 @@ void Decoder::uu_line(std::string& out) {
         return;
     }
     std::size_t length = (static_cast<unsigned char>(line[0]) - 32u) & 63u;
-    const auto value = [&](std::size_t at) { return at < line.size() ? (static_cast<unsigned char>(line[at]) - 32u) & 63u : 0u; };
+    const auto value = [&](std::size_t at) {
+        return at < line.size() ? (static_cast<unsigned char>(line[at]) - 32u) & 63u : 0u;
+    };
     for (std::size_t at = 1; length > 0 && at < line.size(); at += 4) {
         const unsigned group = value(at) << 18 | value(at + 1) << 12 | value(at + 2) << 6 | value(at + 3);
         const char three[3] = {static_cast<char>(group >> 16), static_cast<char>(group >> 8), static_cast<char>(group)};
@@ -225,7 +231,8 @@ std::string encode_quoted_printable(std::string_view bytes) {
         if (literal && !fragile) {
             put({&c, 1});
         } else {
-            const char escape[3] = {'=', kHex[static_cast<unsigned char>(c) >> 4], kHex[static_cast<unsigned char>(c) & 15]};
+            const char escape[3] = {'=', kHex[static_cast<unsigned char>(c) >> 4],
+                                    kHex[static_cast<unsigned char>(c) & 15]};
             put({escape, 3});
         }
     }

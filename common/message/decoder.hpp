@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-// Content-Transfer-Encodings undone (RFC 2045, 6), as streams: any split of the input gives the same output, and what is
-// malformed is passed over as 6.7 and 6.8 advise, never an error.
+// Content-Transfer-Encodings undone (RFC 2045, 6), as streams: any split of the input gives the same output, and what
+// is malformed is passed over as 6.7 and 6.8 advise, never an error.
 namespace gk::message {
 
 enum class Encoding : unsigned char { Identity, Base64, QuotedPrintable, UuEncode };

@@ -16,10 +16,8 @@ void set(std::optional<std::string>& slot, std::string_view value, const Limits&
 void add(std::vector<address::Listed>& list, std::string_view value, const Limits& limits) {
     if (list.size() >= address::kMaxListed) return;
     auto more = address::parse_list(value.substr(0, limits.header_line));
-    if (list.empty())
-        list = std::move(more);
-    else
-        list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    if (list.empty()) list = std::move(more);
+    else list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 }  // namespace

@@ -19,7 +19,10 @@ struct Segment {
 std::string undo_percent(std::string_view s) {
     std::string out;
     const auto digit = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
     };
     for (std::size_t i = 0; i < s.size(); ++i) {
         if (s[i] == '%' && i + 2 < s.size() && digit(s[i + 1]) >= 0 && digit(s[i + 2]) >= 0) {
@@ -74,7 +77,8 @@ std::optional<std::string> find_parameter(const std::vector<Parameter>& paramete
             if (const auto number = text::to_uint(rest)) segments.push_back({*number, encoded, p.value});
         }
     }
-    std::stable_sort(segments.begin(), segments.end(), [](const Segment& a, const Segment& b) { return a.number < b.number; });
+    std::stable_sort(segments.begin(), segments.end(),
+                     [](const Segment& a, const Segment& b) { return a.number < b.number; });
     if (!segments.empty() && segments[0].number == 0) {
         std::string_view charset;
         std::string bytes;
@@ -82,10 +86,8 @@ std::optional<std::string> find_parameter(const std::vector<Parameter>& paramete
             if (segments[i].number != i) break;  // a gap or a repetition: what follows cannot be placed
             std::string_view value = segments[i].value;
             if (i == 0 && segments[i].encoded) charset = take_charset(value);
-            if (segments[i].encoded)
-                bytes += undo_percent(value);
-            else
-                bytes += value;
+            if (segments[i].encoded) bytes += undo_percent(value);
+            else bytes += value;
         }
         return charset::to_utf8(bytes, charset);
     }
@@ -109,7 +111,8 @@ std::string part_number(const Structure& structure, std::uint32_t index) {
             if (part.kind != Part::Kind::Multipart) numbers.emplace_back("1");
         } else {
             std::uint32_t number = 1;
-            for (std::uint32_t i = parts[part.parent].first_child; i != index && i != kNone; i = parts[i].next_sibling) ++number;
+            for (std::uint32_t i = parts[part.parent].first_child; i != index && i != kNone; i = parts[i].next_sibling)
+                ++number;
             numbers.push_back(std::to_string(number));
         }
         index = part.parent;

@@ -10,7 +10,8 @@ namespace {
 
 bool is_token(std::string_view s) noexcept {
     return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) {
-        return static_cast<unsigned char>(c) > 0x20 && c != 0x7F && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+        return static_cast<unsigned char>(c) > 0x20 && c != 0x7F &&
+               std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
     });
 }
 
@@ -22,7 +23,9 @@ void set_type(Part& part, std::string_view value) {
     const std::string_view type = whole.substr(0, slash);
     const std::string_view subtype = slash == std::string_view::npos ? std::string_view() : whole.substr(slash + 1);
     // RFC 2045, 5.2: what cannot be read is text/plain. A bare "text" (RFC 1049) is that too.
-    if (!is_token(type) || (!is_token(subtype) && slash != std::string_view::npos) || (subtype.empty() && type != "text")) return;
+    if (!is_token(type) || (!is_token(subtype) && slash != std::string_view::npos) ||
+        (subtype.empty() && type != "text"))
+        return;
     part.type = type;
     part.subtype = subtype.empty() ? std::string_view("plain") : subtype;
     part.parameters = std::move(parsed.parameters);

@@ -14,12 +14,14 @@ constexpr std::size_t kMaxBoundary = 998;  // RFC 2046, 5.1.1 says 70; a longer 
 // A place in the file, and what lies before it.
 struct Mark {
     std::uint64_t at = 0;
-    std::uint64_t bare = 0;   // LFs that grow a CR on the way out
+    std::uint64_t bare = 0;  // LFs that grow a CR on the way out
     std::uint64_t lines = 0;
 };
 
 std::uint64_t octets(const Mark& from, const Mark& to) noexcept { return (to.at - from.at) + (to.bare - from.bare); }
-std::uint32_t lines(const Mark& from, const Mark& to) noexcept { return static_cast<std::uint32_t>(to.lines - from.lines); }
+std::uint32_t lines(const Mark& from, const Mark& to) noexcept {
+    return static_cast<std::uint32_t>(to.lines - from.lines);
+}
 
 struct Line {
     std::string_view text;  // without its end
@@ -103,7 +105,8 @@ private:
             std::string_view rest = text.substr(boundary.size());
             const bool close = rest.starts_with("--");
             if (close) rest.remove_prefix(2);
-            if (rest.find_first_not_of(" \t\r") != std::string_view::npos) continue;  // transport-padding alone may follow
+            if (rest.find_first_not_of(" \t\r") != std::string_view::npos)
+                continue;  // transport-padding alone may follow
             length = boundary.size();
             best = {i, close};
         }
@@ -117,8 +120,8 @@ private:
         while (open_.size() > keep + 1) end = close_last(end);
     }
 
-    // Ends the innermost part at END, or where its body begins: an empty body is behind the empty line that the delimiter
-    // would claim. Returns where it was, since what encloses it cannot end before.
+    // Ends the innermost part at END, or where its body begins: an empty body is behind the empty line that the
+    // delimiter would claim. Returns where it was, since what encloses it cannot end before.
     Mark close_last(Mark end) {
         const Open& last = open_.back();
         Part& part = out_.parts[last.part];
@@ -150,7 +153,8 @@ private:
         const bool is_message = parent == kNone || out_.parts[parent].kind == Part::Kind::Message;
         if (parent != kNone) {
             part.depth = out_.parts[parent].depth + 1;
-            if (out_.parts[parent].is("multipart", "digest")) part.type = "message", part.subtype = "rfc822";  // RFC 2046, 5.1.5
+            if (out_.parts[parent].is("multipart", "digest"))
+                part.type = "message", part.subtype = "rfc822";  // RFC 2046, 5.1.5
             std::uint32_t& last = open_.back().last_child;
             (last == kNone ? out_.parts[parent].first_child : out_.parts[last].next_sibling) = index;
             last = index;
@@ -210,7 +214,8 @@ private:
             if (detailed || text_type_field(field)) add_to_part(part, field, limits_);
         }
         if (!detailed) {
-            std::erase_if(part.parameters, [](const Parameter& p) { return p.name != "boundary" && p.name != "charset"; });
+            std::erase_if(part.parameters,
+                          [](const Parameter& p) { return p.name != "boundary" && p.name != "charset"; });
             part.parameters.shrink_to_fit();
         }
         spent_ += cost(part);
@@ -220,7 +225,9 @@ private:
         out_.envelopes.push_back(std::move(envelope));
     }
 
-    static bool text_type_field(const Field& field) noexcept { return field.name.size() == 12 || field.name.size() == 25; }
+    static bool text_type_field(const Field& field) noexcept {
+        return field.name.size() == 12 || field.name.size() == 25;
+    }
 
     static std::uint64_t cost(const std::vector<Parameter>& parameters) noexcept {
         std::uint64_t sum = 0;
@@ -235,8 +242,9 @@ private:
         return sum;
     }
     static std::uint64_t cost(const Part& part) noexcept {
-        return sizeof part + cost(part.parameters) + cost(part.disposition_parameters) + cost(part.id) + cost(part.description) +
-               cost(part.md5) + cost(part.location) + cost(part.disposition) + part.languages.size() * sizeof(std::string);
+        return sizeof part + cost(part.parameters) + cost(part.disposition_parameters) + cost(part.id) +
+               cost(part.description) + cost(part.md5) + cost(part.location) + cost(part.disposition) +
+               part.languages.size() * sizeof(std::string);
     }
     static std::uint64_t cost(const Envelope& e) noexcept {
         return sizeof e + cost(e.date) + cost(e.subject) + cost(e.in_reply_to) + cost(e.message_id) + cost(e.from) +

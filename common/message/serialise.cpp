@@ -135,7 +135,8 @@ void read(Reader& r, Part& p, std::uint64_t parts, std::uint64_t envelopes) {
     if ((flags & 3) == 3 || flags > 15) r.good_ = false;
     p.kind = static_cast<Part::Kind>(flags & 3);
     p.opaque = flags & 4, p.has_type = flags & 8;
-    p.parent = r.index(parts), p.first_child = r.index(parts), p.next_sibling = r.index(parts), p.envelope = r.index(envelopes);
+    p.parent = r.index(parts), p.first_child = r.index(parts), p.next_sibling = r.index(parts),
+    p.envelope = r.index(envelopes);
     p.depth = static_cast<std::uint32_t>(r.number());
     p.header_begin = r.number(), p.body_begin = p.header_begin + r.number(), p.body_end = p.body_begin + r.number();
     p.header_octets = r.number(), p.body_octets = r.number();
@@ -156,7 +157,8 @@ bool is_tree(const Structure& s) noexcept {
         if (i > 0 && p.parent >= i) return false;
         if (p.kind == Part::Kind::Message && p.first_child == kNone) return false;
         if (p.first_child != kNone && (p.first_child <= i || s.parts[p.first_child].parent != i)) return false;
-        if (p.next_sibling != kNone && (p.next_sibling <= i || s.parts[p.next_sibling].parent != p.parent)) return false;
+        if (p.next_sibling != kNone && (p.next_sibling <= i || s.parts[p.next_sibling].parent != p.parent))
+            return false;
         const bool is_message = i == 0 || s.parts[p.parent].kind == Part::Kind::Message;
         if (is_message != (p.envelope != kNone)) return false;
     }

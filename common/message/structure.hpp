@@ -29,10 +29,14 @@ struct Parameter {
 constexpr std::uint32_t kNone = 0xffffffff;
 
 struct Part {
-    enum class Kind : unsigned char { Leaf, Multipart, Message };  // Message: message/rfc822 or message/global, one child
+    enum class Kind : unsigned char {
+        Leaf,
+        Multipart,
+        Message
+    };  // Message: message/rfc822 or message/global, one child
 
     Kind kind = Kind::Leaf;
-    bool opaque = false;     // a limit was reached here: whatever it says, its body was not looked into
+    bool opaque = false;  // a limit was reached here: whatever it says, its body was not looked into
     std::uint32_t parent = kNone, first_child = kNone, next_sibling = kNone;  // indices into Structure::parts
     std::uint32_t depth = 0;
     std::uint32_t envelope = kNone;  // index into Structure::envelopes, where this part's header is a message's
@@ -45,14 +49,16 @@ struct Part {
 
     std::string type = "text", subtype = "plain";  // lower case; the default where the field is absent or malformed
     std::vector<Parameter> parameters;
-    bool has_type = false;                          // a Content-Type field was there and could be read
-    std::string encoding;                           // lower case: "base64"; empty: none given (7bit)
+    bool has_type = false;  // a Content-Type field was there and could be read
+    std::string encoding;   // lower case: "base64"; empty: none given (7bit)
     std::optional<std::string> id, description, md5, location;
-    std::optional<std::string> disposition;         // lower case: "attachment"
+    std::optional<std::string> disposition;  // lower case: "attachment"
     std::vector<Parameter> disposition_parameters;
     std::vector<std::string> languages;
 
-    bool is(std::string_view type_, std::string_view subtype_) const noexcept { return type == type_ && subtype == subtype_; }
+    bool is(std::string_view type_, std::string_view subtype_) const noexcept {
+        return type == type_ && subtype == subtype_;
+    }
 };
 
 // How the file's bytes become IMAP's octets.
@@ -82,7 +88,8 @@ struct Structure {
 // FILE is the whole message. Never fails and never recurses: any bytes are some message.
 Structure scan(std::string_view file, LineEnds line_ends = LineEnds::Convert, const Limits& limits = {});
 
-// A compact, versioned byte string for a cache, and back. BadInput for anything else, older versions included: scan again.
+// A compact, versioned byte string for a cache, and back. BadInput for anything else, older versions included: scan
+// again.
 std::string serialise(const Structure& structure);
 Result<Structure> deserialise(std::string_view bytes);
 

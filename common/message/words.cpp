@@ -24,7 +24,8 @@ std::optional<Word> word_at(std::string_view s) noexcept {
     s = s.substr(0, kMaxWord);
     if (!s.starts_with("=?")) return std::nullopt;
     const std::size_t charset_end = s.find('?', 2);
-    if (charset_end == std::string_view::npos || charset_end == 2 || charset_end + 3 > s.size() || s[charset_end + 2] != '?')
+    if (charset_end == std::string_view::npos || charset_end == 2 || charset_end + 3 > s.size() ||
+        s[charset_end + 2] != '?')
         return std::nullopt;
     const char encoding = text::to_lower(s[charset_end + 1]);
     if (encoding != 'b' && encoding != 'q') return std::nullopt;
@@ -46,7 +47,10 @@ void append_bytes(std::string& out, const Word& word) {
         return;
     }
     const auto digit = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
     };
     const std::string_view s = word.text;
     for (std::size_t i = 0; i < s.size(); ++i) {

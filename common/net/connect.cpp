@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 #include "common/net/network.hpp"
 #include "common/net/stream.hpp"
@@ -70,7 +70,8 @@ Result<std::unique_ptr<SocketStream>> connect_to(const Address& address, os::Fd 
         if (::connect(stream->fd(), address.get(), address.length) == 0) return stream;
         if (errno == EISCONN) return stream;
         if (errno == EINTR || errno == EALREADY) continue;
-        if (errno == EAGAIN || errno == EINPROGRESS) return fail(Errc::Timeout, "cannot connect to " + name + ": timed out");
+        if (errno == EAGAIN || errno == EINPROGRESS)
+            return fail(Errc::Timeout, "cannot connect to " + name + ": timed out");
         Error error = os_error(errno, "cannot connect to " + name);
         error.code = Errc::Temporary;
         return fail(std::move(error));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <arpa/inet.h>
-#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <cstring>
 
 #include "common/net/network.hpp"
 #include "common/net/server.hpp"
@@ -30,7 +30,8 @@ Endpoint endpoint_of(const sockaddr_storage& storage, unsigned length) {
     } else if (storage.ss_family == AF_UNIX) {
         sockaddr_un un;
         std::memcpy(&un, &storage, sizeof un);
-        if (length > offsetof(sockaddr_un, sun_path)) endpoint.path.assign(un.sun_path, ::strnlen(un.sun_path, sizeof un.sun_path));
+        if (length > offsetof(sockaddr_un, sun_path))
+            endpoint.path.assign(un.sun_path, ::strnlen(un.sun_path, sizeof un.sun_path));
     }
     return endpoint;
 }

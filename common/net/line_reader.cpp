@@ -18,7 +18,8 @@ Result<std::string> LineReader::read_line(milliseconds timeout) {
     for (;;) {
         const auto end = buffer_.find('\n', searched);
         if (end != std::string::npos) {
-            if (end > max_line_) return fail(Errc::BadInput, "a line is longer than " + std::to_string(max_line_) + " bytes");
+            if (end > max_line_)
+                return fail(Errc::BadInput, "a line is longer than " + std::to_string(max_line_) + " bytes");
             std::string line = buffer_.substr(0, end);
             if (!line.empty() && line.back() == '\r') line.pop_back();
             buffer_.erase(0, end + 1);

@@ -40,8 +40,7 @@ std::string format_ip(const AddressBytes& bytes) {
     char text[INET6_ADDRSTRLEN] = "";
     if (std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0)
         ::inet_ntop(AF_INET, bytes.data() + 12, text, sizeof text);
-    else
-        ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+    else ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
     return text;
 }
 
@@ -74,7 +73,8 @@ Result<Networks> Networks::parse(const std::vector<std::string>& texts) {
     Networks networks;
     for (const auto& text : texts) {
         const auto network = Network::parse(text);
-        if (!network) return fail(Errc::Config, "'" + text + "' is not an address or network (192.0.2.0/24, 2001:db8::/32)");
+        if (!network)
+            return fail(Errc::Config, "'" + text + "' is not an address or network (192.0.2.0/24, 2001:db8::/32)");
         networks.networks_.push_back(*network);
     }
     return networks;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "common/net/server.hpp"
 
-#include <cerrno>
-#include <condition_variable>
-#include <csignal>
 #include <fcntl.h>
-#include <list>
-#include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <list>
+#include <mutex>
 #include <unordered_map>
 
 #include "common/net/proxy.hpp"
@@ -41,8 +41,8 @@ struct Server::Impl {
     struct Worker {
         pthread_t thread;
         std::size_t listener = 0;
-        int fd = -1;             // of the connection being served; under mutex
-        bool waiting = true;     // in accept
+        int fd = -1;          // of the connection being served; under mutex
+        bool waiting = true;  // in accept
         Seat seat;
     };
 
@@ -59,7 +59,10 @@ struct Server::Impl {
     std::unordered_map<std::string, std::size_t> per_address;
     bool started = false;
 
-    struct Start { Impl* impl; std::list<Worker>::iterator worker; };
+    struct Start {
+        Impl* impl;
+        std::list<Worker>::iterator worker;
+    };
 
     Status spawn(std::size_t listener);  // mutex held
     static void* run(void* argument);
@@ -67,7 +70,9 @@ struct Server::Impl {
     void serve(std::list<Worker>::iterator worker, Accepted accepted);
     void make_room();
     bool under_pressure() const { return active * 5 > max_connections * 4; }
-    bool exempt(const Endpoint& peer) const { return peer.ip.empty() || peer.is_loopback() || options.trusted.contains(peer.ip); }
+    bool exempt(const Endpoint& peer) const {
+        return peer.ip.empty() || peer.is_loopback() || options.trusted.contains(peer.ip);
+    }
 };
 
 Status Server::Impl::spawn(std::size_t listener) {
@@ -184,8 +189,7 @@ void Server::Impl::serve(std::list<Worker>::iterator worker, Accepted accepted) 
     // newer connection under the same number: it is about to do so anyway.
     if (too_many || too_many_from)
         refuser(std::move(accepted), too_many ? Refusal::TooManyConnections : Refusal::TooManyFromAddress);
-    else
-        handler(std::move(accepted));
+    else handler(std::move(accepted));
     {
         std::lock_guard lock(mutex);
         worker->fd = -1;
@@ -229,8 +233,7 @@ Server::Server(std::vector<Listener> listeners, ServerOptions options, Handler h
 }
 
 Server::~Server() {
-    while (!stop(milliseconds(0))) {
-    }
+    while (!stop(milliseconds(0))) {}
 }
 
 Status Server::start() {

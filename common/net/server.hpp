@@ -26,26 +26,26 @@ struct Listener {
 };
 
 struct ServerOptions {
-    std::size_t max_connections = 1000;       // in all; a quarter more for loopback and TRUSTED
-    std::size_t max_per_address = 20;         // loopback and TRUSTED are exempt, UNIX sockets too
-    std::size_t max_idle_threads = 64;        // kept per listener for the next connection
+    std::size_t max_connections = 1000;  // in all; a quarter more for loopback and TRUSTED
+    std::size_t max_per_address = 20;    // loopback and TRUSTED are exempt, UNIX sockets too
+    std::size_t max_idle_threads = 64;   // kept per listener for the next connection
     std::size_t stack_bytes = 256 * 1024;
-    milliseconds io_timeout{300'000};         // what accepted sockets begin with, for free
-    milliseconds pressure_timeout{0};         // under pressure, who did nothing for so long is asked to leave; 0: nobody
+    milliseconds io_timeout{300'000};  // what accepted sockets begin with, for free
+    milliseconds pressure_timeout{0};  // under pressure, who did nothing for so long is asked to leave; 0: nobody
     Networks trusted;
-    Networks proxies;                         // who may send a PROXY header; others on such a listener are dropped
+    Networks proxies;  // who may send a PROXY header; others on such a listener are dropped
 };
 
 // What a connection and its server tell each other; lives until the handler returns.
 struct Seat {
-    std::atomic<bool> leave{false};              // the server stops, or needs the place: for SocketStream::set_cancel
-    std::atomic<std::int64_t> active_ms{0};      // steady clock; the handler says when its client last did something
+    std::atomic<bool> leave{false};          // the server stops, or needs the place: for SocketStream::set_cancel
+    std::atomic<std::int64_t> active_ms{0};  // steady clock; the handler says when its client last did something
     void touch() noexcept;
 };
 
 struct Accepted {
     std::unique_ptr<SocketStream> stream;
-    Endpoint peer;                 // by the PROXY header where there is one
+    Endpoint peer;  // by the PROXY header where there is one
     const Listener* listener = nullptr;
     Seat* seat = nullptr;
 };
@@ -63,10 +63,10 @@ public:
     Server(std::vector<Listener> listeners, ServerOptions options, Handler handler, Refuser refuser);
     ~Server();  // as stop(0), for as long as it takes
     Status start();
-    // Accepts no more and makes stopping() true; reads of streams with set_cancel(&stop_flag()), or their seat's, end. Waits until all
-    // connections are done or DRAIN is over; then shuts down what is left. The listening sockets stay usable.
-    // False when a handler still waits for something else a second after that: the process should end then, since
-    // the destructor waits for it.
+    // Accepts no more and makes stopping() true; reads of streams with set_cancel(&stop_flag()), or their seat's, end.
+    // Waits until all connections are done or DRAIN is over; then shuts down what is left. The listening sockets stay
+    // usable. False when a handler still waits for something else a second after that: the process should end then,
+    // since the destructor waits for it.
     bool stop(milliseconds drain);
 
     bool stopping() const noexcept;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/net/stream.hpp"
 
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 namespace gk::net {
 namespace {

@@ -34,9 +34,9 @@ public:
 
 // An IP address and port, or a UNIX socket's path.
 struct Endpoint {
-    std::string ip;         // "192.0.2.1", "2001:db8::1"; empty for a UNIX socket
+    std::string ip;  // "192.0.2.1", "2001:db8::1"; empty for a UNIX socket
     std::uint16_t port = 0;
-    std::string path;       // of a UNIX socket
+    std::string path;  // of a UNIX socket
     bool is_loopback() const noexcept;
     std::string to_string() const;  // "192.0.2.1:25", "[2001:db8::1]:25", "unix:/run/gk/lmtp.sock"
 };

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/daemon.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
@@ -11,6 +8,9 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
 
 namespace gk::os {
 
@@ -27,9 +27,13 @@ Result<std::vector<ListenFd>> take_listen_fds() {
     return fds;
 }
 
-void notify_ready(std::string_view status) { ::sd_notifyf(0, "READY=1\nSTATUS=%.*s", static_cast<int>(status.size()), status.data()); }
+void notify_ready(std::string_view status) {
+    ::sd_notifyf(0, "READY=1\nSTATUS=%.*s", static_cast<int>(status.size()), status.data());
+}
 
-void notify_status(std::string_view status) { ::sd_notifyf(0, "STATUS=%.*s", static_cast<int>(status.size()), status.data()); }
+void notify_status(std::string_view status) {
+    ::sd_notifyf(0, "STATUS=%.*s", static_cast<int>(status.size()), status.data());
+}
 
 void notify_reloading() {
     timespec t{};

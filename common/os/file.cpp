@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/file.hpp"
 
-#include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/base/ids.hpp"
 
@@ -19,7 +19,9 @@ void Fd::reset() noexcept {
 
 namespace {
 
-std::string quoted(std::string_view action, const std::string& path) { return fmt::format("cannot {} '{}'", action, path); }
+std::string quoted(std::string_view action, const std::string& path) {
+    return fmt::format("cannot {} '{}'", action, path);
+}
 
 Status write_all(int fd, std::string_view bytes, const std::string& path) {
     while (!bytes.empty()) {
@@ -83,7 +85,8 @@ Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
         if (n < 0) return fail_errno(quoted("read", path));
         if (n == 0) return bytes;
         bytes.append(buffer, static_cast<std::size_t>(n));
-        if (bytes.size() > limit) return fail(Errc::BadInput, fmt::format("cannot read '{}': larger than {} bytes", path, limit));
+        if (bytes.size() > limit)
+            return fail(Errc::BadInput, fmt::format("cannot read '{}': larger than {} bytes", path, limit));
     }
 }
 

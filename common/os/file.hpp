@@ -23,13 +23,13 @@ public:
     NewFile(NewFile&&) noexcept = default;
     NewFile& operator=(NewFile&&) noexcept = default;
 
-    Status write(std::string_view bytes);        // all of them, or an error
+    Status write(std::string_view bytes);                           // all of them, or an error
     Status write_at(std::uint64_t offset, std::string_view bytes);  // over what was written before
-    Status sync();                               // fsync; once
-    Status close();                              // reports what close says
+    Status sync();                                                  // fsync; once
+    Status close();                                                 // reports what close says
     const std::string& path() const noexcept { return path_; }
     int fd() const noexcept { return fd_.get(); }
-    void unlink() noexcept;                      // removes the name; for giving up
+    void unlink() noexcept;  // removes the name; for giving up
 
 private:
     Fd fd_;
@@ -50,7 +50,10 @@ Status make_directories(const std::string& path, unsigned mode = 0700);  // like
 Status remove_tree(const std::string& path);
 bool exists(const std::string& path) noexcept;
 
-struct DirEntry { std::string name; bool is_directory; };
+struct DirEntry {
+    std::string name;
+    bool is_directory;
+};
 Result<std::vector<DirEntry>> list_directory(const std::string& path);  // without . and ..; unsorted
 
 // A read-only view of a whole file. The bytes stay valid while this lives; a file that shrinks
@@ -59,7 +62,8 @@ class MappedFile {
 public:
     static Result<MappedFile> open(const std::string& path);
     MappedFile() = default;
-    MappedFile(MappedFile&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    MappedFile(MappedFile&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     MappedFile& operator=(MappedFile&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);

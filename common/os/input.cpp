@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/input.hpp"
 
-#include <cerrno>
 #include <unistd.h>
+#include <cerrno>
 
 namespace gk::os {
 

@@ -15,7 +15,8 @@ Status become_owner_of(const std::string& path) {
     if (::stat(path.c_str(), &status) != 0) return fail_errno(fmt::format("cannot look at '{}'", path));
     if (status.st_uid == 0) return ok();
     const passwd* const owner = ::getpwuid(status.st_uid);
-    const bool groups = owner != nullptr ? ::initgroups(owner->pw_name, status.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
+    const bool groups =
+        owner != nullptr ? ::initgroups(owner->pw_name, status.st_gid) == 0 : ::setgroups(0, nullptr) == 0;
     if (!groups || ::setgid(status.st_gid) != 0 || ::setuid(status.st_uid) != 0)
         return fail_errno(fmt::format("cannot become the owner of '{}'", path));
     return ok();

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/process.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -13,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
 
 #include "common/os/fd.hpp"
 #include "common/os/sandbox.hpp"
@@ -35,11 +35,12 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 enum Step { kExec, kIdentity, kDescriptors, kDirectory };
-constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user for '{}'", "cannot pass descriptors to '{}'",
-                                      "cannot change directory for '{}'"};
+constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user for '{}'",
+                                      "cannot pass descriptors to '{}'", "cannot change directory for '{}'"};
 
 // In the child, between fork and exec: system calls only, besides what was prepared before.
-[[noreturn]] void become(const Spawn& what, std::vector<char*>& argv, std::vector<char*>& environment, char* listen_pid, int report_fd, pid_t parent) {
+[[noreturn]] void become(const Spawn& what, std::vector<char*>& argv, std::vector<char*>& environment, char* listen_pid,
+                         int report_fd, pid_t parent) {
     sigset_t none;
     ::sigemptyset(&none);
     for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
@@ -54,12 +55,14 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
     if (moved_report < 0) give_up(report_fd, kDescriptors);
     for (const int fd : what.descriptors) high.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, above));
     const int error = what.standard_error >= 0 ? ::fcntl(what.standard_error, F_DUPFD_CLOEXEC, above) : STDERR_FILENO;
-    const int output = what.standard_output >= 0 ? ::fcntl(what.standard_output, F_DUPFD_CLOEXEC, above) : ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const int output = what.standard_output >= 0 ? ::fcntl(what.standard_output, F_DUPFD_CLOEXEC, above)
+                                                 : ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (error < 0 || output < 0 || input < 0) give_up(moved_report, kDescriptors);
     if (::dup2(error, 2) < 0 || ::dup2(output, 1) < 0 || ::dup2(input, 0) < 0) give_up(moved_report, kDescriptors);
     for (int i = 0; i < count; ++i)
-        if (high[static_cast<std::size_t>(i)] < 0 || ::dup2(high[static_cast<std::size_t>(i)], 3 + i) < 0) give_up(moved_report, kDescriptors);
+        if (high[static_cast<std::size_t>(i)] < 0 || ::dup2(high[static_cast<std::size_t>(i)], 3 + i) < 0)
+            give_up(moved_report, kDescriptors);
     close_descriptors_from(3 + count, {moved_report});
 
     if (what.open_files > 0) {
@@ -73,7 +76,8 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
     }
     if (what.identity) {
         const auto& who = *what.identity;
-        if (::setgroups(who.supplementary.size(), who.supplementary.data()) != 0 || ::setgid(who.gid) != 0 || ::setuid(who.uid) != 0)
+        if (::setgroups(who.supplementary.size(), who.supplementary.data()) != 0 || ::setgid(who.gid) != 0 ||
+            ::setuid(who.uid) != 0)
             give_up(moved_report, kIdentity);
     }
     if (what.umask >= 0) ::umask(static_cast<mode_t>(what.umask));
@@ -95,7 +99,8 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
 
 }  // namespace
 
-Result<Identity> find_identity(const std::string& user, const std::string& group, const std::vector<std::string>& supplementary) {
+Result<Identity> find_identity(const std::string& user, const std::string& group,
+                               const std::vector<std::string>& supplementary) {
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());
     if (entry == nullptr) return fail(Errc::NotFound, fmt::format("no user '{}' on this system", user));
@@ -128,7 +133,8 @@ Result<pid_t> spawn(const Spawn& what) {
     if (what.tell_listen_pid) environment.emplace_back("LISTEN_PID=0000000000000");  // room for the digits
     auto argv = pointers(what.argv);
     auto variables = pointers(environment);
-    char* listen_pid = what.tell_listen_pid ? environment.back().data() + std::string_view("LISTEN_PID=").size() : nullptr;
+    char* listen_pid =
+        what.tell_listen_pid ? environment.back().data() + std::string_view("LISTEN_PID=").size() : nullptr;
 
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("cannot make a pipe");
@@ -144,7 +150,8 @@ Result<pid_t> spawn(const Spawn& what) {
     while (got < 0 && errno == EINTR);
     if (got == sizeof message) {
         ::waitpid(pid, nullptr, 0);
-        return tl::unexpected<Error>(os_error(message[1], fmt::format(fmt::runtime(kStepTexts[message[0]]), what.argv[0])));
+        return tl::unexpected<Error>(
+            os_error(message[1], fmt::format(fmt::runtime(kStepTexts[message[0]]), what.argv[0])));
     }
     return pid;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -15,7 +15,7 @@ namespace gk::os {
 struct Identity {
     uid_t uid = 0;
     gid_t gid = 0;
-    std::string user;                  // for initgroups
+    std::string user;  // for initgroups
     std::vector<gid_t> supplementary = {};
 };
 // GROUP empty: the user's own group. NotFound where a name is unknown.
@@ -32,9 +32,9 @@ struct Spawn {
     int standard_error = -1;                // -1: ours
     std::optional<Identity> identity = {};  // needs root
     std::string directory = "/";
-    int umask = -1;                         // -1: ours
-    std::uint64_t open_files = 0;           // RLIMIT_NOFILE, as far as ours allows; 0: ours
-    int signal_when_we_die = 0;             // PR_SET_PDEATHSIG; 0: none
+    int umask = -1;                // -1: ours
+    std::uint64_t open_files = 0;  // RLIMIT_NOFILE, as far as ours allows; 0: ours
+    int signal_when_we_die = 0;    // PR_SET_PDEATHSIG; 0: none
 };
 
 // Starts it with default signals and an empty signal mask, in a session of its own. When exec itself fails, that is the

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/sandbox.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <climits>
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <initializer_list>
-#include <iterator>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
@@ -18,6 +12,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <initializer_list>
+#include <iterator>
 
 #include "common/os/fd.hpp"
 
@@ -26,9 +26,9 @@ namespace gk::os {
 namespace {
 
 // Debian 12's kernel headers end at ABI 2; newer rights are spelled out here (landlock(7)).
-constexpr std::uint64_t kTruncate = 1ULL << 14;       // ABI 3
-constexpr std::uint64_t kIoctlDevice = 1ULL << 15;    // ABI 5
-constexpr std::uint64_t kScopeSignal = 1ULL << 1;     // ABI 6: no signals to processes outside
+constexpr std::uint64_t kTruncate = 1ULL << 14;     // ABI 3
+constexpr std::uint64_t kIoctlDevice = 1ULL << 15;  // ABI 5
+constexpr std::uint64_t kScopeSignal = 1ULL << 1;   // ABI 6: no signals to processes outside
 
 // The kernel takes any size of ruleset that it knows; the fields after handled_access_fs came with ABI 4 and 6.
 struct Ruleset {
@@ -38,12 +38,14 @@ struct Ruleset {
 };
 
 constexpr std::uint64_t kReadRights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-constexpr std::uint64_t kWriteRights = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                                       LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |
+constexpr std::uint64_t kWriteRights = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                                       LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                                       LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |
                                        LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER | kTruncate;
 constexpr std::uint64_t kAllRights = (1ULL << 13) - 1;  // ABI 1
 // What may be granted on a path that is not a directory.
-constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | kTruncate | kIoctlDevice;
+constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                      LANDLOCK_ACCESS_FS_READ_FILE | kTruncate | kIoctlDevice;
 
 std::uint64_t rights_of_abi(int abi) {
     std::uint64_t rights = kAllRights;
@@ -56,7 +58,8 @@ std::uint64_t rights_of_abi(int abi) {
 Status allow_path(int ruleset, const std::string& path, std::uint64_t rights) {
     const Fd opened(::open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!opened) {
-        if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) return ok();  // what is not there needs no permission
+        if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+            return ok();  // what is not there needs no permission
         return fail_errno(fmt::format("cannot open '{}'", path));
     }
     struct stat status {};
@@ -84,8 +87,10 @@ Status confine_files(const Sandbox& sandbox, SandboxReport& report) {
     if (!ruleset) return fail_errno("cannot make Landlock rules");
 
     const std::uint64_t execute = sandbox.may_execute ? LANDLOCK_ACCESS_FS_EXECUTE : 0;
-    for (const auto& path : sandbox.read_only) GK_CHECK(allow_path(ruleset.get(), path, (kReadRights | execute) & known));
-    for (const auto& path : sandbox.read_write) GK_CHECK(allow_path(ruleset.get(), path, (kReadRights | kWriteRights) & known));
+    for (const auto& path : sandbox.read_only)
+        GK_CHECK(allow_path(ruleset.get(), path, (kReadRights | execute) & known));
+    for (const auto& path : sandbox.read_write)
+        GK_CHECK(allow_path(ruleset.get(), path, (kReadRights | kWriteRights) & known));
     if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return fail_errno("cannot apply Landlock rules");
     report.files_confined = true;
     return ok();
@@ -93,19 +98,82 @@ Status confine_files(const Sandbox& sandbox, SandboxReport& report) {
 
 // Nobody who serves mail calls these; one attempt means that somebody else is at the wheel.
 constexpr const char* kFatalCalls[] = {
-    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise",
-    "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
-    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf", "perf_event_open", "userfaultfd",
-    "io_uring_setup", "io_uring_enter", "io_uring_register",
-    "unshare", "setns", "add_key", "request_key", "keyctl", "reboot", "swapon", "swapoff", "acct", "quotactl", "quotactl_fd",
-    "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "syslog", "vhangup",
-    "iopl", "ioperm", "modify_ldt", "personality", "lookup_dcookie", "fanotify_init", "open_by_handle_at", "name_to_handle_at",
-    "mknod", "mknodat", "nfsservctl", "uselib", "ustat", "sysfs", "_sysctl", "vmsplice", "migrate_pages", "move_pages", "mbind", "set_mempolicy",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "kcmp",
+    "process_madvise",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "unshare",
+    "setns",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "settimeofday",
+    "clock_settime",
+    "adjtimex",
+    "clock_adjtime",
+    "sethostname",
+    "setdomainname",
+    "syslog",
+    "vhangup",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "personality",
+    "lookup_dcookie",
+    "fanotify_init",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    "mknod",
+    "mknodat",
+    "nfsservctl",
+    "uselib",
+    "ustat",
+    "sysfs",
+    "_sysctl",
+    "vmsplice",
+    "migrate_pages",
+    "move_pages",
+    "mbind",
+    "set_mempolicy",
 };
 
 // The macros of seccomp.h for these are C: compound literals.
-constexpr scmp_arg_cmp compared(unsigned argument, scmp_compare how, scmp_datum_t with) { return {argument, how, with, 0}; }
-constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t with) { return {argument, SCMP_CMP_MASKED_EQ, mask, with}; }
+constexpr scmp_arg_cmp compared(unsigned argument, scmp_compare how, scmp_datum_t with) {
+    return {argument, how, with, 0};
+}
+constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t with) {
+    return {argument, SCMP_CMP_MASKED_EQ, mask, with};
+}
 
 class Filter {
 public:
@@ -121,7 +189,8 @@ public:
     void add(std::uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> when = {}) {
         const int number = ::seccomp_syscall_resolve_name(name);
         if (number == __NR_SCMP_ERROR || number < 0) return;
-        const int status = ::seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(when.size()), when.begin());
+        const int status =
+            ::seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(when.size()), when.begin());
         if (status != 0 && error_ == 0) error_ = -status;
     }
     Status load() {
@@ -129,7 +198,8 @@ public:
         ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_NNP, 0);    // set by us already
         ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1);  // threads that are there already, too
         ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        if (const int status = ::seccomp_load(context_); status != 0) return tl::unexpected<Error>(os_error(-status, "cannot apply seccomp rules"));
+        if (const int status = ::seccomp_load(context_); status != 0)
+            return tl::unexpected<Error>(os_error(-status, "cannot apply seccomp rules"));
         return ok();
     }
 
@@ -150,7 +220,8 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
     constexpr std::uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
 
     for (const char* name : kFatalCalls) filter.add(SCMP_ACT_KILL_PROCESS, name);
-    constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    constexpr std::uint64_t namespaces =
+        CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
     for (std::uint64_t bit = 1; bit <= namespaces; bit <<= 1)
         if ((namespaces & bit) != 0) filter.add(SCMP_ACT_KILL_PROCESS, "clone", {masked(0, bit, bit)});
     // clone3 hides its flags behind a pointer; glibc falls back to clone on ENOSYS.
@@ -165,7 +236,8 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
         // Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its
         // siblings and its parent, or from changing their limits.
         const auto self = static_cast<scmp_datum_t>(::getpid());
-        for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"}) filter.add(refuse, name, {compared(0, SCMP_CMP_NE, self)});
+        for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"})
+            filter.add(refuse, name, {compared(0, SCMP_CMP_NE, self)});
         for (const char* name : {"tkill", "pidfd_send_signal", "pidfd_open"}) filter.add(refuse, name);
         filter.add(refuse, "prlimit64", {compared(0, SCMP_CMP_NE, 0)});
     }
@@ -174,9 +246,11 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
     } else if (sandbox.sockets == Sockets::Unix) {
         filter.add(refuse, "socket", {compared(0, SCMP_CMP_NE, AF_UNIX)});
     } else {
-        // Families that carry no mail: packet, netlink's exotic friends, vsock, bluetooth … Netlink stays for getaddrinfo.
+        // Families that carry no mail: packet, netlink's exotic friends, vsock, bluetooth … Netlink stays for
+        // getaddrinfo.
         for (int family = 3; family < 64; ++family)
-            if (family != AF_INET6 && family != AF_NETLINK) filter.add(refuse, "socket", {compared(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
+            if (family != AF_INET6 && family != AF_NETLINK)
+                filter.add(refuse, "socket", {compared(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
     }
     GK_CHECK(filter.load());
     report.calls_confined = true;
@@ -186,7 +260,8 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
 }  // namespace
 
 std::string SandboxReport::describe() const {
-    return fmt::format("{}, {}", files_confined ? fmt::format("files by Landlock ABI {}", landlock_abi) : "files not confined",
+    return fmt::format("{}, {}",
+                       files_confined ? fmt::format("files by Landlock ABI {}", landlock_abi) : "files not confined",
                        calls_confined ? "system calls by seccomp" : "system calls not confined");
 }
 
@@ -205,8 +280,9 @@ Status drop_all_capabilities() {
     header.version = _LINUX_CAPABILITY_VERSION_3;
     // A service manager may have dropped them already and forbidden capset itself.
     __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {};
-    if (::syscall(SYS_capget, &header, held) == 0 &&
-        std::all_of(std::begin(held), std::end(held), [](const auto& set) { return (set.effective | set.permitted | set.inheritable) == 0; }))
+    if (::syscall(SYS_capget, &header, held) == 0 && std::all_of(std::begin(held), std::end(held), [](const auto& set) {
+            return (set.effective | set.permitted | set.inheritable) == 0;
+        }))
         return ok();
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
     if (::syscall(SYS_capset, &header, none) != 0) return fail_errno("cannot drop capabilities");

@@ -25,22 +25,22 @@ struct Sandbox {
     std::vector<std::string> read_write = {};  // reading, writing, creating, renaming, unlinking; never executing
     bool confine_files = true;                 // false: leave the file system alone
     Sockets sockets = Sockets::None;
-    bool may_fork = false;                     // new processes, and signals to others; threads are always allowed
-    bool may_execute = false;                  // execve: answered EPERM otherwise
+    bool may_fork = false;     // new processes, and signals to others; threads are always allowed
+    bool may_execute = false;  // execve: answered EPERM otherwise
     bool drop_capabilities = true;
 };
 
 // What the kernel granted. A kernel without Landlock or seccomp is not an error, but the caller logs it.
 struct SandboxReport {
-    int landlock_abi = 0;      // 0: this kernel has none, or it is switched off
+    int landlock_abi = 0;  // 0: this kernel has none, or it is switched off
     bool files_confined = false;
     bool calls_confined = false;
     std::string describe() const;  // "files by Landlock ABI 4, system calls by seccomp"
 };
 
 // Calls that no honest program of ours makes (ptrace, mount, kernel modules, bpf, namespaces, foreign memory, io_uring,
-// keyrings, clocks) end the process with SIGSYS; those that a library may try (socket, connect, execve, fork) fail with EPERM.
-// An error means that the kernel has the feature but refused our rules: do not go on.
+// keyrings, clocks) end the process with SIGSYS; those that a library may try (socket, connect, execve, fork) fail with
+// EPERM. An error means that the kernel has the feature but refused our rules: do not go on.
 [[nodiscard]] Result<SandboxReport> enter(const Sandbox& sandbox);
 
 // The parts, for programs that want one alone.

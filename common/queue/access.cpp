@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/access.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <cerrno>
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -45,7 +45,8 @@ Result<os::Fd> lock_spool(const std::string& spool_dir) {
     os::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
     if (!fd) return fail_errno("cannot open '" + path + "'");
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return fail(Errc::Temporary, "the spool '" + spool_dir + "' is in use by another gk-queue");
+        if (errno == EWOULDBLOCK)
+            return fail(Errc::Temporary, "the spool '" + spool_dir + "' is in use by another gk-queue");
         return fail_errno("cannot lock '" + path + "'");
     }
     return fd;
@@ -75,7 +76,8 @@ public:
     Result<Detail> show(const std::string& id) override {
         GK_TRY(const auto file, find(id));
         const auto state = MessageState::of(file.first.envelope(), file.first.outcomes());
-        return Detail{file.first.envelope(), file.first.outcomes(), file.first.message_size(), std::string(state.summary())};
+        return Detail{file.first.envelope(), file.first.outcomes(), file.first.message_size(),
+                      std::string(state.summary())};
     }
 
     Status change(Action action, const std::string& id) override {
@@ -84,7 +86,9 @@ public:
             GK_CHECK(os::unlink(file.second));
             return os::sync_directory(file.second.substr(0, file.second.rfind('/')));
         }
-        return append(file.first, action == Action::Hold ? OutcomeKind::Hold : action == Action::Release ? OutcomeKind::Release : OutcomeKind::Retry);
+        return append(file.first, action == Action::Hold      ? OutcomeKind::Hold
+                                  : action == Action::Release ? OutcomeKind::Release
+                                                              : OutcomeKind::Retry);
     }
 
     Result<std::uint64_t> flush() override {
@@ -129,7 +133,8 @@ private:
     }
 
     Result<std::pair<SpoolFile, std::string>> find(const std::string& id) {
-        if (!is_queue_id(id)) return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id, 80)));
+        if (!is_queue_id(id))
+            return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id, 80)));
         for (const char* sub : {"active", "new"}) {
             std::string path = fmt::format("{}/{}/{}", dir_, sub, id);
             auto file = SpoolFile::open(path);
@@ -138,7 +143,8 @@ private:
         }
         GK_TRY(const auto files, all());
         for (const auto& path : files)
-            if (auto file = SpoolFile::open(path); file && file->envelope().trace_id == id) return std::pair(std::move(*file), path);
+            if (auto file = SpoolFile::open(path); file && file->envelope().trace_id == id)
+                return std::pair(std::move(*file), path);
         return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id));
     }
 
@@ -155,7 +161,8 @@ Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const 
     // A spool may not have been needed yet; but where nothing of gk is, a mistyped --root must not begin one.
     if (!os::exists(spool_dir)) {
         const auto parent = spool_dir.substr(0, spool_dir.rfind('/'));
-        if (!os::exists(parent)) return fail(Errc::NotFound, fmt::format("cannot open '{}': No such file or directory", spool_dir));
+        if (!os::exists(parent))
+            return fail(Errc::NotFound, fmt::format("cannot open '{}': No such file or directory", spool_dir));
         GK_CHECK(create_spool(spool_dir));
     }
     auto lock = lock_spool(spool_dir);

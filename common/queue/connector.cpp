@@ -116,7 +116,8 @@ Opened Connector::open_hosts(const std::vector<dns::Mx>& hosts, std::uint16_t po
                 continue;
             }
             if (addresses->ips.empty()) {
-                if (tried == 0) last = failure(true, fmt::format("host {} has no address", text::printable(mx.host)), "5.4.4");
+                if (tried == 0)
+                    last = failure(true, fmt::format("host {} has no address", text::printable(mx.host)), "5.4.4");
                 continue;
             }
             ips = std::move(addresses->ips);

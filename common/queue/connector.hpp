@@ -17,9 +17,9 @@ namespace gk::queue {
 // An open session, or why there is none.
 struct Opened {
     std::unique_ptr<smtp_client::Session> session;
-    std::string peer;             // "mx.b.test [192.0.2.1]:25", "unix:/run/gk/lmtp.sock"
-    bool permanent = false;       // without a session: nothing will change by waiting
-    std::string text, status;     // without a session
+    std::string peer;          // "mx.b.test [192.0.2.1]:25", "unix:/run/gk/lmtp.sock"
+    bool permanent = false;    // without a session: nothing will change by waiting
+    std::string text, status;  // without a session
 };
 
 // From a route to a session: MX, addresses, connection, greeting, TLS, login. Any thread.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "common/base/text.hpp"
 #include "common/net/stream.hpp"
@@ -44,10 +44,12 @@ Error error_of(const json::object& answer) {
     return Error{Errc::Temporary, text_of(answer, "text")};
 }
 
-json::object answer(const json::object& request, Access& access, const std::function<Status(const json::object&)>& send) {
+json::object answer(const json::object& request, Access& access,
+                    const std::function<Status(const json::object&)>& send) {
     const std::string op = text_of(request, "op"), id = text_of(request, "id");
     if (op == "list") {
-        const Filter filter{text_of(request, "sender"), text_of(request, "recipient"), text_of(request, "status"), number_of(request, "limit")};
+        const Filter filter{text_of(request, "sender"), text_of(request, "recipient"), text_of(request, "status"),
+                            number_of(request, "limit")};
         Status sent = ok();
         auto done = access.list(filter, [&](const Summary& s) {
             if (sent) sent = send({{"message", to_json(s)}});
@@ -60,7 +62,11 @@ json::object answer(const json::object& request, Access& access, const std::func
         if (!detail) return error_object(detail.error());
         std::string outcomes;
         for (const auto& outcome : detail->outcomes) outcomes += format_outcome(outcome);
-        return {{"ok", true}, {"envelope", format_envelope(detail->envelope)}, {"outcomes", outcomes}, {"size", detail->size}, {"status", detail->status}};
+        return {{"ok", true},
+                {"envelope", format_envelope(detail->envelope)},
+                {"outcomes", outcomes},
+                {"size", detail->size},
+                {"status", detail->status}};
     }
     if (op == "flush") {
         auto count = access.flush();
@@ -77,10 +83,15 @@ json::object answer(const json::object& request, Access& access, const std::func
 
 class SocketAccess final : public Access {
 public:
-    explicit SocketAccess(std::unique_ptr<net::SocketStream> socket) : socket_(std::move(socket)), reader_(*socket_, kMaxLine) {}
+    explicit SocketAccess(std::unique_ptr<net::SocketStream> socket)
+        : socket_(std::move(socket)), reader_(*socket_, kMaxLine) {}
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
-        GK_CHECK(send({{"op", "list"}, {"sender", filter.sender}, {"recipient", filter.recipient}, {"status", filter.status}, {"limit", filter.limit}}));
+        GK_CHECK(send({{"op", "list"},
+                       {"sender", filter.sender},
+                       {"recipient", filter.recipient},
+                       {"status", filter.status},
+                       {"limit", filter.limit}}));
         for (;;) {
             GK_TRY(const json::object line, receive());
             const auto* message = line.if_contains("message");
@@ -133,9 +144,17 @@ private:
 }  // namespace
 
 json::object to_json(const Summary& s) {
-    json::object object{{"v", 1}, {"id", s.id}, {"trace", s.trace_id}, {"status", s.status}, {"sender", s.sender}, {"size", s.size},
-                        {"arrival", format_rfc3339(s.arrival)}, {"attempts", s.attempts}, {"recipients", json::value_from(s.recipients)},
-                        {"recipients_total", s.recipients_total}, {"reason", s.reason}};
+    json::object object{{"v", 1},
+                        {"id", s.id},
+                        {"trace", s.trace_id},
+                        {"status", s.status},
+                        {"sender", s.sender},
+                        {"size", s.size},
+                        {"arrival", format_rfc3339(s.arrival)},
+                        {"attempts", s.attempts},
+                        {"recipients", json::value_from(s.recipients)},
+                        {"recipients_total", s.recipients_total},
+                        {"reason", s.reason}};
     if (s.next) object["next"] = format_rfc3339(std::max(*s.next, s.arrival));
     return object;
 }
@@ -160,7 +179,9 @@ Summary summary_from(const json::object& object) {
 
 void serve_control(net::Stream& socket, Access& access) {
     net::LineReader reader(socket, 64 * 1024);
-    const auto send = [&](const json::object& object) { return socket.write_all(json::serialize(object) + "\n", kTimeout); };
+    const auto send = [&](const json::object& object) {
+        return socket.write_all(json::serialize(object) + "\n", kTimeout);
+    };
     for (;;) {
         const auto line = reader.read_line(kClientPatience);
         if (!line) return;
@@ -169,7 +190,9 @@ void serve_control(net::Stream& socket, Access& access) {
         shallow.max_depth = 4;
         const auto request = json::parse(*line, error, {}, shallow);
         const bool good = !error && request.is_object();
-        if (!send(good ? answer(request.as_object(), access, send) : error_object({Errc::BadInput, "not a JSON object"}))) return;
+        if (!send(good ? answer(request.as_object(), access, send)
+                       : error_object({Errc::BadInput, "not a JSON object"})))
+            return;
     }
 }
 

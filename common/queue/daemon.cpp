@@ -2,8 +2,8 @@
 #include "common/queue/daemon.hpp"
 
 #include <poll.h>
-#include <shared_mutex>
 #include <unistd.h>
+#include <shared_mutex>
 
 #include "common/base/log.hpp"
 #include "common/directory/directory.hpp"
@@ -20,7 +20,8 @@ namespace {
 // Our domains, from gk.db. Without a gk.db there are none yet; it may appear later.
 class LocalDomains {
 public:
-    LocalDomains(config::Paths paths, directory::Limits limits) : paths_(std::move(paths)), limits_(std::move(limits)) {}
+    LocalDomains(config::Paths paths, directory::Limits limits)
+        : paths_(std::move(paths)), limits_(std::move(limits)) {}
 
     Result<bool> contains(std::string_view domain) {
         std::shared_ptr<directory::Directory> directory;
@@ -109,9 +110,20 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.rfin
 Status close_in(const config::Paths& paths, const config::Config& config) {
     os::Sandbox sandbox;
     // The directory of gk.toml, not the file: whoever edits it puts another file in its place.
-    sandbox.read_only = {parent_of(paths.toml), paths.toml_dir, paths.directory_db, paths.directory_db + "-wal", paths.directory_db + "-shm",
-                         "/etc/resolv.conf", "/etc/ssl", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/share/dns", "/dev/urandom",
-                         "/dev/null", "/etc/localtime", "/usr/share/zoneinfo"};
+    sandbox.read_only = {parent_of(paths.toml),
+                         paths.toml_dir,
+                         paths.directory_db,
+                         paths.directory_db + "-wal",
+                         paths.directory_db + "-shm",
+                         "/etc/resolv.conf",
+                         "/etc/ssl",
+                         "/usr/lib/ssl",
+                         "/usr/share/ca-certificates",
+                         "/usr/share/dns",
+                         "/dev/urandom",
+                         "/dev/null",
+                         "/etc/localtime",
+                         "/usr/share/zoneinfo"};
     const auto& anchors = config.string("dns.trust_anchor_file");
     if (!anchors.empty()) sandbox.read_only.push_back(parent_of(anchors));
     for (const auto& [host, file] : config.table("queue.credentials")) sandbox.read_only.push_back(parent_of(file));
@@ -153,7 +165,8 @@ Status run_daemon(const std::string& root) {
             serve_control(*accepted.stream, current);
         },
         [](net::Accepted accepted, net::Refusal) {
-            (void)accepted.stream->write_all("{\"ok\":false,\"code\":\"temporary\",\"text\":\"too many connections\"}\n", std::chrono::seconds(1));
+            (void)accepted.stream->write_all(
+                "{\"ok\":false,\"code\":\"temporary\",\"text\":\"too many connections\"}\n", std::chrono::seconds(1));
         });
     stopping = &server.stop_flag();
     GK_CHECK(server.start());

@@ -61,7 +61,8 @@ std::string_view story_of(DsnAction action) {
         case DsnAction::Delayed:
             return "Your message has not been delivered to the recipients below yet. THIS IS ONLY A\r\n"
                    "WARNING: delivery is still being tried, and you need not send it again.\r\n";
-        case DsnAction::Delivered: return "Your message has been delivered to the recipients below, as you asked to be told.\r\n";
+        case DsnAction::Delivered:
+            return "Your message has been delivered to the recipients below, as you asked to be told.\r\n";
         case DsnAction::Relayed:
             return "Your message has been passed on to the servers of the recipients below, which\r\n"
                    "cannot confirm delivery. You may hear nothing more.\r\n";
@@ -70,7 +71,8 @@ std::string_view story_of(DsnAction action) {
 }
 
 bool is_reply(std::string_view s) {
-    return s.size() >= 3 && s[0] >= '2' && s[0] <= '5' && text::is_digit(s[1]) && text::is_digit(s[2]) && (s.size() == 3 || s[3] == ' ');
+    return s.size() >= 3 && s[0] >= '2' && s[0] <= '5' && text::is_digit(s[1]) && text::is_digit(s[2]) &&
+           (s.size() == 3 || s[3] == ' ');
 }
 
 std::string typed_address(std::string_view address, bool utf8_dsn) {
@@ -81,10 +83,12 @@ std::string typed_address(std::string_view address, bool utf8_dsn) {
 // "mx.b.test [192.0.2.1]:25" names mx.b.test; where only the address is known, that.
 std::string remote_mta(std::string_view peer) {
     const auto name = peer.substr(0, peer.find(' '));
-    return fmt::format("dns; {}", name.substr(0, name.find("]:") == std::string_view::npos ? name.size() : name.find("]:") + 1));
+    return fmt::format("dns; {}",
+                       name.substr(0, name.find("]:") == std::string_view::npos ? name.size() : name.find("]:") + 1));
 }
 
-std::string recipient_fields(const Envelope& envelope, const RecipientState& state, const DsnRecipient& which, bool utf8_dsn) {
+std::string recipient_fields(const Envelope& envelope, const RecipientState& state, const DsnRecipient& which,
+                             bool utf8_dsn) {
     const Recipient& recipient = envelope.recipients[which.index];
     std::string out = "\r\n";
     if (!recipient.orcpt.empty()) {
@@ -93,17 +97,23 @@ std::string recipient_fields(const Envelope& envelope, const RecipientState& sta
             const std::string address = decode_xtext(std::string_view(recipient.orcpt).substr(semicolon + 1));
             const std::string shown = text::is_ascii(address) || utf8_dsn ? address : utf8_addr_xtext(address);
             // xtext may stand for any byte, line ends too.
-            const bool sound = std::none_of(shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+            const bool sound =
+                std::none_of(shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
             if (sound)
                 out += field("Original-Recipient", fmt::format("{}; {}", recipient.orcpt.substr(0, semicolon), shown));
         }
     }
     out += field("Final-Recipient", typed_address(recipient.address, utf8_dsn));
     out += field("Action", action_name(which.action));
-    out += field("Status", state.status.empty() ? (which.action == DsnAction::Failed ? "5.0.0" : which.action == DsnAction::Delayed ? "4.0.0" : "2.0.0") : state.status);
+    out += field("Status", state.status.empty() ? (which.action == DsnAction::Failed    ? "5.0.0"
+                                                   : which.action == DsnAction::Delayed ? "4.0.0"
+                                                                                        : "2.0.0")
+                                                : state.status);
     if (!state.peer.empty() && !state.peer.starts_with("unix:")) out += field("Remote-MTA", remote_mta(state.peer));
     const std::string said = text::printable(state.text, kMostShown);
-    if (!said.empty()) out += field("Diagnostic-Code", (is_reply(said) ? "smtp; " : "x-gk; ") + (utf8_dsn ? said : text::ascii_only(said)));
+    if (!said.empty())
+        out += field("Diagnostic-Code",
+                     (is_reply(said) ? "smtp; " : "x-gk; ") + (utf8_dsn ? said : text::ascii_only(said)));
     if (state.last != TimePoint{}) out += field("Last-Attempt-Date", format_mail_date(state.last));
     if (which.action == DsnAction::Delayed) out += field("Will-Retry-Until", format_mail_date(which.will_retry_until));
     return out;
@@ -119,7 +129,8 @@ std::string message_id_of(std::string_view headers) {
         if (line.empty() || line == "\r") break;
         if (text::starts_with_nocase(line, "Message-ID:")) {
             const auto value = text::trim(line.substr(11));
-            if (value.size() > 2 && value.size() < 500 && value.front() == '<' && value.back() == '>' && text::is_ascii(value))
+            if (value.size() > 2 && value.size() < 500 && value.front() == '<' && value.back() == '>' &&
+                text::is_ascii(value))
                 return std::string(value);
         }
         at = end + 1;
@@ -149,7 +160,8 @@ std::string utf8_addr_xtext(std::string_view address) {
     for (std::size_t i = 0; i < address.size();) {
         const auto byte = static_cast<unsigned char>(address[i]);
         if (byte < 0x80) {
-            if (byte == '\\' || byte == '+' || byte == '=' || byte <= ' ' || byte == 0x7F) out += fmt::format("\\x{{{:02X}}}", byte);
+            if (byte == '\\' || byte == '+' || byte == '=' || byte <= ' ' || byte == 0x7F)
+                out += fmt::format("\\x{{{:02X}}}", byte);
             else out += address[i];
             ++i;
             continue;
@@ -157,15 +169,16 @@ std::string utf8_addr_xtext(std::string_view address) {
         const int more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : 0;
         std::uint32_t point = more == 3 ? byte & 7u : more == 2 ? byte & 15u : byte & 31u;
         ++i;
-        for (int k = 0; k < more && i < address.size(); ++k, ++i) point = point << 6 | (static_cast<unsigned char>(address[i]) & 63u);
+        for (int k = 0; k < more && i < address.size(); ++k, ++i)
+            point = point << 6 | (static_cast<unsigned char>(address[i]) & 63u);
         out += fmt::format("\\x{{{:X}}}", point);
     }
     return out;
 }
 
-std::string compose_dsn(const Envelope& envelope, const MessageState& state, const std::vector<DsnRecipient>& recipients,
-                        const DsnSettings& settings, std::string_view original, bool original_is_full,
-                        const std::string& dsn_id, TimePoint when) {
+std::string compose_dsn(const Envelope& envelope, const MessageState& state,
+                        const std::vector<DsnRecipient>& recipients, const DsnSettings& settings,
+                        std::string_view original, bool original_is_full, const std::string& dsn_id, TimePoint when) {
     // RFC 6533, 4: UTF-8 in the report only where its reader, the original sender, has a UTF-8 address.
     const bool utf8_dsn = !text::is_ascii(envelope.reverse_path);
     const DsnAction action = recipients.empty() ? DsnAction::Failed : recipients[0].action;
@@ -188,22 +201,25 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
                        utf8_dsn ? "global-" : "", boundary);
     out += "\r\nThis is a delivery status notification in MIME format.\r\n";
 
-    out += fmt::format("\r\n--{}\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                       "Content-Transfer-Encoding: {}\r\n\r\n",
-                       boundary, utf8_dsn ? "8bit" : "7bit");
+    out += fmt::format(
+        "\r\n--{}\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: {}\r\n\r\n",
+        boundary, utf8_dsn ? "8bit" : "7bit");
     out += fmt::format("This is the mail server {}.\r\n\r\n{}\r\n", settings.hostname, story_of(action));
     for (const auto& which : recipients) {
         const auto& address = envelope.recipients[which.index].address;
         const auto& r = state.recipients[which.index];
         out += fmt::format("<{}>:\r\n", utf8_dsn || text::is_ascii(address) ? address : utf8_addr_xtext(address));
-        if (!r.peer.empty() && !r.peer.starts_with("unix:") && is_reply(r.text)) out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
+        if (!r.peer.empty() && !r.peer.starts_with("unix:") && is_reply(r.text))
+            out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
         if (!r.text.empty()) {
             const std::string shown = text::printable(r.text, kMostShown);
             auto said = field("", utf8_dsn ? shown : text::ascii_only(shown));
             said = text::replace_all(said.substr(2), "\r\n ", "\r\n    ");
             out += "    " + said;
         }
-        if (which.action == DsnAction::Delayed) out += fmt::format("    It will be tried until {}.\r\n", format_mail_date(which.will_retry_until));
+        if (which.action == DsnAction::Delayed)
+            out += fmt::format("    It will be tried until {}.\r\n", format_mail_date(which.will_retry_until));
         out += "\r\n";
     }
 
@@ -211,11 +227,13 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
                        boundary, utf8_dsn ? "global-" : "");
     if (utf8_dsn) out += "Content-Transfer-Encoding: 8bit\r\n";
     out += "\r\n";
-    if (!envelope.envid.empty()) out += field("Original-Envelope-Id", text::ascii_only(text::printable(decode_xtext(envelope.envid))));
+    if (!envelope.envid.empty())
+        out += field("Original-Envelope-Id", text::ascii_only(text::printable(decode_xtext(envelope.envid))));
     out += field("Reporting-MTA", fmt::format("dns; {}", settings.hostname));
     out += field("X-Gk-Queue-Id", envelope.id);
     out += field("Arrival-Date", format_mail_date(envelope.arrival));
-    for (const auto& which : recipients) out += recipient_fields(envelope, state.recipients[which.index], which, utf8_dsn);
+    for (const auto& which : recipients)
+        out += recipient_fields(envelope, state.recipients[which.index], which, utf8_dsn);
 
     // RFC 6533, 5: what has UTF-8 in its header fields is message/global.
     const char* type = original_is_full ? (envelope.smtputf8 ? "message/global" : "message/rfc822")
@@ -233,7 +251,8 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state, con
 Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file, const MessageState& state,
                              const std::vector<DsnRecipient>& recipients, const DsnSettings& settings) {
     const Envelope& envelope = file.envelope();
-    if (envelope.reverse_path.empty() || recipients.empty()) return fail(Errc::Bug, "a DSN needs a reverse-path and a recipient");
+    if (envelope.reverse_path.empty() || recipients.empty())
+        return fail(Errc::Bug, "a DSN needs a reverse-path and a recipient");
     // RFC 3461, 4.3 and 5.2.9: RET rules failures only; other reports carry the header block.
     const bool full = recipients[0].action == DsnAction::Failed && envelope.ret != Ret::Headers &&
                       envelope.body != Body::BinaryMime && file.message_size() <= settings.full_size;

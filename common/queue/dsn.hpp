@@ -16,13 +16,13 @@ namespace gk::queue {
 enum class DsnAction { Failed, Delayed, Delivered, Relayed };
 
 struct DsnRecipient {
-    std::size_t index = 0;         // into Envelope::recipients
+    std::size_t index = 0;  // into Envelope::recipients
     DsnAction action = DsnAction::Failed;
     TimePoint will_retry_until{};  // Delayed
 };
 
 struct DsnSettings {
-    std::string hostname;          // Reporting-MTA
+    std::string hostname;                  // Reporting-MTA
     std::uint64_t full_size = 256 * 1024;  // larger messages come back as headers only
 };
 
@@ -32,9 +32,9 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
                              const std::vector<DsnRecipient>& recipients, const DsnSettings& settings);
 
 // The message alone; ORIGINAL is what follows its own fields: the message or its header block.
-std::string compose_dsn(const Envelope& envelope, const MessageState& state, const std::vector<DsnRecipient>& recipients,
-                        const DsnSettings& settings, std::string_view original, bool original_is_full,
-                        const std::string& dsn_id, TimePoint when);
+std::string compose_dsn(const Envelope& envelope, const MessageState& state,
+                        const std::vector<DsnRecipient>& recipients, const DsnSettings& settings,
+                        std::string_view original, bool original_is_full, const std::string& dsn_id, TimePoint when);
 
 // RFC 3461, 4: xtext decoded; the text itself where it is not xtext.
 std::string decode_xtext(std::string_view xtext);

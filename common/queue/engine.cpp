@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/engine.hpp"
 
-#include <cerrno>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
@@ -31,13 +31,15 @@ void remove_old_temporaries(const std::string& dir) {
     for (const auto& entry : *entries) {
         const std::string path = dir + "/" + entry.name;
         struct stat st {};
-        if (::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && to_unix_s(now()) - st.st_mtime > kTemporaryAge_s) (void)os::unlink(path);
+        if (::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && to_unix_s(now()) - st.st_mtime > kTemporaryAge_s)
+            (void)os::unlink(path);
     }
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
+Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings,
+                                              std::function<Result<bool>(std::string_view)> is_local) {
     auto plan = std::make_shared<Plan>();
     plan->settings = settings;
     GK_TRY(plan->routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
@@ -65,7 +67,8 @@ Status Engine::Impl::watch() {
     inotify = os::Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     // Without inotify (its instances are limited) the scheduler looks by itself.
     if (!inotify || ::inotify_add_watch(inotify.get(), (dir + "/new").c_str(), IN_MOVED_TO | IN_CREATE) < 0) {
-        log::Event("queue.unwatched", log::Level::Warning).field("error", os_error(errno, "cannot watch the spool").text);
+        log::Event("queue.unwatched", log::Level::Warning)
+            .field("error", os_error(errno, "cannot watch the spool").text);
         inotify.reset();
     }
     return ok();
@@ -99,7 +102,10 @@ Status Engine::Impl::scan() {
 void Engine::Impl::set_aside(const std::string& path, const std::string& name, std::string_view why) {
     const std::string to = fmt::format("{}/corrupt/{}.{}", dir, name, new_id());
     const auto moved = os::rename(path, to);
-    log::Event("queue.corrupt", log::Level::Error).field("file", name).field("error", why).field("moved_to", moved ? to : moved.error().text);
+    log::Event("queue.corrupt", log::Level::Error)
+        .field("file", name)
+        .field("error", why)
+        .field("moved_to", moved ? to : moved.error().text);
 }
 
 void Engine::Impl::wake_scheduler() noexcept { (void)::eventfd_write(wake.get(), 1); }
@@ -187,8 +193,12 @@ void Engine::Impl::activate(const std::string& id, bool is_new) {
     const auto& envelope = message->file.envelope();
     message->state = MessageState::of(envelope, message->file.outcomes());
     if (is_new)
-        log::Event("queue.accepted").field("id", envelope.trace_id).field("queue", id).field("sender", envelope.reverse_path)
-            .field("recipients", envelope.recipients.size()).field("size", message->file.message_size());
+        log::Event("queue.accepted")
+            .field("id", envelope.trace_id)
+            .field("queue", id)
+            .field("sender", envelope.reverse_path)
+            .field("recipients", envelope.recipients.size())
+            .field("size", message->file.message_size());
     {
         const std::lock_guard guard(mutex);
         active[id] = message;
@@ -234,10 +244,13 @@ void Engine::Impl::schedule() {
         // Bounded, so that a clock that jumps is noticed.
         std::int64_t wait_ms = 30'000;
         if (auto next = index->next_due(); next && *next)
-            wait_ms = std::min(wait_ms, std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1));
+            wait_ms = std::min(
+                wait_ms, std::max<std::int64_t>(
+                             0, std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1));
         {
             const std::lock_guard guard(mutex);
-            if (!stuck.empty()) wait_ms = std::min<std::int64_t>(wait_ms, plan()->settings.stuck_retry.count() / 10 + 1);
+            if (!stuck.empty())
+                wait_ms = std::min<std::int64_t>(wait_ms, plan()->settings.stuck_retry.count() / 10 + 1);
             if (active.size() >= kMaxActive) wait_ms = 100;
         }
         if (!inotify || rescan) wait_ms = std::min<std::int64_t>(wait_ms, 1000);
@@ -261,8 +274,9 @@ void Engine::Impl::close_idle() {
                 old.push_back(std::move(idle));
                 return true;
             });
-            const bool unused = d.idle.empty() && d.waiting.empty() && d.running == 0 && !d.is_ready && 
-                                (d.failures == 0 ? d.down_until < Steady::now() : d.down_until + kForgetFailures < Steady::now());
+            const bool unused =
+                d.idle.empty() && d.waiting.empty() && d.running == 0 && !d.is_ready &&
+                (d.failures == 0 ? d.down_until < Steady::now() : d.down_until + kForgetFailures < Steady::now());
             at = unused ? destinations.erase(at) : std::next(at);
         }
         guard.unlock();
@@ -273,7 +287,8 @@ void Engine::Impl::close_idle() {
 
 Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Engine>> Engine::start(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
+Result<std::unique_ptr<Engine>> Engine::start(const Settings& settings,
+                                              std::function<Result<bool>(std::string_view)> is_local) {
     auto impl = std::make_shared<Impl>();
     GK_TRY(impl->current_plan, make_plan(settings, std::move(is_local)));
     impl->dir = settings.spool_dir;
@@ -285,7 +300,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const Settings& settings, std::fun
 }
 
 Status Engine::reload(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local) {
-    if (settings.spool_dir != impl_->dir) return fail(Errc::Config, "the spool's place cannot change while gk-queue runs");
+    if (settings.spool_dir != impl_->dir)
+        return fail(Errc::Config, "the spool's place cannot change while gk-queue runs");
     GK_TRY(auto plan, make_plan(settings, std::move(is_local)));
     {
         const std::lock_guard guard(impl_->plan_mutex);

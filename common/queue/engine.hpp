@@ -19,7 +19,8 @@ namespace gk::queue {
 class Engine final : public Access {
 public:
     // Takes the spool's lock, reads what is there and starts to work. IS_LOCAL decides what goes to the local socket.
-    static Result<std::unique_ptr<Engine>> start(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local);
+    static Result<std::unique_ptr<Engine>> start(const Settings& settings,
+                                                 std::function<Result<bool>(std::string_view)> is_local);
     // Stops at once what has not begun, waits for what has, at most DRAIN_TIMEOUT.
     ~Engine() override;
     // What begins from now on follows SETTINGS; what is under way ends as it began. On an error nothing changes.

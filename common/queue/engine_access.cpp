@@ -10,7 +10,8 @@
 namespace gk::queue {
 
 Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
-    if (!is_queue_id(id_or_trace)) return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
+    if (!is_queue_id(id_or_trace))
+        return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
     {
         const std::lock_guard guard(mutex);
         if (active.contains(id_or_trace)) return id_or_trace;
@@ -37,7 +38,8 @@ Status Engine::list(const Filter& filter, const std::function<void(const Summary
         Summary summary = summarize(message->file, message->state);
         if (summary.status == "new" || summary.status == "deferred") summary.status = "active";
         rows.erase(message->id);
-        if (!message->deleted && summary.status != "done" && filter.matches(summary)) rows[message->id] = std::move(summary);
+        if (!message->deleted && summary.status != "done" && filter.matches(summary))
+            rows[message->id] = std::move(summary);
     }
     std::uint64_t shown = 0;
     for (const auto& [id, summary] : rows) {
@@ -61,8 +63,16 @@ Result<Detail> Engine::show(const std::string& id_or_trace) {
 Status Engine::change(Action action, const std::string& id_or_trace) {
     auto& impl = *impl_;
     GK_TRY(const std::string id, impl.id_of(id_or_trace));
-    const Outcome outcome{action == Action::Hold ? OutcomeKind::Hold : action == Action::Release ? OutcomeKind::Release : OutcomeKind::Retry,
-                          -1, now(), {}, "by command", {}, {}, {}};
+    const Outcome outcome{action == Action::Hold      ? OutcomeKind::Hold
+                          : action == Action::Release ? OutcomeKind::Release
+                                                      : OutcomeKind::Retry,
+                          -1,
+                          now(),
+                          {},
+                          "by command",
+                          {},
+                          {},
+                          {}};
     std::shared_ptr<ActiveMessage> message;
     {
         const std::lock_guard guard(impl.mutex);
@@ -88,8 +98,11 @@ Status Engine::change(Action action, const std::string& id_or_trace) {
     }
     GK_CHECK(file.append(std::span(&outcome, 1)));
     const auto state = MessageState::of(file.envelope(), file.outcomes());
-    log::Event(action == Action::Hold ? "queue.held" : action == Action::Release ? "queue.released" : "queue.retried")
-        .field("id", file.envelope().trace_id).field("queue", id);
+    log::Event(action == Action::Hold      ? "queue.held"
+               : action == Action::Release ? "queue.released"
+                                           : "queue.retried")
+        .field("id", file.envelope().trace_id)
+        .field("queue", id);
     GK_CHECK(impl.index->put(summarize(file, state), state.held));
     if (action == Action::Retry) {
         const std::lock_guard guard(impl.mutex);

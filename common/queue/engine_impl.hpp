@@ -33,10 +33,10 @@ struct ActiveMessage {
     std::string id, path;
     SpoolFile file;
     MessageState state;
-    std::vector<Outcome> unwritten;   // happened, but the disk did not take it yet
+    std::vector<Outcome> unwritten;  // happened, but the disk did not take it yet
     bool deleted = false;
     bool needs_smtputf8 = false;
-    bool is_indexed = false;          // has a row in the index
+    bool is_indexed = false;  // has a row in the index
     std::size_t groups_left = 0;
     const std::string& trace() const noexcept { return file.envelope().trace_id; }
 };
@@ -64,7 +64,7 @@ struct Destination {
     Steady::time_point down_until{};    // until then nothing is tried
     Steady::time_point last_success{};  // of a transaction
     Opened last_failure;
-    bool is_ready = false;              // in Impl::ready
+    bool is_ready = false;  // in Impl::ready
 };
 
 // What the configuration says. CONNECTOR refers to SETTINGS.
@@ -73,10 +73,11 @@ struct Plan {
     Routes routes;
     std::unique_ptr<Connector> connector;
 };
-Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings, std::function<Result<bool>(std::string_view)> is_local);
+Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings,
+                                              std::function<Result<bool>(std::string_view)> is_local);
 
 struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
-    std::string dir;                    // the spool
+    std::string dir;  // the spool
     mutable std::mutex plan_mutex;
     std::shared_ptr<const Plan> current_plan;
     std::shared_ptr<const Plan> plan() const;  // for one step; a reload puts another in its place
@@ -87,8 +88,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::condition_variable work, all_idle;
     std::unordered_map<std::string, std::shared_ptr<ActiveMessage>> active;
     std::map<std::string, std::unique_ptr<Destination>> destinations;
-    std::deque<Destination*> ready;     // have waiting groups and a free connection
-    std::deque<std::string> arrived;    // names in new/
+    std::deque<Destination*> ready;   // have waiting groups and a free connection
+    std::deque<std::string> arrived;  // names in new/
     std::deque<std::pair<Steady::time_point, std::shared_ptr<ActiveMessage>>> stuck;  // finish() failed
     unsigned idle_workers = 0, busy_workers = 0;
     bool stopping = false, rescan = false;
@@ -100,14 +101,14 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     Status prepare();
     Status scan();
     Status watch();
-    void schedule();                                  // the scheduler's thread
+    void schedule();  // the scheduler's thread
     void read_inotify();
     void list_arrived();
     void take_arrived(const std::string& name);
     void take_named(const std::string& name);
     void set_aside(const std::string& path, const std::string& name, std::string_view why);
     void activate(const std::string& id, bool is_new);
-    void close_idle();                                // the closer's thread
+    void close_idle();  // the closer's thread
     void wake_scheduler() noexcept;
     std::size_t room();
 

@@ -155,7 +155,8 @@ Result<unsigned> parse_notify(std::string_view s) {
         else return fail(Errc::BadInput, fmt::format("'{}' is not a NOTIFY value", text::printable(word, 40)));
     }
     // RFC 3461, 4.1: NEVER stands alone.
-    if ((notify & kNotifyNever) && notify != kNotifyNever) return fail(Errc::BadInput, "NOTIFY=NEVER allows no other value");
+    if ((notify & kNotifyNever) && notify != kNotifyNever)
+        return fail(Errc::BadInput, "NOTIFY=NEVER allows no other value");
     return notify;
 }
 

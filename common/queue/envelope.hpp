@@ -15,12 +15,12 @@ namespace gk::queue {
 // MTAs do, one warning of delay.
 enum Notify : unsigned { kNotifyUnset = 0, kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8 };
 
-enum class Ret { Unset, Full, Headers };                  // RFC 3461, 4.3
-enum class Body { SevenBit, EightBitMime, BinaryMime };   // RFC 6152, RFC 3030
+enum class Ret { Unset, Full, Headers };                 // RFC 3461, 4.3
+enum class Body { SevenBit, EightBitMime, BinaryMime };  // RFC 6152, RFC 3030
 
 struct Recipient {
-    std::string address;    // "ann@a.test": as in RCPT TO, without <>; never empty
-    std::string orcpt;      // as in ORCPT=, still xtext: "rfc822;ann@a.test"; empty where not given
+    std::string address;  // "ann@a.test": as in RCPT TO, without <>; never empty
+    std::string orcpt;    // as in ORCPT=, still xtext: "rfc822;ann@a.test"; empty where not given
     unsigned notify = kNotifyUnset;
     // A reply with which this recipient has failed for good already ("552 5.2.2 mailbox full"): gk-queue tries
     // nothing and sends the DSN. Empty: still to be delivered.
@@ -40,9 +40,9 @@ struct Envelope {
     Ret ret = Ret::Unset;
     Body body = Body::SevenBit;
     bool smtputf8 = false;
-    bool is_dsn = false;       // composed by gk-queue itself
-    TimePoint arrival{};       // unset: now
-    TimePoint hold_until{};    // not to be tried before; unset: at once
+    bool is_dsn = false;                // composed by gk-queue itself
+    TimePoint arrival{};                // unset: now
+    TimePoint hold_until{};             // not to be tried before; unset: at once
     std::vector<Recipient> recipients;  // at least one
 };
 

@@ -12,9 +12,10 @@ namespace {
 
 using Kind = smtp_client::Verdict::Kind;
 
-
 void log_attempt(const ActiveMessage& message, const Recipient& recipient, const Outcome& outcome) {
-    const char* name = outcome.kind == OutcomeKind::Deferred ? "queue.deferred" : outcome.kind == OutcomeKind::Failed ? "queue.failed" : "queue.delivered";
+    const char* name = outcome.kind == OutcomeKind::Deferred ? "queue.deferred"
+                       : outcome.kind == OutcomeKind::Failed ? "queue.failed"
+                                                             : "queue.delivered";
     log::Event event(name, outcome.kind == OutcomeKind::Failed ? log::Level::Warning : log::Level::Info);
     event.field("id", message.trace()).field("queue", message.id).field("recipient", recipient.address);
     if (!outcome.peer.empty()) event.field("peer", outcome.peer);
@@ -43,20 +44,23 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
             case Kind::Delivered:
                 // A success report is ours to make where the next server will not (RFC 3461, 5.2.2), and after local
                 // delivery, which makes none.
-                outcome.kind = wants_success_notice(envelope, recipient) && (!attempt.dsn_relayed || attempt.is_lmtp) ? OutcomeKind::Relayed
-                                                                                                                      : OutcomeKind::Delivered;
+                outcome.kind = wants_success_notice(envelope, recipient) && (!attempt.dsn_relayed || attempt.is_lmtp)
+                                   ? OutcomeKind::Relayed
+                                   : OutcomeKind::Delivered;
                 break;
             case Kind::Failed: outcome.kind = OutcomeKind::Failed; break;
             case Kind::Deferred:
                 outcome.kind = OutcomeKind::Deferred;
-                auto wait = plan()->settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1, random_u64());
+                auto wait = plan()->settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1,
+                                                           random_u64());
                 if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
                 outcome.until = at + wait;
                 if (at - envelope.arrival >= expire) {
                     outcome.kind = OutcomeKind::Failed;
                     outcome.until = {};
                     outcome.status = "5.4.7";
-                    if (!attempt.verdict.from_peer) outcome.text = "given up after too long a time; last: " + outcome.text;
+                    if (!attempt.verdict.from_peer)
+                        outcome.text = "given up after too long a time; last: " + outcome.text;
                 }
                 break;
         }
@@ -77,13 +81,19 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
         const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
         const bool too_late = now() - envelope.arrival >= expire;
         for (const auto i : group.recipients) {
-            if (too_late) expired.push_back({i, {Kind::Deferred, why.text, why.status, false}, why.peer, {}, false, false, {}, {}});
+            if (too_late)
+                expired.push_back(
+                    {i, {Kind::Deferred, why.text, why.status, false}, why.peer, {}, false, false, {}, {}});
             message.state.recipients[i].next = now() + wait;
             message.state.recipients[i].text = why.text;
             message.state.recipients[i].status = why.status;
         }
-        log::Event("queue.postponed").field("id", message.trace()).field("queue", message.id).field("peer", why.peer)
-            .field("error", why.text).field("next", format_rfc3339(now() + wait));
+        log::Event("queue.postponed")
+            .field("id", message.trace())
+            .field("queue", message.id)
+            .field("peer", why.peer)
+            .field("error", why.text)
+            .field("next", format_rfc3339(now() + wait));
     }
     if (!expired.empty()) record(message, expired);
 }
@@ -95,9 +105,11 @@ Status Engine::Impl::write_out(ActiveMessage& message) {
     return ok();
 }
 
-Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark) {
+Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients,
+                                 OutcomeKind mark) {
     if (recipients.empty()) return ok();
-    GK_TRY(const std::string id, send_dsn(dir, message.file, message.state, recipients, {plan()->settings.hostname, plan()->settings.dsn_size}));
+    GK_TRY(const std::string id, send_dsn(dir, message.file, message.state, recipients,
+                                          {plan()->settings.hostname, plan()->settings.dsn_size}));
     std::vector<Outcome> marks;
     for (const auto& r : recipients) {
         if (mark == OutcomeKind::Warned && !marks.empty()) break;
@@ -109,9 +121,14 @@ Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRe
         marks.push_back(std::move(outcome));
     }
     const auto action = recipients[0].action;
-    log::Event(action == DsnAction::Failed ? "queue.bounced" : action == DsnAction::Delayed ? "queue.warned" : "queue.reported")
-        .field("id", message.trace()).field("queue", message.id).field("to", message.file.envelope().reverse_path)
-        .field("recipients", recipients.size()).field("dsn", id);
+    log::Event(action == DsnAction::Failed    ? "queue.bounced"
+               : action == DsnAction::Delayed ? "queue.warned"
+                                              : "queue.reported")
+        .field("id", message.trace())
+        .field("queue", message.id)
+        .field("to", message.file.envelope().reverse_path)
+        .field("recipients", recipients.size())
+        .field("dsn", id);
     for (const auto& outcome : marks) message.state.apply(message.file.envelope(), outcome);
     message.unwritten.insert(message.unwritten.end(), marks.begin(), marks.end());
     return write_out(message);
@@ -127,13 +144,15 @@ Status Engine::Impl::notify(ActiveMessage& message) {
             if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
             else relayed.push_back({i, DsnAction::Relayed, {}});
         }
-        if (r.kind == RecipientState::Kind::Waiting && r.attempts > 0 && wants_delay_notice(envelope, envelope.recipients[i]))
+        if (r.kind == RecipientState::Kind::Waiting && r.attempts > 0 &&
+            wants_delay_notice(envelope, envelope.recipients[i]))
             delayed.push_back({i, DsnAction::Delayed, envelope.arrival + plan()->settings.schedule.expire});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
-    if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned && now() - envelope.arrival >= plan()->settings.schedule.delay_warning)
+    if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned &&
+        now() - envelope.arrival >= plan()->settings.schedule.delay_warning)
         GK_CHECK(send_notice(message, delayed, OutcomeKind::Warned));
     return ok();
 }
@@ -145,7 +164,8 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
         const std::lock_guard guard(message->mutex);
         if (message->deleted) {
             done = os::unlink(message->path);
-            if (done || done.error().code == Errc::NotFound) done = message->is_indexed ? index->remove(message->id) : ok();
+            if (done || done.error().code == Errc::NotFound)
+                done = message->is_indexed ? index->remove(message->id) : ok();
         } else {
             done = write_out(*message);
             if (done && !message->state.held) done = notify(*message);
@@ -162,7 +182,10 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
     }
     const std::lock_guard guard(mutex);
     if (!done) {
-        log::Event("queue.trouble", log::Level::Error).field("id", message->trace()).field("queue", message->id).field("error", done.error().text);
+        log::Event("queue.trouble", log::Level::Error)
+            .field("id", message->trace())
+            .field("queue", message->id)
+            .field("error", done.error().text);
         stuck.emplace_back(Steady::now() + plan()->settings.stuck_retry, message);
     } else {
         active.erase(message->id);

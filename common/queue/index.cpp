@@ -9,8 +9,10 @@ namespace {
 
 const std::vector<std::string> kSchema = {
     "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, status TEXT NOT NULL,"
-    " size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL, recipients TEXT NOT NULL,"
-    " total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT NULL, lent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    " size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL, recipients TEXT NOT "
+    "NULL,"
+    " total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT NULL, lent INTEGER NOT NULL DEFAULT 0) WITHOUT "
+    "ROWID;"
     "CREATE INDEX message_next ON message (next) WHERE held = 0 AND lent = 0 AND next IS NOT NULL;"
     "CREATE INDEX message_trace ON message (trace);"};
 
@@ -21,7 +23,9 @@ std::int64_t to_us(TimePoint t) { return t.time_since_epoch().count(); }
 TimePoint from_us(std::int64_t us) { return TimePoint(std::chrono::microseconds(us)); }
 
 bool matches_address(std::string_view wanted, std::string_view address) {
-    if (wanted.starts_with('@')) return address.size() > wanted.size() && text::equals_nocase(address.substr(address.size() - wanted.size()), wanted);
+    if (wanted.starts_with('@'))
+        return address.size() > wanted.size() &&
+               text::equals_nocase(address.substr(address.size() - wanted.size()), wanted);
     if (wanted == "<>") return address.empty();
     return text::equals_nocase(wanted, address);
 }
@@ -63,12 +67,21 @@ Status Index::put(const Summary& s, bool held) {
     std::string recipients;
     for (std::size_t i = 0; i < s.recipients.size() && i < kShown; ++i) recipients += (i ? "\n" : "") + s.recipients[i];
     const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, status, size, arrival, next, attempts,"
-                               " recipients, total, reason, held, lent) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0)"));
-    q.bind(s.id).bind(s.trace_id).bind(s.sender).bind(s.status).bind(static_cast<std::int64_t>(s.size)).bind(to_us(s.arrival));
+    GK_TRY(auto q,
+           db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, status, size, arrival, next, attempts,"
+                       " recipients, total, reason, held, lent) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0)"));
+    q.bind(s.id)
+        .bind(s.trace_id)
+        .bind(s.sender)
+        .bind(s.status)
+        .bind(static_cast<std::int64_t>(s.size))
+        .bind(to_us(s.arrival));
     if (s.next) q.bind(to_us(*s.next));
     else q.bind_null();
-    q.bind(static_cast<std::int64_t>(s.attempts)).bind(recipients).bind(static_cast<std::int64_t>(s.recipients_total)).bind(s.reason);
+    q.bind(static_cast<std::int64_t>(s.attempts))
+        .bind(recipients)
+        .bind(static_cast<std::int64_t>(s.recipients_total))
+        .bind(s.reason);
     q.bind(static_cast<std::int64_t>(held));
     return q.run();
 }
@@ -83,8 +96,9 @@ Result<std::vector<std::string>> Index::take_due(TimePoint now, std::size_t limi
     const std::lock_guard lock(*mutex_);
     std::vector<std::string> ids;
     {
-        GK_TRY(auto q, db_.prepare("SELECT id FROM message WHERE held = 0 AND lent = 0 AND next IS NOT NULL AND next <= ?"
-                                   " ORDER BY next LIMIT ?"));
+        GK_TRY(auto q,
+               db_.prepare("SELECT id FROM message WHERE held = 0 AND lent = 0 AND next IS NOT NULL AND next <= ?"
+                           " ORDER BY next LIMIT ?"));
         q.bind(to_us(now)).bind(static_cast<std::int64_t>(limit));
         for (;;) {
             GK_TRY(const bool row, q.step());
@@ -103,7 +117,8 @@ Status Index::recover(TimePoint now, TimePoint latest) {
     const std::lock_guard lock(*mutex_);
     GK_TRY(auto lent, db_.prepare("UPDATE message SET lent = 0 WHERE lent = 1"));
     GK_CHECK(lent.run());
-    GK_TRY(auto late, db_.prepare("UPDATE message SET next = ? WHERE next IS NULL OR (next > ? AND status = 'deferred')"));
+    GK_TRY(auto late,
+           db_.prepare("UPDATE message SET next = ? WHERE next IS NULL OR (next > ? AND status = 'deferred')"));
     return late.bind(to_us(now)).bind(to_us(latest)).run();
 }
 
@@ -129,7 +144,8 @@ Status Index::make_due(TimePoint now, const std::string& id) {
 
 Status Index::postpone(const std::string& id, TimePoint until) {
     const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("INSERT INTO message (id, trace, sender, status, size, arrival, next, attempts, recipients, total, reason, held)"
+    GK_TRY(auto q, db_.prepare("INSERT INTO message (id, trace, sender, status, size, arrival, next, attempts, "
+                               "recipients, total, reason, held)"
                                " VALUES (?1, ?1, '', 'new', 0, ?2, ?2, 0, '', 0, '', 0)"
                                " ON CONFLICT (id) DO UPDATE SET lent = 0, next = ?2"));
     return q.bind(id).bind(to_us(until)).run();
@@ -148,7 +164,9 @@ Result<std::set<std::string>> Index::ids() {
 
 Result<std::optional<std::string>> Index::find(const std::string& id_or_trace) {
     const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("SELECT id FROM message WHERE id = ?1 UNION ALL SELECT id FROM message WHERE trace = ?1 LIMIT 1"));
+    GK_TRY(
+        auto q,
+        db_.prepare("SELECT id FROM message WHERE id = ?1 UNION ALL SELECT id FROM message WHERE trace = ?1 LIMIT 1"));
     q.bind(id_or_trace);
     GK_TRY(const bool row, q.step());
     std::optional<std::string> found;
@@ -162,8 +180,10 @@ Status Index::list(const Filter& filter, const std::function<void(const Summary&
     std::vector<Summary> found;
     {
         const std::lock_guard lock(*mutex_);
-        GK_TRY(auto q, db_.prepare("SELECT id, trace, sender, status, size, arrival, next, attempts, recipients, total, reason, lent"
-                                   " FROM message ORDER BY id"));
+        GK_TRY(auto q,
+               db_.prepare(
+                   "SELECT id, trace, sender, status, size, arrival, next, attempts, recipients, total, reason, lent"
+                   " FROM message ORDER BY id"));
         for (;;) {
             GK_TRY(const bool row, q.step());
             if (!row) break;

@@ -22,16 +22,16 @@ struct Summary {
     std::string id, trace_id, sender, status;  // status: new, active, deferred, held, bouncing
     std::uint64_t size = 0;
     TimePoint arrival{};
-    std::optional<TimePoint> next;             // the next attempt
+    std::optional<TimePoint> next;  // the next attempt
     unsigned attempts = 0;
-    std::vector<std::string> recipients;       // those still waiting; all, where none waits
+    std::vector<std::string> recipients;  // those still waiting; all, where none waits
     std::size_t recipients_total = 0;
-    std::string reason;                        // of the last deferral or failure
+    std::string reason;  // of the last deferral or failure
 };
 
 struct Filter {
-    std::string sender, recipient, status;     // empty: any. "ann@a.test", or "@a.test" for a domain
-    std::uint64_t limit = 0;                   // 0: all
+    std::string sender, recipient, status;  // empty: any. "ann@a.test", or "@a.test" for a domain
+    std::uint64_t limit = 0;                // 0: all
     bool matches(const Summary& summary) const;
 };
 

@@ -16,7 +16,9 @@ bool is_ip(const std::string& s) {
 
 // RFC 5321, 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]".
 Result<std::string> literal_ip(std::string_view domain) {
-    const auto bad = [&] { return fail(Errc::BadInput, fmt::format("'{}' is not an address literal", text::printable(domain, 80))); };
+    const auto bad = [&] {
+        return fail(Errc::BadInput, fmt::format("'{}' is not an address literal", text::printable(domain, 80)));
+    };
     if (!domain.ends_with(']')) return bad();
     auto inside = domain.substr(1, domain.size() - 2);
     if (text::starts_with_nocase(inside, "IPv6:")) inside.remove_prefix(5);
@@ -39,7 +41,10 @@ std::string Route::key() const {
 }
 
 Result<Route> parse_route(std::string_view s, std::uint16_t default_port) {
-    const auto bad = [whole = s] { return fail(Errc::Config, fmt::format("'{}' is not a route: host:port, [ip]:port or lmtp:unix:/path", text::printable(whole, 80))); };
+    const auto bad = [whole = s] {
+        return fail(Errc::Config, fmt::format("'{}' is not a route: host:port, [ip]:port or lmtp:unix:/path",
+                                              text::printable(whole, 80)));
+    };
     Route route;
     route.kind = Route::Kind::Host;
     route.port = default_port;

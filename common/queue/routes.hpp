@@ -27,15 +27,16 @@ struct Route {
     std::string key() const;
 };
 
-// "mx.b.test:2525", "[192.0.2.1]:25", "[2001:db8::1]:25", "192.0.2.1:25", "smart.test", "lmtp:unix:/path", "lmtp:host:24".
+// "mx.b.test:2525", "[192.0.2.1]:25", "[2001:db8::1]:25", "192.0.2.1:25", "smart.test", "lmtp:unix:/path",
+// "lmtp:host:24".
 Result<Route> parse_route(std::string_view text, std::uint16_t default_port = 25);
 
 // Decides by, in this order: a configured route for the domain, one for a parent (".b.test"), local domains, "*", MX.
 class Routes {
 public:
     using IsLocal = std::function<Result<bool>(std::string_view domain)>;
-    static Result<Routes> create(const std::map<std::string, std::string>& table, std::uint16_t mx_port, IsLocal is_local,
-                                 const std::string& local_socket);
+    static Result<Routes> create(const std::map<std::string, std::string>& table, std::uint16_t mx_port,
+                                 IsLocal is_local, const std::string& local_socket);
     // DOMAIN in lower case and A-labels; a literal is connected to as it stands. BadInput for a broken literal.
     Result<Route> find(std::string_view domain) const;
 

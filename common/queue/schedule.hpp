@@ -11,9 +11,9 @@ namespace gk::queue {
 using std::chrono::seconds;
 
 struct Schedule {
-    seconds first{60};            // wait before the second attempt
-    seconds most{3600};           // the longest wait
-    seconds expire{5 * 86400};    // age at which a message is given up
+    seconds first{60};          // wait before the second attempt
+    seconds most{3600};         // the longest wait
+    seconds expire{5 * 86400};  // age at which a message is given up
     seconds expire_dsn{2 * 86400};
     seconds delay_warning{4 * 3600};  // 0: none
 

@@ -37,8 +37,9 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.mx_port = static_cast<std::uint16_t>(config.integer("queue.port"));
     s.ipv6 = config.boolean("queue.ipv6");
     const auto& tls = config.string("queue.tls");
-    s.tls = tls == "always" ? smtp_client::TlsPolicy::Required
-            : tls == "never" ? smtp_client::TlsPolicy::Never : smtp_client::TlsPolicy::Opportunistic;
+    s.tls = tls == "always"  ? smtp_client::TlsPolicy::Required
+            : tls == "never" ? smtp_client::TlsPolicy::Never
+                             : smtp_client::TlsPolicy::Opportunistic;
     s.timeouts.command = in_ms(config.duration_s("queue.command_timeout"));
     s.timeouts.data_block = std::min(s.timeouts.data_block, s.timeouts.command);
     s.timeouts.handshake = std::min(s.timeouts.handshake, s.timeouts.command);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/spool.hpp"
 
-#include <condition_variable>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <sys/stat.h>
 #include <unordered_map>
 
 #include "common/base/ids.hpp"
@@ -50,7 +50,10 @@ public:
     }
 
 private:
-    struct Round { std::uint64_t first, last; std::shared_ptr<Status> result; };
+    struct Round {
+        std::uint64_t first, last;
+        std::shared_ptr<Status> result;
+    };
     std::mutex mutex_;
     std::condition_variable changed_;
     std::uint64_t asked_ = 0, done_ = 0, first_ = 1;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/spool_file.hpp"
 
-#include <array>
-#include <cerrno>
-#include <charconv>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <charconv>
 
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
@@ -20,8 +20,8 @@ constexpr std::uint64_t kMaxEnvelope = 32u << 20;
 // Years of retries of that many recipients; what is beyond is not read.
 constexpr std::uint64_t kMaxOutcomes = 256u << 20;
 
-constexpr std::array<std::string_view, 10> kKinds = {"attempt", "delivered", "relayed", "deferred", "failed",
-                                                     "notified", "warned",   "hold",    "release",  "retry"};
+constexpr std::array<std::string_view, 10> kKinds = {"attempt",  "delivered", "relayed", "deferred", "failed",
+                                                     "notified", "warned",    "hold",    "release",  "retry"};
 
 // Slicing by four: four tables, four bytes a step.
 constexpr auto make_tables() {
@@ -77,7 +77,8 @@ std::optional<Outcome> parse_outcome(std::string_view line) {
         auto value = text::percent_decode(fields[i].substr(equals + 1));
         if (!value) return {};
         const auto number = text::to_int(*value);
-        if (key == "to" && number && *number >= 0 && *number <= INT32_MAX) outcome.recipient = static_cast<int>(*number);
+        if (key == "to" && number && *number >= 0 && *number <= INT32_MAX)
+            outcome.recipient = static_cast<int>(*number);
         else if (key == "at" && number) outcome.at = TimePoint(std::chrono::microseconds(*number));
         else if (key == "until" && number) outcome.until = TimePoint(std::chrono::microseconds(*number));
         else if (key == "text") outcome.text = std::move(*value);
@@ -113,7 +114,8 @@ Result<Head> parse_head(std::string_view line) {
         return fail(Errc::BadInput, "not a spool file, or one that was never finished");
     const auto fields = text::split(line.substr(0, line.size() - 1), ' ');
     if (fields.size() != 6) return fail(Errc::BadInput, "spool file with a broken first line");
-    if (fields[1] != "1") return fail(Errc::BadInput, fmt::format("spool file of version {}", text::printable(fields[1])));
+    if (fields[1] != "1")
+        return fail(Errc::BadInput, fmt::format("spool file of version {}", text::printable(fields[1])));
     Head head;
     if (!to_number(fields[2], head.envelope_length, 10) || !to_number(fields[3], head.envelope_crc, 16) ||
         !to_number(fields[4], head.message_length, 10) || !to_number(fields[5], head.message_crc, 16))
@@ -185,9 +187,8 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     GK_TRY(const std::string tail, read_at(file.fd_.get(), tail_at, std::min(size - tail_at, kMaxOutcomes), path));
     file.torn_tail_ = !tail.empty() && tail.back() != '\n';
     file.outcomes_ = parse_outcomes(tail);
-    std::erase_if(file.outcomes_, [&](const Outcome& o) {
-        return o.recipient >= static_cast<int>(file.envelope_.recipients.size());
-    });
+    std::erase_if(file.outcomes_,
+                  [&](const Outcome& o) { return o.recipient >= static_cast<int>(file.envelope_.recipients.size()); });
     return file;
 }
 
@@ -206,7 +207,8 @@ Status SpoolFile::verify() const {
         crc = crc32(crc, bytes);
         at += bytes.size();
     }
-    if (crc != head_.message_crc) return fail(Errc::BadInput, fmt::format("'{}': message does not agree with its checksum", path_));
+    if (crc != head_.message_crc)
+        return fail(Errc::BadInput, fmt::format("'{}': message does not agree with its checksum", path_));
     return ok();
 }
 

@@ -24,27 +24,27 @@ namespace gk::queue {
 constexpr std::size_t kHeadLength = 60;  // the first line
 
 enum class OutcomeKind {
-    Attempt,     // a session was tried; text: what came of it, for `show`
-    Delivered,   // recipient done: peer accepted (text: reply)
-    Relayed,     // as Delivered, by a peer without DSN, success notice was asked for
-    Deferred,    // until: next try
-    Failed,      // for good; text: reply or reason
-    Notified,    // the DSN about this recipient's failure or success is durable
-    Warned,      // the one warning of delay is durable
-    Hold,        // by command; recipient < 0
+    Attempt,    // a session was tried; text: what came of it, for `show`
+    Delivered,  // recipient done: peer accepted (text: reply)
+    Relayed,    // as Delivered, by a peer without DSN, success notice was asked for
+    Deferred,   // until: next try
+    Failed,     // for good; text: reply or reason
+    Notified,   // the DSN about this recipient's failure or success is durable
+    Warned,     // the one warning of delay is durable
+    Hold,       // by command; recipient < 0
     Release,
-    Retry,       // by command: due now
+    Retry,  // by command: due now
 };
 
 struct Outcome {
     OutcomeKind kind{};
-    int recipient = -1;    // index into Envelope::recipients; -1: all of the message
+    int recipient = -1;  // index into Envelope::recipients; -1: all of the message
     TimePoint at{};
-    TimePoint until{};     // Deferred
-    std::string text;      // "250 2.0.0 Ok: queued as …", "connection to … refused"
-    std::string status;    // enhanced status code, "4.4.1"
-    std::string peer;      // "mx.b.test [192.0.2.1]:25"
-    std::string tls;       // "TLSv1.3 TLS_AES_256_GCM_SHA384", empty for plain text
+    TimePoint until{};   // Deferred
+    std::string text;    // "250 2.0.0 Ok: queued as …", "connection to … refused"
+    std::string status;  // enhanced status code, "4.4.1"
+    std::string peer;    // "mx.b.test [192.0.2.1]:25"
+    std::string tls;     // "TLSv1.3 TLS_AES_256_GCM_SHA384", empty for plain text
 };
 
 struct Head {
@@ -54,8 +54,8 @@ struct Head {
 std::string format_head(const Head& head);
 Result<Head> parse_head(std::string_view first_line);
 
-std::string format_outcome(const Outcome& outcome);            // with its LF
-std::vector<Outcome> parse_outcomes(std::string_view tail);    // bad lines skipped
+std::string format_outcome(const Outcome& outcome);          // with its LF
+std::vector<Outcome> parse_outcomes(std::string_view tail);  // bad lines skipped
 std::string_view outcome_name(OutcomeKind kind) noexcept;
 
 // CRC-32 (IEEE 802.3), continued from CRC.

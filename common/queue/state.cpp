@@ -64,7 +64,8 @@ void MessageState::apply(const Envelope& envelope, const Outcome& o) {
             case OutcomeKind::Delivered:
             case OutcomeKind::Relayed:
                 r.kind = RecipientState::Kind::Delivered;
-                r.owes_notice = o.kind == OutcomeKind::Relayed && wants_success_notice(envelope, envelope.recipients[i]);
+                r.owes_notice =
+                    o.kind == OutcomeKind::Relayed && wants_success_notice(envelope, envelope.recipients[i]);
                 break;
             case OutcomeKind::Deferred:
                 ++r.attempts;

@@ -15,18 +15,18 @@ namespace gk::queue {
 struct RecipientState {
     enum class Kind { Waiting, Delivered, Failed };
     Kind kind = Kind::Waiting;
-    unsigned attempts = 0;     // that ended with a deferral
-    TimePoint next{};          // Waiting: due from then on
-    TimePoint last{};          // of the last attempt
+    unsigned attempts = 0;           // that ended with a deferral
+    TimePoint next{};                // Waiting: due from then on
+    TimePoint last{};                // of the last attempt
     std::string text, status, peer;  // of the last attempt
-    bool owes_notice = false;  // a DSN (failure or success) is due and not yet durable
+    bool owes_notice = false;        // a DSN (failure or success) is due and not yet durable
 };
 
 // What the outcomes in a spool file add up to. A value: the file is the truth, this is how to read it.
 struct MessageState {
     std::vector<RecipientState> recipients;
     bool held = false;
-    bool warned = false;       // of delay
+    bool warned = false;  // of delay
 
     static MessageState of(const Envelope& envelope, std::span<const Outcome> outcomes);
     void apply(const Envelope& envelope, const Outcome& outcome);

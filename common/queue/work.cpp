@@ -40,7 +40,10 @@ bool needs_smtputf8(const SpoolFile& file) {
 }  // namespace
 
 void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
-    struct Planned { Route route; std::vector<std::size_t> recipients; };
+    struct Planned {
+        Route route;
+        std::vector<std::size_t> recipients;
+    };
     std::map<std::string, Planned> ways;
     std::vector<Attempt> refused;
     {
@@ -61,8 +64,15 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             const auto& route = found->second;
             if (!route) {
                 const bool bad = route.error().code == Errc::BadInput;
-                refused.push_back({i, {bad ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
-                                       route.error().text, bad ? "5.1.3" : "4.3.0", false}, {}, {}, false, false, {}, {}});
+                refused.push_back({i,
+                                   {bad ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
+                                    route.error().text, bad ? "5.1.3" : "4.3.0", false},
+                                   {},
+                                   {},
+                                   false,
+                                   false,
+                                   {},
+                                   {}});
                 continue;
             }
             auto& planned = ways[route->key()];
@@ -75,8 +85,9 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
     for (auto& [key, planned] : ways)
         for (std::size_t at = 0; at < planned.recipients.size(); at += plan()->settings.recipients) {
             const auto end = std::min<std::size_t>(at + plan()->settings.recipients, planned.recipients.size());
-            groups.emplace_back(planned.route, Group{message, {planned.recipients.begin() + static_cast<std::ptrdiff_t>(at),
-                                                               planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)}});
+            groups.emplace_back(planned.route, Group{message,
+                                                     {planned.recipients.begin() + static_cast<std::ptrdiff_t>(at),
+                                                      planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)}});
         }
     if (groups.empty()) return finish(message);
     {
@@ -152,7 +163,8 @@ void Engine::Impl::run_worker() {
     }
 }
 
-smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& message, const Group& group, bool is_lmtp) const {
+smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& message, const Group& group,
+                                                       bool is_lmtp) const {
     const auto& envelope = message.file.envelope();
     smtp_client::Transaction t;
     t.reverse_path = envelope.reverse_path;
@@ -168,7 +180,8 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
         std::string address = r.address;
         // An ASCII local part at an internationalized domain can be written in ASCII altogether.
         const auto at = address.rfind('@');
-        if (!is_lmtp && at != std::string::npos && !text::is_ascii(address) && text::is_ascii(std::string_view(address).substr(0, at)))
+        if (!is_lmtp && at != std::string::npos && !text::is_ascii(address) &&
+            text::is_ascii(std::string_view(address).substr(0, at)))
             address = address.substr(0, at + 1) + domain_of(address);
         t.recipients.push_back({std::move(address), r.orcpt, format_notify(r.notify)});
     }
@@ -184,7 +197,9 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     const bool is_lmtp = d.route.is_lmtp();
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
     const auto transaction = transaction_for(message, group, is_lmtp);
-    const auto source = [&message](std::uint64_t offset, std::size_t count) { return message.file.read_message(offset, count); };
+    const auto source = [&message](std::uint64_t offset, std::size_t count) {
+        return message.file.read_message(offset, count);
+    };
 
     std::optional<smtp_client::Outcome> outcome;
     if (session) {
@@ -201,7 +216,8 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             const std::lock_guard guard(mutex);
             if (Steady::now() < d.down_until) {
                 down = Opened{nullptr, d.last_failure.peer, false, d.last_failure.text, d.last_failure.status};
-                wait = std::chrono::duration_cast<std::chrono::seconds>(d.down_until - Steady::now()) + std::chrono::seconds(1);
+                wait = std::chrono::duration_cast<std::chrono::seconds>(d.down_until - Steady::now()) +
+                       std::chrono::seconds(1);
             }
         }
         if (down) {
@@ -239,8 +255,14 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     }
     std::vector<Attempt> attempts;
     for (std::size_t i = 0; i < group.recipients.size(); ++i)
-        attempts.push_back({group.recipients[i], outcome->verdicts[i], session->peer, session->session->tls_text(),
-                            outcome->dsn_relayed, is_lmtp, {}, is_local ? plan()->settings.schedule.first : std::chrono::seconds(0)});
+        attempts.push_back({group.recipients[i],
+                            outcome->verdicts[i],
+                            session->peer,
+                            session->session->tls_text(),
+                            outcome->dsn_relayed,
+                            is_lmtp,
+                            {},
+                            is_local ? plan()->settings.schedule.first : std::chrono::seconds(0)});
     record(message, attempts);
     if (!outcome->reusable) {
         session->session->quit();
@@ -253,8 +275,16 @@ void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened&
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
     std::vector<Attempt> attempts;
     for (const auto i : group.recipients)
-        attempts.push_back({i, {opened.permanent ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred,
-                                opened.text, opened.status, false}, opened.peer, {}, false, d.route.is_lmtp(), {}, is_local ? kLocalWait : std::chrono::seconds(0)});
+        attempts.push_back(
+            {i,
+             {opened.permanent ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred, opened.text,
+              opened.status, false},
+             opened.peer,
+             {},
+             false,
+             d.route.is_lmtp(),
+             {},
+             is_local ? kLocalWait : std::chrono::seconds(0)});
     record(*group.message, attempts);
     const std::lock_guard guard(mutex);
     d.limit = 1;

@@ -52,12 +52,8 @@ void Connection::authenticated(const Result<auth::Reply>& reply) {
     }
     switch (reply->kind) {
         case auth::Reply::Kind::Continue: return session_->auth_challenge(reply->bytes.value_or(""));
-        case auth::Reply::Kind::Ok:
-            auth_.reset();
-            return session_->auth_succeeded(reply->user, reply->bytes);
-        case auth::Reply::Kind::Fail:
-            auth_.reset();
-            return session_->auth_failed(refusal(*reply));
+        case auth::Reply::Kind::Ok: auth_.reset(); return session_->auth_succeeded(reply->user, reply->bytes);
+        case auth::Reply::Kind::Fail: auth_.reset(); return session_->auth_failed(refusal(*reply));
     }
 }
 

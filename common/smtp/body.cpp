@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/body.hpp"
 
-#include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdlib>
 
 namespace gk::smtp {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 Result<os::Fd> open_unnamed(const std::string& dir) {
     os::Fd fd(::open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (fd) return fd;
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) return fail_errno("cannot create a file in '" + dir + "'");
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
+        return fail_errno("cannot create a file in '" + dir + "'");
     std::string path = dir + "/body.XXXXXX";
     os::Fd named(::mkostemp(path.data(), O_CLOEXEC));
     if (!named) return fail_errno("cannot create a file in '" + dir + "'");

@@ -17,7 +17,9 @@ public:
     explicit MemoryBudget(std::uint64_t bytes) : left_(static_cast<std::int64_t>(bytes)) {}
     bool take(std::size_t bytes) noexcept;
     void give(std::size_t bytes) noexcept { left_ += static_cast<std::int64_t>(bytes); }
-    void resize(std::uint64_t from, std::uint64_t to) noexcept { left_ += static_cast<std::int64_t>(to) - static_cast<std::int64_t>(from); }
+    void resize(std::uint64_t from, std::uint64_t to) noexcept {
+        left_ += static_cast<std::int64_t>(to) - static_cast<std::int64_t>(from);
+    }
 
 private:
     std::atomic<std::int64_t> left_;

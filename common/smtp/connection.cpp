@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/connection.hpp"
 
-#include "common/base/ids.hpp"
 #include "common/address/list.hpp"
+#include "common/base/ids.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/smtp/received.hpp"
@@ -14,13 +14,14 @@ namespace {
 constexpr std::size_t kBuffer = 4 * 1024, kContentBuffer = 16 * 1024, kLargeContentBuffer = 64 * 1024;
 constexpr milliseconds kHandshakeTimeout{30'000};
 constexpr milliseconds kLinger{3000};
-constexpr std::size_t kMostSenders = 100;         // addresses of one From, and of one account that are remembered
+constexpr std::size_t kMostSenders = 100;  // addresses of one From, and of one account that are remembered
 constexpr std::uint64_t kLingerBytes = 64u << 20;
 constexpr std::chrono::seconds kRateGrace{60};  // before smtp.min_rate is looked at
 
 }  // namespace
 
-Connection::Connection(Host& host, std::shared_ptr<const HostSettings> settings, Service service, net::Accepted accepted)
+Connection::Connection(Host& host, std::shared_ptr<const HostSettings> settings, Service service,
+                       net::Accepted accepted)
     : host_(host),
       settings_(std::move(settings)),
       service_(service),
@@ -34,7 +35,8 @@ Connection::Connection(Host& host, std::shared_ptr<const HostSettings> settings,
 
 milliseconds Connection::timeout() const {
     if (session_ && session_->in_content()) return settings_->data_timeout;
-    if (host_.server_ != nullptr && host_.server_->under_pressure()) return std::min(settings_->pressure_timeout, settings_->command_timeout);
+    if (host_.server_ != nullptr && host_.server_->under_pressure())
+        return std::min(settings_->pressure_timeout, settings_->command_timeout);
     return settings_->command_timeout;
 }
 
@@ -52,7 +54,8 @@ std::optional<TlsFacts> Connection::start_tls() {
     stream_ = std::move(*started);
     const auto& info = tls_->info();
     const auto bindings = tls_->bindings();
-    return TlsFacts{info.version, info.cipher, info.sni, !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty()};
+    return TlsFacts{info.version, info.cipher, info.sni,
+                    !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty()};
 }
 
 void Connection::run() {
@@ -91,7 +94,9 @@ bool Connection::too_slow() const {
     const auto taken = now - content_began_;
     if (taken > settings_->data_deadline) return true;
     if (taken < kRateGrace) return false;
-    return session_->content_size() < settings_->min_rate * static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(taken).count());
+    return session_->content_size() <
+           settings_->min_rate *
+               static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(taken).count());
 }
 
 bool Connection::read() {
@@ -101,11 +106,15 @@ bool Connection::read() {
     // A message under way is finished when we stop, or need the place; a client that thinks is sent away.
     const bool may_leave = !content && transaction_.recipients() == 0;
     socket_->set_cancel(may_leave ? &seat_->leave : nullptr);
-    const std::size_t wanted = !content ? kBuffer : transaction_.size() > kContentBuffer ? kLargeContentBuffer : kContentBuffer;
+    const std::size_t wanted = !content                               ? kBuffer
+                               : transaction_.size() > kContentBuffer ? kLargeContentBuffer
+                                                                      : kContentBuffer;
     if (buffer_.size() < wanted) buffer_.resize(wanted);
     else if (buffer_.size() > wanted && wanted == kBuffer) std::vector<char>(kBuffer).swap(buffer_);
     const auto send_away = [this] {
-        session_->say_goodbye({421, "4.3.2", session_->settings().hostname + (host_.server_->stopping() ? " shutting down" : " too busy for idle clients")});
+        session_->say_goodbye({421, "4.3.2",
+                               session_->settings().hostname +
+                                   (host_.server_->stopping() ? " shutting down" : " too busy for idle clients")});
         (void)flush();
         return false;
     };
@@ -164,7 +173,8 @@ std::optional<Reply> Connection::refuse_from() {
             if (++authors > kMostSenders) return Reply{550, "5.6.0", "From names too many addresses"};
             const auto allowed = may_send_as(author);
             if (!allowed && allowed.error().code == Errc::Denied)
-                return Reply{550, "5.7.1", "you may not write as " + text::printable(author, 200) + ", which From names"};
+                return Reply{550, "5.7.1",
+                             "you may not write as " + text::printable(author, 200) + ", which From names"};
             if (!allowed) {
                 log_trouble("auth.unreachable", allowed.error().text);
                 return Reply{451, "4.3.0", "cannot check From now"};
@@ -181,7 +191,8 @@ void Connection::on(const CheckSender&) {
     if (!session_->account().empty() && !mail.path.is_null()) {
         const std::string address = mail.path.to_string();
         const auto allowed = may_send_as(address);
-        if (!allowed && allowed.error().code == Errc::Denied) return session_->answer({553, "5.7.1", "you may not send as " + address});
+        if (!allowed && allowed.error().code == Errc::Denied)
+            return session_->answer({553, "5.7.1", "you may not send as " + address});
         if (!allowed) {
             log_trouble("auth.unreachable", allowed.error().text);
             return session_->answer({451, "4.3.0", "cannot check the sender now"});
@@ -197,7 +208,8 @@ void Connection::on(const CheckRecipient& check) {
     facts.authenticated = !session_->account().empty();
     facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);
     const Reply reply = transaction_.recipient(check.rcpt, std::move(facts));
-    if (reply.transient() && !transaction_.trouble().empty()) log_trouble("delivery.unreachable", transaction_.trouble());
+    if (reply.transient() && !transaction_.trouble().empty())
+        log_trouble("delivery.unreachable", transaction_.trouble());
     session_->answer(reply);
 }
 
@@ -227,11 +239,15 @@ void Connection::leave() {
 }
 
 void Connection::log_message(const Reply& reply) const {
-    log::Event event(reply.positive() ? "message.accepted" : reply.transient() ? "message.deferred" : "message.refused");
+    log::Event event(reply.positive()    ? "message.accepted"
+                     : reply.transient() ? "message.deferred"
+                                         : "message.refused");
     event.field("id", transaction_.id()).field("peer", peer_.ip).field("helo", session_->helo());
     event.field("from", session_->mail().path.to_string());
     if (transaction_.recipients() == 1) event.field("to", transaction_.only_recipient());
-    event.field("recipients", transaction_.recipients()).field("spooled", transaction_.spooled()).field("size", transaction_.size());
+    event.field("recipients", transaction_.recipients())
+        .field("spooled", transaction_.spooled())
+        .field("size", transaction_.size());
     if (!session_->account().empty()) event.field("actor", session_->account());
     if (session_->tls()) event.field("tls", session_->tls()->version);
     event.field("ms", std::chrono::duration_cast<milliseconds>(Clock::now() - message_began_).count());
@@ -250,7 +266,9 @@ void Connection::log_connection() const {
     log::Event event("connection.ended", quiet ? log::Level::Debug : log::Level::Info);
     event.field("peer", peer_.to_string());
     if (session_) {
-        event.field("helo", session_->helo()).field("messages", session_->messages()).field("errors", session_->total_errors());
+        event.field("helo", session_->helo())
+            .field("messages", session_->messages())
+            .field("errors", session_->total_errors());
         if (!session_->account().empty()) event.field("actor", session_->account());
         if (!session_->last_refusal().empty()) event.field("reply", session_->last_refusal());
     }

@@ -52,8 +52,8 @@ private:
     net::Endpoint peer_;
     net::Seat* seat_;
     std::unique_ptr<net::Stream> stream_;
-    net::SocketStream* socket_ = nullptr;   // below stream_
-    tls::Stream* tls_ = nullptr;            // stream_, where it is TLS
+    net::SocketStream* socket_ = nullptr;  // below stream_
+    tls::Stream* tls_ = nullptr;           // stream_, where it is TLS
     std::optional<Session> session_;
     Transaction transaction_;
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};

@@ -14,7 +14,10 @@ namespace gk::smtp {
 class DataDecoder {
 public:
     enum class Event { Content, NeedMore, End, Bare };
-    struct Step { Event event; std::string_view content; };
+    struct Step {
+        Event event;
+        std::string_view content;
+    };
     // Takes bytes off the front of INPUT. CONTENT is a part of INPUT.
     Step next(std::string_view& input) noexcept;
 
@@ -49,8 +52,8 @@ public:
     bool begins_with_body() const noexcept { return begins_with_body_; }
 
 private:
-    static constexpr std::size_t kLongestName = 12;        // "message-id" and room for one that only begins so
-    static constexpr std::size_t kMostFrom = 16 * 1024;    // bytes of From kept
+    static constexpr std::size_t kLongestName = 12;      // "message-id" and room for one that only begins so
+    static constexpr std::size_t kMostFrom = 16 * 1024;  // bytes of From kept
     static constexpr std::size_t kMostFromFields = 16;
     void end_name();
     void end_header_at_body();

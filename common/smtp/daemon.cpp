@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/daemon.hpp"
 
-#include <cstdlib>
 #include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "common/base/log.hpp"
 #include "common/os/daemon.hpp"
@@ -17,7 +17,8 @@ namespace {
 
 Result<tls::ServerContext::Options> tls_options(const config::Config& config) {
     tls::ServerContext::Options options;
-    GK_TRY(options.identities, tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
+    GK_TRY(options.identities,
+           tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
     return options;
 }
 
@@ -49,11 +50,13 @@ Result<std::vector<net::Listener>> take_listeners(const config::Config& config) 
     const auto& proxied = config.strings("smtp.proxy_listeners");
     std::vector<net::Listener> listeners;
     for (auto& fd : fds) {
-        if (!service_named(fd.name)) return fail(Errc::Config, "socket '" + fd.name + "' is none of smtp, submission and submissions");
+        if (!service_named(fd.name))
+            return fail(Errc::Config, "socket '" + fd.name + "' is none of smtp, submission and submissions");
         const bool proxy = std::find(proxied.begin(), proxied.end(), fd.name) != proxied.end();
         listeners.push_back({std::move(fd.fd), std::move(fd.name), proxy});
     }
-    if (listeners.empty()) return fail(Errc::Config, "no sockets were handed over; gk-up or systemd starts this program");
+    if (listeners.empty())
+        return fail(Errc::Config, "no sockets were handed over; gk-up or systemd starts this program");
     return listeners;
 }
 
@@ -86,7 +89,8 @@ Status close_in(const std::string& root, const config::Config& config) {
     sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.keys, "/etc/localtime", "/usr/share/zoneinfo"};
     for (const char* key : {"tls.certificate", "tls.key"}) {
         const std::string& file = config.string(key);
-        if (const auto slash = file.rfind('/'); slash != std::string::npos && slash > 0) sandbox.read_only.push_back(file.substr(0, slash));
+        if (const auto slash = file.rfind('/'); slash != std::string::npos && slash > 0)
+            sandbox.read_only.push_back(file.substr(0, slash));
     }
     if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) sandbox.read_only.push_back(credentials);
     sandbox.read_write = {paths.spool};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/host.hpp"
 
-#include <exception>
 #include <unistd.h>
+#include <exception>
 
 #include "common/auth/mechanisms.hpp"
 #include "common/base/log.hpp"
@@ -11,11 +11,15 @@
 namespace gk::smtp {
 namespace {
 
-constexpr milliseconds kLmtpTimeout{600'000};    // RFC 5321, 4.5.3.2.6: the answer to the end of the content
+constexpr milliseconds kLmtpTimeout{600'000};  // RFC 5321, 4.5.3.2.6: the answer to the end of the content
 constexpr milliseconds kRefusalTimeout{1000};
 
-milliseconds duration(const config::Config& config, std::string_view key) { return std::chrono::seconds(config.duration_s(key)); }
-std::size_t count(const config::Config& config, std::string_view key) { return static_cast<std::size_t>(config.integer(key)); }
+milliseconds duration(const config::Config& config, std::string_view key) {
+    return std::chrono::seconds(config.duration_s(key));
+}
+std::size_t count(const config::Config& config, std::string_view key) {
+    return static_cast<std::size_t>(config.integer(key));
+}
 
 std::string hostname_of(const config::Config& config) {
     if (!config.string("server.hostname").empty()) return config.string("server.hostname");
@@ -39,7 +43,8 @@ SessionSettings session_settings(const config::Config& config, Service service, 
     settings.mechanisms = auth::mechanisms(config, true, false);
     settings.mechanisms_cb = auth::mechanisms(config, true, true);
     // RFC 8314, 4.1: STARTTLS before AUTH; in clear only where there is no TLS, or where it was asked for.
-    if (!tls_available || config.boolean("auth.plaintext_without_tls")) settings.mechanisms_clear = auth::mechanisms(config, false, false);
+    if (!tls_available || config.boolean("auth.plaintext_without_tls"))
+        settings.mechanisms_clear = auth::mechanisms(config, false, false);
     return settings;
 }
 
@@ -79,7 +84,8 @@ std::optional<Service> service_named(std::string_view listener) noexcept {
     return std::nullopt;
 }
 
-Host::Host(const config::Config& config, std::shared_ptr<const HostSettings> settings, std::shared_ptr<tls::ServerContext> tls)
+Host::Host(const config::Config& config, std::shared_ptr<const HostSettings> settings,
+           std::shared_ptr<tls::ServerContext> tls)
     : settings_(std::move(settings)),
       tls_(std::move(tls)),
       spool_(config.paths().spool),
@@ -115,7 +121,8 @@ void Host::refuse(net::Accepted accepted, net::Refusal refusal) {
         .field("peer", accepted.peer.to_string())
         .field("reason", all ? "too many connections" : "too many connections from this address");
     // On 465 this text comes before TLS; the client sees a broken handshake either way.
-    const auto greeting = "421 4.7.0 " + settings()->mx.hostname + (all ? " too many connections\r\n" : " too many connections from your address\r\n");
+    const auto greeting = "421 4.7.0 " + settings()->mx.hostname +
+                          (all ? " too many connections\r\n" : " too many connections from your address\r\n");
     (void)accepted.stream->write_all(greeting, kRefusalTimeout);
 }
 

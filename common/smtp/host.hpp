@@ -25,7 +25,7 @@ struct HostSettings {
 
     SessionSettings mx, submission, submissions;
     milliseconds command_timeout, pressure_timeout, data_timeout, data_deadline;
-    std::uint64_t min_rate = 0;           // bytes a second
+    std::uint64_t min_rate = 0;  // bytes a second
     std::size_t memory_per_message = 0;
     bool check_from = true;
     std::uint64_t memory = 0;
@@ -38,7 +38,8 @@ std::optional<Service> service_named(std::string_view listener) noexcept;
 
 class Host {
 public:
-    Host(const config::Config& config, std::shared_ptr<const HostSettings> settings, std::shared_ptr<tls::ServerContext> tls);
+    Host(const config::Config& config, std::shared_ptr<const HostSettings> settings,
+         std::shared_ptr<tls::ServerContext> tls);
 
     // Thread-safe; for net::Server.
     void serve(net::Accepted accepted);

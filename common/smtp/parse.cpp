@@ -9,9 +9,9 @@ namespace {
 
 using Parsed = tl::expected<Command, Complaint>;
 
-constexpr std::size_t kMaxEnvid = 100;   // RFC 3461, 4.4
-constexpr std::size_t kMaxOrcpt = 500;   // RFC 3461, 4.2
-constexpr std::size_t kMaxTrace = 64;    // as queue ids
+constexpr std::size_t kMaxEnvid = 100;  // RFC 3461, 4.4
+constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461, 4.2
+constexpr std::size_t kMaxTrace = 64;   // as queue ids
 
 tl::unexpected<Complaint> complain(int code, std::string_view enhanced, std::string text) {
     return tl::unexpected<Complaint>(Complaint{code, enhanced, std::move(text)});
@@ -44,7 +44,10 @@ std::string_view take_angle_path(std::string_view& rest) {
 }
 
 // esmtp-param = esmtp-keyword ["=" esmtp-value]  (RFC 5321, 4.1.2)
-struct Parameter { std::string_view keyword; std::optional<std::string_view> value; };
+struct Parameter {
+    std::string_view keyword;
+    std::optional<std::string_view> value;
+};
 
 Parameter take_parameter(std::string_view& rest) {
     const auto word = take_word(rest);
@@ -69,7 +72,8 @@ Parsed parse_helo(Helo::Kind kind, std::string_view argument) {
 }
 
 tl::expected<std::string_view, Complaint> after_keyword(std::string_view argument, std::string_view keyword) {
-    if (!text::starts_with_nocase(argument, keyword)) return complain(501, "5.5.4", "expected " + std::string(keyword) + "<address>");
+    if (!text::starts_with_nocase(argument, keyword))
+        return complain(501, "5.5.4", "expected " + std::string(keyword) + "<address>");
     argument.remove_prefix(keyword.size());
     // "MAIL FROM: <a@b>": the space is none of RFC 5321's, but PHP's and Microsoft's clients send it.
     while (argument.starts_with(' ')) argument.remove_prefix(1);
@@ -101,13 +105,16 @@ std::optional<Complaint> mail_parameter(Mail& mail, const Parameter& parameter, 
         else if (text::equals_nocase(value, "HDRS")) mail.ret = Ret::Headers;
         else return wrong("RET is FULL or HDRS");
     } else if (is("ENVID")) {
-        if (!mail.envid.empty() || value.empty() || value.size() > kMaxEnvid || !is_xtext(value)) return wrong("ENVID wants xtext of at most 100 characters, once");
+        if (!mail.envid.empty() || value.empty() || value.size() > kMaxEnvid || !is_xtext(value))
+            return wrong("ENVID wants xtext of at most 100 characters, once");
         mail.envid = value;
     } else if (is("AUTH")) {  // RFC 4954, 5
-        if (!mail.auth.empty() || value.empty() || value.size() > kMaxOrcpt || !is_xtext(value)) return wrong("AUTH wants an xtext mailbox or <>, once");
+        if (!mail.auth.empty() || value.empty() || value.size() > kMaxOrcpt || !is_xtext(value))
+            return wrong("AUTH wants an xtext mailbox or <>, once");
         mail.auth = value;
     } else if (dialect.lmtp && is("XGKTRACE")) {
-        if (!mail.trace.empty() || value.empty() || value.size() > kMaxTrace) return wrong("XGKTRACE wants an id, once");
+        if (!mail.trace.empty() || value.empty() || value.size() > kMaxTrace)
+            return wrong("XGKTRACE wants an id, once");
         for (const char c : value)
             if (!text::is_alpha(c) && !text::is_digit(c)) return wrong("XGKTRACE wants letters and digits");
         mail.trace = value;
@@ -122,12 +129,14 @@ Parsed parse_mail(std::string_view argument, Dialect dialect) {
     auto rest = after_keyword(argument, "FROM:");
     if (!rest) return tl::unexpected<Complaint>(rest.error());
     const auto path = parse_path(take_angle_path(*rest));
-    if (!path || (!rest->empty() && rest->front() != ' ')) return complain(501, "5.1.7", "malformed reverse-path: MAIL FROM:<ann@a.example>");
+    if (!path || (!rest->empty() && rest->front() != ' '))
+        return complain(501, "5.1.7", "malformed reverse-path: MAIL FROM:<ann@a.example>");
     Mail mail;
     mail.path = *path;
     *rest = text::trim(*rest);
     while (!rest->empty())
-        if (auto wrong = mail_parameter(mail, take_parameter(*rest), dialect)) return tl::unexpected<Complaint>(std::move(*wrong));
+        if (auto wrong = mail_parameter(mail, take_parameter(*rest), dialect))
+            return tl::unexpected<Complaint>(std::move(*wrong));
     return mail;
 }
 
@@ -150,7 +159,9 @@ std::optional<unsigned> parse_notify(std::string_view value) {
 // original-recipient-address = addr-type ";" xtext  (RFC 3461, 4.2; RFC 6533, 3 adds utf-8)
 bool is_orcpt(std::string_view value) {
     const auto semicolon = value.find(';');
-    if (semicolon == std::string_view::npos || semicolon == 0 || semicolon + 1 == value.size() || value.size() > kMaxOrcpt) return false;
+    if (semicolon == std::string_view::npos || semicolon == 0 || semicolon + 1 == value.size() ||
+        value.size() > kMaxOrcpt)
+        return false;
     const auto type = value.substr(0, semicolon), address = value.substr(semicolon + 1);
     for (const char c : type)
         if (!text::is_alpha(c) && !text::is_digit(c) && c != '-') return false;
@@ -165,7 +176,8 @@ Parsed parse_rcpt(std::string_view argument) {
     auto rest = after_keyword(argument, "TO:");
     if (!rest) return tl::unexpected<Complaint>(rest.error());
     const auto path = parse_path(take_angle_path(*rest));
-    if (!path || path->is_null() || (!rest->empty() && rest->front() != ' ')) return complain(501, "5.1.3", "malformed forward-path: RCPT TO:<bob@b.example>");
+    if (!path || path->is_null() || (!rest->empty() && rest->front() != ' '))
+        return complain(501, "5.1.3", "malformed forward-path: RCPT TO:<bob@b.example>");
     Rcpt rcpt;
     rcpt.path = *path;
     *rest = text::trim(*rest);
@@ -204,7 +216,8 @@ Parsed parse_auth(std::string_view argument) {
     Auth auth{text::upper(take_word(argument)), std::nullopt};
     if (auth.mechanism.empty() || auth.mechanism.size() > 20) return bad_argument("a mechanism is missing: AUTH PLAIN");
     for (const char c : auth.mechanism)
-        if (!text::is_alpha(c) && !text::is_digit(c) && c != '-' && c != '_') return bad_argument("that is no mechanism's name");
+        if (!text::is_alpha(c) && !text::is_digit(c) && c != '-' && c != '_')
+            return bad_argument("that is no mechanism's name");
     if (!argument.empty()) auth.initial = std::string(argument);
     return auth;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "common/address/grammar.hpp"
 #include "common/address/path.hpp"
+#include "common/address/grammar.hpp"
 #include "common/net/network.hpp"
 #include "common/smtp/command.hpp"
 

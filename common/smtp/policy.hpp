@@ -11,9 +11,9 @@
 namespace gk::smtp {
 
 struct RecipientFacts {
-    bool authenticated = false;    // by SMTP AUTH
-    bool may_relay = false;        // the client is in smtp.relay_networks
-    Reply delivery;                // what gk-deliver says to the recipient
+    bool authenticated = false;  // by SMTP AUTH
+    bool may_relay = false;      // the client is in smtp.relay_networks
+    Reply delivery;              // what gk-deliver says to the recipient
 };
 
 struct RecipientVerdict {

@@ -22,18 +22,22 @@ std::string format_received(const Session& session, const std::string& client_ip
     // RFC 6531, 3.7.3: a name that is not ASCII may stand only in a message that is SMTPUTF8.
     const bool tellable = session.mail().smtputf8 || text::is_ascii(session.helo());
     std::string field = "Received: from " + (tellable ? session.helo() : "unknown");
-    if (!client_ip.empty()) field += client_ip.find(':') == std::string::npos ? " ([" + client_ip + "])" : " ([IPv6:" + client_ip + "])";
+    if (!client_ip.empty())
+        field += client_ip.find(':') == std::string::npos ? " ([" + client_ip + "])" : " ([IPv6:" + client_ip + "])";
     field += "\r\n\tby " + session.settings().hostname + " with " + protocol(session) + " id " + id;
     if (!for_address.empty()) field += "\r\n\tfor <" + for_address + ">";
-    if (session.tls() && !session.tls()->cipher.empty()) field += "\r\n\ttls " + session.tls()->cipher;  // RFC 8314, 4.3
+    if (session.tls() && !session.tls()->cipher.empty())
+        field += "\r\n\ttls " + session.tls()->cipher;  // RFC 8314, 4.3
     return field + ";\r\n\t" + format_mail_date(when) + "\r\n";
 }
 
 std::string format_missing_fields(const Session& session, const std::string& id, TimePoint when) {
     std::string fields;
     if (!session.header().has_date()) fields += "Date: " + format_mail_date(when) + "\r\n";
-    if (!session.header().has_message_id()) fields += "Message-ID: <" + id + "@" + session.settings().hostname + ">\r\n";
-    if (session.header().from().empty() && !session.account().empty()) fields += "From: <" + session.account() + ">\r\n";
+    if (!session.header().has_message_id())
+        fields += "Message-ID: <" + id + "@" + session.settings().hostname + ">\r\n";
+    if (session.header().from().empty() && !session.account().empty())
+        fields += "From: <" + session.account() + ">\r\n";
     return fields;
 }
 

@@ -8,12 +8,13 @@ namespace {
 
 // RFC 5321, 4.5.3.1.4 wants 512 and each extension adds: SIZE 26, BODY 17, DSN 500 and more, AUTH 500, paths of 1024.
 constexpr std::size_t kMaxCommand = 4096;
-constexpr std::size_t kMaxAuthLine = 12'288;          // RFC 4954, 4.4
-constexpr std::uint64_t kMaxOverlong = 1 << 20;       // of an endless line that are read past before we hang up
+constexpr std::size_t kMaxAuthLine = 12'288;     // RFC 4954, 4.4
+constexpr std::uint64_t kMaxOverlong = 1 << 20;  // of an endless line that are read past before we hang up
 
 }  // namespace
 
-Session::Session(const SessionSettings& settings, std::optional<TlsFacts> tls) : settings_(settings), tls_(std::move(tls)) {
+Session::Session(const SessionSettings& settings, std::optional<TlsFacts> tls)
+    : settings_(settings), tls_(std::move(tls)) {
     output_ = "220 " + settings_.hostname + " ESMTP gk\r\n";
 }
 
@@ -168,8 +169,10 @@ void Session::end_content(bool bare) {
     const auto& limits = settings_.limits;
     Reply refusal;
     if (bare) refusal = {554, "5.5.2", "bare CR or LF in the message; lines end with CRLF"};
-    else if (content_size_ > limits.max_size) refusal = {552, "5.3.4", "message is larger than " + std::to_string(limits.max_size) + " bytes"};
-    else if (header_.received_count() > limits.max_received) refusal = {554, "5.4.6", "too many Received fields: a loop"};
+    else if (content_size_ > limits.max_size)
+        refusal = {552, "5.3.4", "message is larger than " + std::to_string(limits.max_size) + " bytes"};
+    else if (header_.received_count() > limits.max_received)
+        refusal = {554, "5.4.6", "too many Received fields: a loop"};
     if (refusal.code >= 400) {
         end_transaction();
         return refuse(refusal.code, refusal.enhanced, refusal.text);

@@ -20,11 +20,11 @@ enum class Service { Mx, Submission, Submissions };  // port 25, 587 (RFC 6409),
 
 struct SessionLimits {
     std::uint64_t max_size = 50u << 20;
-    std::size_t max_recipients = 1000;   // RFC 5321, 4.5.3.1.8 wants 100 at least
-    std::size_t max_messages = 10'000;   // MAILMAX (RFC 9422)
-    std::size_t max_errors = 100;        // refused commands, and commands that lead nowhere, between two messages
+    std::size_t max_recipients = 1000;  // RFC 5321, 4.5.3.1.8 wants 100 at least
+    std::size_t max_messages = 10'000;  // MAILMAX (RFC 9422)
+    std::size_t max_errors = 100;       // refused commands, and commands that lead nowhere, between two messages
     std::size_t max_auth_failures = 5;
-    std::size_t max_received = 50;       // loops (RFC 5321, 6.3 wants 100 at most to be the default)
+    std::size_t max_received = 50;  // loops (RFC 5321, 6.3 wants 100 at most to be the default)
 };
 
 struct SessionSettings {
@@ -32,8 +32,8 @@ struct SessionSettings {
     std::string hostname;
     SessionLimits limits;
     bool tls_available = false;
-    std::vector<std::string> mechanisms;      // offered under TLS without channel binding
-    std::vector<std::string> mechanisms_cb;   // with it
+    std::vector<std::string> mechanisms;        // offered under TLS without channel binding
+    std::vector<std::string> mechanisms_cb;     // with it
     std::vector<std::string> mechanisms_clear;  // before TLS
 };
 
@@ -44,17 +44,26 @@ struct TlsFacts {
 };
 
 // Effects. Those marked "answered" stop the session until the host calls the method named.
-struct StartHandshake {};                                 // answered: tls_started(), or the host closes
-struct BeginAuthentication { std::string mechanism; std::optional<std::string> response; };  // answered: auth_…()
-struct ContinueAuthentication { std::string response; };  // answered: auth_…()
+struct StartHandshake {};  // answered: tls_started(), or the host closes
+struct BeginAuthentication {
+    std::string mechanism;
+    std::optional<std::string> response;
+};  // answered: auth_…()
+struct ContinueAuthentication {
+    std::string response;
+};  // answered: auth_…()
 struct CancelAuthentication {};
-struct CheckSender {};                                    // asked_mail() is asked for; answered: answer()
-struct CheckRecipient { Rcpt rcpt; };                     // answered: answer()
-struct ContentBytes { std::string_view bytes; };          // valid until the next call
-struct EndContent {};                                     // the message is complete; answered: answer()
-struct EndTransaction {};                                 // forget the transaction
-using Effect = std::variant<StartHandshake, BeginAuthentication, ContinueAuthentication, CancelAuthentication, CheckSender,
-                            CheckRecipient, ContentBytes, EndContent, EndTransaction>;
+struct CheckSender {};  // asked_mail() is asked for; answered: answer()
+struct CheckRecipient {
+    Rcpt rcpt;
+};  // answered: answer()
+struct ContentBytes {
+    std::string_view bytes;
+};                         // valid until the next call
+struct EndContent {};      // the message is complete; answered: answer()
+struct EndTransaction {};  // forget the transaction
+using Effect = std::variant<StartHandshake, BeginAuthentication, ContinueAuthentication, CancelAuthentication,
+                            CheckSender, CheckRecipient, ContentBytes, EndContent, EndTransaction>;
 
 class Session {
 public:
@@ -72,7 +81,7 @@ public:
     bool closed_amid_content() const noexcept { return closed_amid_content_; }
     bool in_content() const noexcept { return input_mode_ == Input::Data || input_mode_ == Input::Chunk; }
 
-    void answer(const Reply& reply);       // to CheckSender, CheckRecipient, EndContent
+    void answer(const Reply& reply);  // to CheckSender, CheckRecipient, EndContent
     void tls_started(TlsFacts facts);
     void auth_challenge(std::string_view bytes);
     void auth_succeeded(std::string account, const std::optional<std::string>& server_final);

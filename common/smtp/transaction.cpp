@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/transaction.hpp"
 
-#include <cerrno>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/queue/spool.hpp"
 
@@ -32,7 +32,8 @@ void Transaction::begin(const Mail& mail, std::string trace_id) {
 }
 
 std::size_t Transaction::local() const noexcept {
-    return static_cast<std::size_t>(std::count_if(recipients_.begin(), recipients_.end(), [](const auto& r) { return r.local; }));
+    return static_cast<std::size_t>(
+        std::count_if(recipients_.begin(), recipients_.end(), [](const auto& r) { return r.local; }));
 }
 
 lmtp_client::Sender Transaction::sender() const {
@@ -118,7 +119,8 @@ void Transaction::deliver(const std::string& prefix) {
 
 // RFC 3461, 5.2.3: who asked to hear of success does, also where the mailbox is ours.
 bool Transaction::owes_notice(const Recipient& recipient) const {
-    return recipient.outcome.code != 0 && recipient.outcome.positive() && (recipient.notify & kNotifySuccess) != 0 && !mail_.path.is_null();
+    return recipient.outcome.code != 0 && recipient.outcome.positive() && (recipient.notify & kNotifySuccess) != 0 &&
+           !mail_.path.is_null();
 }
 
 Status Transaction::spool(const std::string& prefix, const std::string& account) {
@@ -128,8 +130,12 @@ Status Transaction::spool(const std::string& prefix, const std::string& account)
     envelope.reverse_path = mail_.path.to_string();
     envelope.account = account;
     envelope.envid = mail_.envid;
-    envelope.ret = mail_.ret == Ret::Full ? queue::Ret::Full : mail_.ret == Ret::Headers ? queue::Ret::Headers : queue::Ret::Unset;
-    envelope.body = mail_.body == Body::Binary ? queue::Body::BinaryMime : mail_.body == Body::EightBit ? queue::Body::EightBitMime : queue::Body::SevenBit;
+    envelope.ret = mail_.ret == Ret::Full      ? queue::Ret::Full
+                   : mail_.ret == Ret::Headers ? queue::Ret::Headers
+                                               : queue::Ret::Unset;
+    envelope.body = mail_.body == Body::Binary     ? queue::Body::BinaryMime
+                    : mail_.body == Body::EightBit ? queue::Body::EightBitMime
+                                                   : queue::Body::SevenBit;
     envelope.smtputf8 = mail_.smtputf8;
     for (const auto& recipient : recipients_) {
         const bool delivered = recipient.outcome.code != 0 && recipient.outcome.positive();
@@ -172,8 +178,10 @@ Reply Transaction::commit(const std::string& prefix, const std::string& account)
         ++failed;
         failure = &recipient.outcome;
     }
-    if (failed == recipients_.size()) return failure != nullptr ? *failure : Reply{451, "4.3.0", "cannot store the message now"};
-    const bool owes = std::any_of(recipients_.begin(), recipients_.end(), [this](const auto& r) { return owes_notice(r); });
+    if (failed == recipients_.size())
+        return failure != nullptr ? *failure : Reply{451, "4.3.0", "cannot store the message now"};
+    const bool owes =
+        std::any_of(recipients_.begin(), recipients_.end(), [this](const auto& r) { return owes_notice(r); });
     if (delivered < recipients_.size() || owes) {
         if (const auto spooled = spool(prefix, account); !spooled) {
             trouble_ = spooled.error().text;

@@ -23,7 +23,8 @@ public:
         std::size_t memory_per_message;
         const std::string& spool;
     };
-    explicit Transaction(const Places& places) : places_(places), body_(places.memory, places.memory_per_message, places.spool + "/tmp") {}
+    explicit Transaction(const Places& places)
+        : places_(places), body_(places.memory, places.memory_per_message, places.spool + "/tmp") {}
     ~Transaction() { reset(); }
 
     void begin(const Mail& mail, std::string trace_id);
@@ -50,7 +51,7 @@ private:
         unsigned notify;
         std::string orcpt;
         bool local;
-        unsigned session;  // which of our LMTP sessions knows it
+        unsigned session;          // which of our LMTP sessions knows it
         Reply outcome{0, {}, {}};  // of the hand-over; code 0: not handed over
     };
 

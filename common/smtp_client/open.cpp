@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <array>
 #include <fmt/format.h>
+#include <array>
 
 #include "common/auth/sasl_client.hpp"
 #include "common/base/text.hpp"
@@ -68,7 +68,8 @@ Result<Reply> Session::command(std::string_view line, milliseconds timeout) {
 }
 
 Status Session::hello() {
-    GK_TRY(Reply reply, command(fmt::format("{} {}", options_.lmtp ? "LHLO" : "EHLO", options_.helo), options_.timeouts.command));
+    GK_TRY(Reply reply,
+           command(fmt::format("{} {}", options_.lmtp ? "LHLO" : "EHLO", options_.helo), options_.timeouts.command));
     if (reply.positive()) {
         capabilities_ = parse_capabilities(reply);
         return ok();
@@ -90,7 +91,8 @@ Status Session::start_tls() {
         return fail(Errc::Temporary, "the peer sent bytes in plain text after STARTTLS");
     }
     broken_ = true;  // until the handshake is through there is nothing to go back to
-    GK_TRY(secure_, tls::connect(std::move(plain_), *options_.tls_context, options_.server_name, options_.timeouts.handshake));
+    GK_TRY(secure_,
+           tls::connect(std::move(plain_), *options_.tls_context, options_.server_name, options_.timeouts.handshake));
     broken_ = false;
     return hello();
 }
@@ -101,7 +103,8 @@ Status Session::authenticate() {
     if (secure_) {
         const auto bindings = secure_->bindings();
         if (!bindings.tls_exporter.empty()) binding = {"tls-exporter", bindings.tls_exporter};
-        else if (!bindings.tls_server_end_point.empty()) binding = {"tls-server-end-point", bindings.tls_server_end_point};
+        else if (!bindings.tls_server_end_point.empty())
+            binding = {"tls-server-end-point", bindings.tls_server_end_point};
     }
     const auto mechanism = auth::choose_mechanism(capabilities_.auth, secure_ != nullptr, !binding.bytes.empty());
     if (!mechanism) return fail(Errc::Temporary, "the smarthost offers no login that can be used on this connection");
@@ -112,15 +115,18 @@ Status Session::authenticate() {
     if (first) line += ' ' + (first->empty() ? std::string("=") : text::to_base64(*first));
     GK_TRY(Reply reply, command(line, options_.timeouts.command));
     for (int step = 0; reply.code == 334 && step < 16; ++step) {
-        const auto challenge = text::from_base64(reply.lines.empty() ? std::string_view() : std::string_view(reply.lines[0]));
-        auto answer = challenge ? sasl->respond(*challenge) : Result<std::string>(fail(Errc::BadInput, "challenge is not base64"));
+        const auto challenge =
+            text::from_base64(reply.lines.empty() ? std::string_view() : std::string_view(reply.lines[0]));
+        auto answer = challenge ? sasl->respond(*challenge)
+                                : Result<std::string>(fail(Errc::BadInput, "challenge is not base64"));
         if (!answer) {
             (void)command("*", options_.timeouts.command);
             return fail(answer.error().in("login at the smarthost"));
         }
         GK_TRY(reply, command(text::to_base64(*answer), options_.timeouts.command));
     }
-    if (reply.code != 235) return fail(reply.transient() ? Errc::Temporary : Errc::Denied, "login refused: " + reply.text());
+    if (reply.code != 235)
+        return fail(reply.transient() ? Errc::Temporary : Errc::Denied, "login refused: " + reply.text());
     if (!sasl->may_succeed()) return fail(Errc::Denied, "the smarthost did not prove that it knows the password");
     return ok();
 }
@@ -134,7 +140,8 @@ Status Session::start(const Connect& connect, bool allow_tls) {
     GK_TRY(plain_, connect());
     if (options_.implicit_tls) {
         if (!options_.tls_context) return fail(Errc::Config, "TLS is wanted but not set up");
-        GK_TRY(secure_, tls::connect(std::move(plain_), *options_.tls_context, options_.server_name, options_.timeouts.handshake));
+        GK_TRY(secure_, tls::connect(std::move(plain_), *options_.tls_context, options_.server_name,
+                                     options_.timeouts.handshake));
     }
     GK_TRY(greeting_, read_reply(options_.timeouts.command));
     if (!greeting_.positive()) return fail(refusal("greeting", greeting_));
@@ -150,7 +157,8 @@ Result<std::unique_ptr<Session>> Session::open(const Connect& connect, const Opt
     const bool want_tls = options.tls != TlsPolicy::Never;
     auto started = session->start(connect, want_tls);
     // RFC 7435, 4.1: where TLS is offered and then fails, plain text is what the peer gets without us asking for TLS.
-    if (!started && options.tls == TlsPolicy::Opportunistic && !options.implicit_tls && session->capabilities_.starttls) {
+    if (!started && options.tls == TlsPolicy::Opportunistic && !options.implicit_tls &&
+        session->capabilities_.starttls) {
         session->tls_failure_ = started.error().text;
         session->capabilities_ = {};
         started = session->start(connect, false);

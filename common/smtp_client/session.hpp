@@ -28,22 +28,24 @@ enum class TlsPolicy {
 // RFC 5321, 4.5.3.2.
 struct Timeouts {
     milliseconds command{300'000};
-    milliseconds data_block{180'000};   // for the peer to take a piece of the message
+    milliseconds data_block{180'000};  // for the peer to take a piece of the message
     milliseconds data_end{600'000};
     milliseconds handshake{60'000};
-    milliseconds reuse{20'000};         // for the RSET that begins another message: a kept session that is silent is gone
-    milliseconds quit{2'000};           // nobody waits for a goodbye
+    milliseconds reuse{20'000};  // for the RSET that begins another message: a kept session that is silent is gone
+    milliseconds quit{2'000};    // nobody waits for a goodbye
 };
 
-struct Credentials { std::string user, password; };
+struct Credentials {
+    std::string user, password;
+};
 
 struct Options {
     std::string helo = "localhost";
     bool lmtp = false;
     TlsPolicy tls = TlsPolicy::Opportunistic;
-    bool implicit_tls = false;          // port 465: TLS from the first byte
+    bool implicit_tls = false;                        // port 465: TLS from the first byte
     std::shared_ptr<tls::ClientContext> tls_context;  // without one there is no TLS
-    std::string server_name;            // for SNI; empty for none
+    std::string server_name;                          // for SNI; empty for none
     std::optional<Credentials> credentials;
     Timeouts timeouts = {};
 };
@@ -52,16 +54,16 @@ struct Options {
 struct Capabilities {
     bool esmtp = false, pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, dsn = false,
          enhanced = false, chunking = false, binary = false, size_given = false, trace = false;
-    std::uint64_t size = 0;             // 0: no limit said
-    std::uint64_t recipients = 0;       // LIMITS RCPTMAX (RFC 9422, 4.2); 0: not said
-    std::uint64_t messages = 0;         // LIMITS MAILMAX; 0: not said
-    std::vector<std::string> auth;      // mechanisms, upper case
+    std::uint64_t size = 0;         // 0: no limit said
+    std::uint64_t recipients = 0;   // LIMITS RCPTMAX (RFC 9422, 4.2); 0: not said
+    std::uint64_t messages = 0;     // LIMITS MAILMAX; 0: not said
+    std::vector<std::string> auth;  // mechanisms, upper case
 };
 Capabilities parse_capabilities(const Reply& ehlo);
 
 struct Recipient {
-    std::string address;                // "ann@a.test"
-    std::string orcpt, notify;          // DSN parameters as in SMTP; empty for none
+    std::string address;        // "ann@a.test"
+    std::string orcpt, notify;  // DSN parameters as in SMTP; empty for none
 };
 
 struct Transaction {
@@ -69,8 +71,8 @@ struct Transaction {
     std::vector<Recipient> recipients;  // 1 or more
     std::string ret, envid;             // "FULL", "HDRS"; xtext
     bool eight_bit = false, binary = false, smtputf8 = false;
-    std::uint64_t size = 0;             // of the message
-    std::string trace_id;               // for a server that knows XGKTRACE
+    std::uint64_t size = 0;  // of the message
+    std::string trace_id;    // for a server that knows XGKTRACE
 };
 
 // COUNT message bytes from OFFSET on, fewer only at the end.
@@ -79,16 +81,16 @@ using Source = std::function<Result<std::string>(std::uint64_t offset, std::size
 struct Verdict {
     enum class Kind { Delivered, Deferred, Failed };
     Kind kind = Kind::Deferred;
-    std::string text;                   // the reply on one line, or what happened to the connection
-    std::string status;                 // enhanced status code
-    bool from_peer = false;             // TEXT is a reply
+    std::string text;        // the reply on one line, or what happened to the connection
+    std::string status;      // enhanced status code
+    bool from_peer = false;  // TEXT is a reply
 };
 
 struct Outcome {
-    std::vector<Verdict> verdicts;      // one for each recipient, in order
-    bool reusable = false;              // the session may carry another transaction
-    bool dsn_relayed = false;           // the peer took over the DSN parameters
-    bool stale = false;                 // a reused session was dead already: nothing was tried, open another
+    std::vector<Verdict> verdicts;  // one for each recipient, in order
+    bool reusable = false;          // the session may carry another transaction
+    bool dsn_relayed = false;       // the peer took over the DSN parameters
+    bool stale = false;             // a reused session was dead already: nothing was tried, open another
 };
 
 class Session {

@@ -39,14 +39,17 @@ bool is_utf8_needed(const Transaction& t) {
 std::optional<Verdict> Session::refuse_beforehand(const Transaction& t) const {
     // RFC 6531, 3.5 and RFC 6533: not to be sent to a server without the extension.
     if (is_utf8_needed(t) && !capabilities_.smtputf8)
-        return Verdict{Verdict::Kind::Failed, "the next server does not support internationalized mail (SMTPUTF8)", "5.6.7", false};
+        return Verdict{Verdict::Kind::Failed, "the next server does not support internationalized mail (SMTPUTF8)",
+                       "5.6.7", false};
     // RFC 3030, 3: binary content needs BDAT and a server that keeps it.
     if (t.binary && !(capabilities_.binary && capabilities_.chunking))
-        return Verdict{Verdict::Kind::Failed, "the next server does not support binary messages (BINARYMIME)", "5.6.1", false};
+        return Verdict{Verdict::Kind::Failed, "the next server does not support binary messages (BINARYMIME)", "5.6.1",
+                       false};
     // RFC 1870, 6.1
     if (capabilities_.size != 0 && t.size > capabilities_.size)
         return Verdict{Verdict::Kind::Failed,
-                       fmt::format("message of {} bytes is larger than the {} that the next server takes", t.size, capabilities_.size),
+                       fmt::format("message of {} bytes is larger than the {} that the next server takes", t.size,
+                                   capabilities_.size),
                        "5.3.4", false};
     return {};
 }

@@ -24,7 +24,8 @@ Status create_account(Account& account) {
     if (const auto inbox = account.status("INBOX"); !inbox) return fail(inbox.error());  // gives it its UIDVALIDITY
     for (const auto& [name, special_use] : default_mailboxes())
         // One that is there stays as it is: two programs may be making the account at once.
-        if (const auto made = account.create(name, special_use); !made && made.error().code != Errc::Exists) return made;
+        if (const auto made = account.create(name, special_use); !made && made.error().code != Errc::Exists)
+            return made;
     GK_CHECK(os::sync_filesystem(account.home()));
     account.state().making = false;
     return account.subscribe_defaults();
@@ -78,7 +79,8 @@ Result<std::shared_ptr<Account>> Account::open(const std::string& home, const Ac
     GK_TRY(state->index, open_index(home));
     std::shared_ptr<Account> account(new Account(std::move(state)));
     // subscriptions is written last: without it an account may have been left half made.
-    if (options.create && (fresh || !os::exists(account->maildir() + "/subscriptions"))) GK_CHECK(create_account(*account));
+    if (options.create && (fresh || !os::exists(account->maildir() + "/subscriptions")))
+        GK_CHECK(create_account(*account));
     return account;
 }
 

@@ -53,7 +53,7 @@ public:
 
     const std::string& home() const noexcept;
     const std::string& name() const noexcept;
-    std::string maildir() const;          // home/Maildir
+    std::string maildir() const;                               // home/Maildir
     std::string mailbox_path(std::string_view mailbox) const;  // the directory of a mailbox name; not checked
     // The mailbox of a directory name below maildir() (".Sent", "." for INBOX), empty for none: for inotify.
     static std::string mailbox_of_directory(std::string_view directory);

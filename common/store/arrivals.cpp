@@ -53,7 +53,10 @@ Status index_in(State& state, Record& record, const std::vector<Arrival*>& arriv
             }
             message.uid = record.uidnext++;
             ++added;
-            const StoredRow stored{{message.uid, message.flags, modseq, message.keywords, message.internal_date, saved, message.size}, message.file, {}};
+            const StoredRow stored{
+                {message.uid, message.flags, modseq, message.keywords, message.internal_date, saved, message.size},
+                message.file,
+                {}};
             GK_CHECK(insert_message(state, record, stored));
             maildir::append_uidlist_line(lines, message.uid, "", base);
             high_keywords |= (message.keywords & ~kLetterKeywords) != 0;

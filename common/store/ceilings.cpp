@@ -43,7 +43,9 @@ Status write_state(State& state, const Record& record) {
         if (keywords[bit].empty()) continue;
         file.keywords[bit] = keywords[bit];
         GK_TRY(auto query, state.index.prepare("SELECT key FROM messages WHERE key BETWEEN ? AND ? AND keywords & ?"));
-        query.bind(row_key(record.number, 0)).bind(row_key(record.number, 0xffffffff)).bind(static_cast<std::int64_t>(KeywordMask{1} << bit));
+        query.bind(row_key(record.number, 0))
+            .bind(row_key(record.number, 0xffffffff))
+            .bind(static_cast<std::int64_t>(KeywordMask{1} << bit));
         std::vector<Uid> uids;
         for (;;) {
             GK_TRY(const bool row, query.step());
@@ -58,7 +60,9 @@ Status write_state(State& state, const Record& record) {
 
 Status reserve(State& state, Record& record, std::uint32_t count) {
     const bool same_boot = record.boot == maildir::boot_id();
-    if (same_boot && std::uint64_t{record.uidnext} + count <= record.uid_ceiling && record.modseq + 1 < record.modseq_ceiling) return ok();
+    if (same_boot && std::uint64_t{record.uidnext} + count <= record.uid_ceiling &&
+        record.modseq + 1 < record.modseq_ceiling)
+        return ok();
     if (!same_boot) {
         GK_TRY(const auto file, read_state(state.path_of(record.name) + "/gk-state"));
         record.uidnext = std::max(record.uidnext, file.uid_ceiling);
@@ -67,7 +71,9 @@ Status reserve(State& state, Record& record, std::uint32_t count) {
     }
     const std::uint64_t ceiling = std::uint64_t{record.uidnext} + count + kUidBlock;
     if (ceiling >= std::numeric_limits<Uid>::max() || record.modseq >= kMaxModSeq - kModSeqBlock)
-        return fail(Errc::Permanent, fmt::format("mailbox '{}' has used up its UIDs: remove its dovecot-uidlist to number it anew", record.name));
+        return fail(Errc::Permanent,
+                    fmt::format("mailbox '{}' has used up its UIDs: remove its dovecot-uidlist to number it anew",
+                                record.name));
     record.uid_ceiling = static_cast<Uid>(ceiling);
     record.modseq_ceiling = record.modseq + kModSeqBlock;
     return write_state(state, record);
@@ -76,13 +82,14 @@ Status reserve(State& state, Record& record, std::uint32_t count) {
 Result<std::uint32_t> new_uidvalidity(State& state) {
     // Seconds, so that a mailbox made anew under an old name has a greater one even where the index was lost
     // (RFC 9051, 2.3.1.1); one more than the last where several are made in a second.
-    GK_TRY(auto query, state.index.prepare(
-        "SELECT max(coalesce((SELECT value FROM account WHERE key = 'uidvalidity'), 0), coalesce((SELECT max(uidvalidity) FROM mailboxes), 0))"));
+    GK_TRY(auto query, state.index.prepare("SELECT max(coalesce((SELECT value FROM account WHERE key = 'uidvalidity'), "
+                                           "0), coalesce((SELECT max(uidvalidity) FROM mailboxes), 0))"));
     GK_TRY(const bool row, query.step());
     const std::int64_t last = row ? query.integer(0) : 0;
     query.reset();
     const std::int64_t next = std::max(now_s(), last + 1);
-    if (next >= std::numeric_limits<std::uint32_t>::max()) return fail(Errc::Permanent, "the account has used up its UIDVALIDITY values");
+    if (next >= std::numeric_limits<std::uint32_t>::max())
+        return fail(Errc::Permanent, "the account has used up its UIDVALIDITY values");
     GK_TRY(auto save, state.index.prepare("INSERT OR REPLACE INTO account(key, value) VALUES('uidvalidity', ?)"));
     GK_CHECK(save.bind(next).run());
     return static_cast<std::uint32_t>(next);

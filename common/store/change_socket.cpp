@@ -10,7 +10,8 @@
 namespace gk::store {
 
 std::string format_change(const Change& change) {
-    return fmt::format("{}\t{}\t{}", text::percent_encode(change.account), text::percent_encode(change.mailbox), change.modseq);
+    return fmt::format("{}\t{}\t{}", text::percent_encode(change.account), text::percent_encode(change.mailbox),
+                       change.modseq);
 }
 
 std::optional<ReceivedChange> parse_change(std::string_view datagram) {
@@ -32,7 +33,8 @@ void ChangeSocket::changed(const Change& change) noexcept {
     path_.copy(address.sun_path, path_.size());
     try {
         const std::string datagram = format_change(change);
-        ::sendto(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        ::sendto(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+                 sizeof address);
     } catch (const std::bad_alloc&) {
         // Listeners ask for what they missed.
     }

@@ -12,7 +12,10 @@ namespace gk::store {
 
 // "account TAB mailbox TAB modseq", the first two percent-encoded.
 std::string format_change(const Change& change);
-struct ReceivedChange { std::string account, mailbox; ModSeq modseq = 0; };
+struct ReceivedChange {
+    std::string account, mailbox;
+    ModSeq modseq = 0;
+};
 std::optional<ReceivedChange> parse_change(std::string_view datagram);
 
 // Tells the listener at a UNIX datagram socket of every change; nobody there, or a full queue, is no error:

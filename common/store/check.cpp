@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/store/check.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <algorithm>
 #include <map>
 #include <set>
-#include <sys/stat.h>
 #include <unordered_map>
 
 #include "common/base/text.hpp"
@@ -32,7 +32,9 @@ public:
     Status run();
 
 private:
-    void tell(const char* kind, std::string text, bool mends = true) { found_({record_.name, kind, std::move(text), mends}); }
+    void tell(const char* kind, std::string text, bool mends = true) {
+        found_({record_.name, kind, std::move(text), mends});
+    }
     Status load_rows();
     Status check_files();
     void check_size(const StoredRow& stored, const maildir::FileName& name);
@@ -52,7 +54,8 @@ private:
 };
 
 Status MailboxCheck::load_rows() {
-    GK_TRY(auto query, state_.index.prepare("SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ?"));
+    GK_TRY(auto query, state_.index.prepare(
+                           "SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ?"));
     query.bind(row_key(record_.number, 0)).bind(row_key(record_.number, 0xffffffff));
     for (;;) {
         GK_TRY(const bool row, query.step());
@@ -76,9 +79,13 @@ void MailboxCheck::check_size(const StoredRow& stored, const maildir::FileName& 
     if (::stat(file.c_str(), &status) != 0) return;
     const auto bytes = static_cast<std::uint64_t>(status.st_size);
     if (name.size && *name.size != bytes)
-        tell("size", fmt::format("message {} has {} bytes, its name '{}' says {}", stored.row.uid, bytes, stored.file, *name.size), false);
+        tell("size",
+             fmt::format("message {} has {} bytes, its name '{}' says {}", stored.row.uid, bytes, stored.file,
+                         *name.size),
+             false);
     if (stored.row.size < bytes || stored.row.size / 2 > bytes)
-        tell("size", fmt::format("message {} has {} bytes, which cannot be {} octets", stored.row.uid, bytes, stored.row.size));
+        tell("size",
+             fmt::format("message {} has {} bytes, which cannot be {} octets", stored.row.uid, bytes, stored.row.size));
 }
 
 Status MailboxCheck::check_files() {
@@ -100,14 +107,18 @@ Status MailboxCheck::check_files() {
         const StoredRow& stored = *at->second;
         const auto name = maildir::parse_name(listing.name(i));
         const auto letters = maildir::parse_letters(name ? name->letters : std::string_view());
-        if (letters.flags != stored.row.flags || letters.keywords != static_cast<std::uint32_t>(stored.row.keywords & kLetterKeywords))
-            tell("flags", fmt::format("message {}: the index and its name '{}' disagree on flags", stored.row.uid, file));
+        if (letters.flags != stored.row.flags ||
+            letters.keywords != static_cast<std::uint32_t>(stored.row.keywords & kLetterKeywords))
+            tell("flags",
+                 fmt::format("message {}: the index and its name '{}' disagree on flags", stored.row.uid, file));
         if (files_ && name) check_size(stored, *name);
     }
     for (const auto& stored : rows_)
-        if (!seen.contains(base_of_file(stored.file))) tell("missing-file", fmt::format("message {}: '{}' is gone", stored.row.uid, stored.file));
+        if (!seen.contains(base_of_file(stored.file)))
+            tell("missing-file", fmt::format("message {}: '{}' is gone", stored.row.uid, stored.file));
     if (listing.ignored() != 0)
-        tell("ignored-file", fmt::format("{} names in cur/ and new/ are no messages and are passed over", listing.ignored()), false);
+        tell("ignored-file",
+             fmt::format("{} names in cur/ and new/ are no messages and are passed over", listing.ignored()), false);
     return ok();
 }
 
@@ -125,7 +136,8 @@ Status MailboxCheck::check_uidlist() {
     }
     if (list->damaged) tell("damaged-uidlist", "lines of dovecot-uidlist are torn, malformed or out of order");
     if (list->validity != record_.uidvalidity) {
-        tell("uidvalidity", fmt::format("UIDVALIDITY is {} in dovecot-uidlist and {} in the index", list->validity, record_.uidvalidity));
+        tell("uidvalidity", fmt::format("UIDVALIDITY is {} in dovecot-uidlist and {} in the index", list->validity,
+                                        record_.uidvalidity));
         return ok();
     }
     std::unordered_map<std::string_view, Uid> listed;
@@ -133,7 +145,8 @@ Status MailboxCheck::check_uidlist() {
     for (const auto& stored : rows_) {
         const auto at = listed.find(base_of_file(stored.file));
         if (at == listed.end()) tell("unlisted", fmt::format("message {} is not in dovecot-uidlist", stored.row.uid));
-        else if (at->second != stored.row.uid) tell("uid", fmt::format("message {} has UID {} in dovecot-uidlist", stored.row.uid, at->second));
+        else if (at->second != stored.row.uid)
+            tell("uid", fmt::format("message {} has UID {} in dovecot-uidlist", stored.row.uid, at->second));
     }
     return ok();
 }
@@ -143,7 +156,8 @@ Status MailboxCheck::check_keywords() {
     for (const auto& stored : rows_) used |= stored.row.keywords;
     GK_TRY(const auto names, load_keywords(state_, record_.number));
     for (unsigned bit = 0; bit < kMaxKeywords; ++bit)
-        if ((used >> bit & 1) != 0 && names[bit].empty()) tell("keyword-name", fmt::format("messages have keyword {}, which has no name", bit));
+        if ((used >> bit & 1) != 0 && names[bit].empty())
+            tell("keyword-name", fmt::format("messages have keyword {}, which has no name", bit));
     return ok();
 }
 
@@ -155,10 +169,11 @@ void MailboxCheck::check_counters() {
         if ((stored.row.flags & kSeen) == 0) ++counted.unseen;
         if ((stored.row.flags & kDeleted) != 0) ++counted.deleted;
     }
-    if (counted.messages != record_.messages || counted.unseen != record_.unseen || counted.deleted != record_.deleted ||
-        counted.bytes != record_.bytes)
-        tell("counters", fmt::format("counted {} messages, {} unseen, {} deleted, {} octets; kept {}, {}, {}, {}", counted.messages,
-                                     counted.unseen, counted.deleted, counted.bytes, record_.messages, record_.unseen, record_.deleted, record_.bytes));
+    if (counted.messages != record_.messages || counted.unseen != record_.unseen ||
+        counted.deleted != record_.deleted || counted.bytes != record_.bytes)
+        tell("counters", fmt::format("counted {} messages, {} unseen, {} deleted, {} octets; kept {}, {}, {}, {}",
+                                     counted.messages, counted.unseen, counted.deleted, counted.bytes, record_.messages,
+                                     record_.unseen, record_.deleted, record_.bytes));
 }
 
 void MailboxCheck::check_ceilings() {
@@ -168,10 +183,11 @@ void MailboxCheck::check_ceilings() {
     ModSeq modseq = 0;
     for (const auto& stored : rows_) modseq = std::max(modseq, stored.row.modseq);
     if (last >= record_.uidnext || modseq > record_.modseq)
-        tell("ceiling", fmt::format("UID {} and mod-sequence {} are given out, but {} and {} come next", last, modseq, record_.uidnext, record_.modseq));
+        tell("ceiling", fmt::format("UID {} and mod-sequence {} are given out, but {} and {} come next", last, modseq,
+                                    record_.uidnext, record_.modseq));
     if (record_.uidnext > file.uid_ceiling || record_.modseq >= file.modseq_ceiling)
-        tell("ceiling", fmt::format("UIDNEXT {} and mod-sequence {} are not below what gk-state reserves ({} and {})", record_.uidnext,
-                                    record_.modseq, file.uid_ceiling, file.modseq_ceiling));
+        tell("ceiling", fmt::format("UIDNEXT {} and mod-sequence {} are not below what gk-state reserves ({} and {})",
+                                    record_.uidnext, record_.modseq, file.uid_ceiling, file.modseq_ceiling));
 }
 
 // Files in tmp/ that no delivery can be writing any more.
@@ -183,14 +199,16 @@ std::vector<std::string> stale_tmp(const std::string& path) {
         std::string file = path + "/tmp/" + entry.name;
         struct stat status {};
         if (::lstat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-        if (now_s() - std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec) > kStaleTmpS) stale.push_back(std::move(file));
+        if (now_s() - std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec) > kStaleTmpS)
+            stale.push_back(std::move(file));
     }
     return stale;
 }
 
 void MailboxCheck::check_tmp() {
     if (const auto stale = stale_tmp(path_); !stale.empty())
-        tell("stale-tmp", fmt::format("{} files in tmp/ were left by deliveries that died more than 36 hours ago", stale.size()));
+        tell("stale-tmp",
+             fmt::format("{} files in tmp/ were left by deliveries that died more than 36 hours ago", stale.size()));
 }
 
 Status MailboxCheck::run() {
@@ -214,9 +232,10 @@ Status MailboxCheck::run() {
 
 // The index holds nothing that the files do not; with UIDs, keywords and special uses from the text files.
 Status recount(State& state, Record& record) {
-    GK_TRY(auto query, state.index.prepare(
-        "SELECT count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(flags & 8 != 0), 0), coalesce(sum(size), 0), "
-        "coalesce(sum(iif(flags & 8, size, 0)), 0), coalesce(max(key) & 4294967295, 0), coalesce(max(modseq), 0) FROM messages WHERE key BETWEEN ? AND ?"));
+    GK_TRY(auto query, state.index.prepare("SELECT count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(flags & 8 "
+                                           "!= 0), 0), coalesce(sum(size), 0), "
+                                           "coalesce(sum(iif(flags & 8, size, 0)), 0), coalesce(max(key) & 4294967295, "
+                                           "0), coalesce(max(modseq), 0) FROM messages WHERE key BETWEEN ? AND ?"));
     query.bind(row_key(record.number, 0)).bind(row_key(record.number, 0xffffffff));
     GK_TRY(const bool row, query.step());
     if (!row) return ok();
@@ -242,7 +261,8 @@ Status drop_wrong_sizes(State& state, Record& record) {
         if (!row) break;
         struct stat status {};
         if (::stat((path + std::string(query.text(3))).c_str(), &status) != 0) continue;
-        const auto bytes = static_cast<std::uint64_t>(status.st_size), size = static_cast<std::uint64_t>(query.integer(2));
+        const auto bytes = static_cast<std::uint64_t>(status.st_size),
+                   size = static_cast<std::uint64_t>(query.integer(2));
         if (size >= bytes && size / 2 <= bytes) continue;
         const auto file = os::MappedFile::open(path + std::string(query.text(3)));
         if (!file) continue;
@@ -281,7 +301,9 @@ Status check(Account& account, bool files, const Found& found) {
         if (name && !known.contains(*name) && os::exists(state.root + '/' + entry.name + "/cur"))
             found({*name, "unknown-mailbox", "it is not in the index", true});
         else if (!name && entry.name.starts_with('.') && !entry.name.starts_with(".."))
-            found({"", "ignored-file", fmt::format("directory '{}' has no name that a mailbox can have", text::printable(entry.name)), false});
+            found({"", "ignored-file",
+                   fmt::format("directory '{}' has no name that a mailbox can have", text::printable(entry.name)),
+                   false});
     }
     return ok();
 }
@@ -312,12 +334,15 @@ Status repair(Account& account) {
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> adopt_special_uses(Account& account) {
-    struct WellKnown { std::string_view name, special_use; };
+    struct WellKnown {
+        std::string_view name, special_use;
+    };
     // In order of preference: names that Thunderbird, Outlook, Apple Mail, Roundcube and Dovecot's examples make.
     static constexpr WellKnown kWellKnown[] = {
-        {"Drafts", "\\Drafts"}, {"Sent", "\\Sent"}, {"Sent Items", "\\Sent"}, {"Sent Messages", "\\Sent"}, {"Junk", "\\Junk"},
-        {"Spam", "\\Junk"}, {"Junk E-mail", "\\Junk"}, {"Trash", "\\Trash"}, {"Deleted Items", "\\Trash"}, {"Deleted Messages", "\\Trash"},
-        {"Archive", "\\Archive"}, {"Archives", "\\Archive"}};
+        {"Drafts", "\\Drafts"},          {"Sent", "\\Sent"},       {"Sent Items", "\\Sent"},
+        {"Sent Messages", "\\Sent"},     {"Junk", "\\Junk"},       {"Spam", "\\Junk"},
+        {"Junk E-mail", "\\Junk"},       {"Trash", "\\Trash"},     {"Deleted Items", "\\Trash"},
+        {"Deleted Messages", "\\Trash"}, {"Archive", "\\Archive"}, {"Archives", "\\Archive"}};
     std::vector<std::pair<std::string, std::string>> given;
     GK_TRY(const auto entries, account.list());
     std::set<std::string, std::less<>> uses;
@@ -327,7 +352,9 @@ Result<std::vector<std::pair<std::string, std::string>>> adopt_special_uses(Acco
         for (const auto& entry : entries) {
             // Courier's clients keep everything below INBOX.
             const std::string_view name = std::string_view(entry.name).substr(entry.name.starts_with("INBOX/") ? 6 : 0);
-            if (!entry.exists || !entry.special_use.empty() || !text::equals_nocase(name, wanted) || uses.contains(special_use)) continue;
+            if (!entry.exists || !entry.special_use.empty() || !text::equals_nocase(name, wanted) ||
+                uses.contains(special_use))
+                continue;
             GK_CHECK(account.set_special_use(entry.name, special_use));
             given.emplace_back(entry.name, special_use);
             uses.insert(std::string(special_use));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <cstdio>
 #include <sys/stat.h>
+#include <cerrno>
+#include <cstdio>
 
 #include "common/maildir/listing.hpp"
 #include "common/maildir/name.hpp"
@@ -12,7 +12,9 @@
 
 namespace gk::store {
 
-std::string_view base_of_file(std::string_view file) noexcept { return maildir::base_of(file.substr(file.find('/') + 1)); }
+std::string_view base_of_file(std::string_view file) noexcept {
+    return maildir::base_of(file.substr(file.find('/') + 1));
+}
 
 std::string renamed_file(std::string_view file, Flags flags, KeywordMask keywords) {
     const auto name = file.substr(file.find('/') + 1);
@@ -27,7 +29,8 @@ Renames::Renames(std::string directory)
     : directory_(std::move(directory)), fd_(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
 
 Renames::~Renames() {
-    for (auto it = done_.rbegin(); it != done_.rend(); ++it) (void)::renameat(fd_.get(), it->second.c_str(), fd_.get(), it->first.c_str());
+    for (auto it = done_.rbegin(); it != done_.rend(); ++it)
+        (void)::renameat(fd_.get(), it->second.c_str(), fd_.get(), it->first.c_str());
 }
 
 Status Renames::rename(const std::string& from, const std::string& to) {
@@ -48,16 +51,21 @@ std::string find_file(const std::string& mailbox_path, std::string_view base) {
 }
 
 Status take_new(State& state, Record& record) {
-    GK_TRY(auto query, state.index.prepare("SELECT key, flags, keywords, file FROM messages WHERE mailbox = ? AND file >= 'new/'"));
+    GK_TRY(auto query,
+           state.index.prepare("SELECT key, flags, keywords, file FROM messages WHERE mailbox = ? AND file >= 'new/'"));
     query.bind(record.number);
-    struct Taken { std::int64_t key; std::string from, to; };
+    struct Taken {
+        std::int64_t key;
+        std::string from, to;
+    };
     std::vector<Taken> all;
     for (;;) {
         GK_TRY(const bool row, query.step());
         if (!row) break;
         const std::string file(query.text(3));
-        all.push_back({query.integer(0), file,
-                       renamed_file(file, static_cast<Flags>(query.integer(1)), static_cast<KeywordMask>(query.integer(2)))});
+        all.push_back(
+            {query.integer(0), file,
+             renamed_file(file, static_cast<Flags>(query.integer(1)), static_cast<KeywordMask>(query.integer(2)))});
     }
     if (all.empty()) return ok();
     const OwnChange change(state, record);

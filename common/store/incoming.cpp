@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/store/incoming.hpp"
 
-#include <deque>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <deque>
 
 #include "common/maildir/name.hpp"
 #include "common/maildir/writer.hpp"
@@ -29,13 +29,15 @@ struct Message {
 
 // Every error of writing is for the client to try again later; only a mailbox that went away is another matter.
 Error temporary(Error error) {
-    if (error.code != Errc::NotFound && error.code != Errc::BadInput && error.code != Errc::Bug) error.code = Errc::Temporary;
+    if (error.code != Errc::NotFound && error.code != Errc::BadInput && error.code != Errc::Bug)
+        error.code = Errc::Temporary;
     return error;
 }
 
 Status set_date(const std::string& path, std::int64_t seconds) {
     const timespec times[2] = {{seconds, 0}, {seconds, 0}};
-    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return fail_errno(fmt::format("cannot set the date of '{}'", path));
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0)
+        return fail_errno(fmt::format("cannot set the date of '{}'", path));
     return ok();
 }
 
@@ -131,7 +133,9 @@ Status Incoming::State::finish(Message& message) {
 // Keywords get their letters before a file name uses one.
 Result<std::vector<KeywordMask>> Incoming::State::keyword_masks() {
     std::vector<KeywordMask> masks(messages.size(), 0);
-    if (std::all_of(messages.begin(), messages.end(), [](const Message& message) { return message.wanted.keywords.empty(); })) return masks;
+    if (std::all_of(messages.begin(), messages.end(),
+                    [](const Message& message) { return message.wanted.keywords.empty(); }))
+        return masks;
     auto& store = account->state();
     const Locked lock(store);
     GK_TRY(auto transaction, WriteTransaction::begin(store));
@@ -160,7 +164,8 @@ Result<Appended> Incoming::State::commit() {
         std::string name = maildir::with_sizes(message.file.name(), message.file.size(), message.wire);
         const bool flagged = flags != 0 || keywords[i] != 0;
         if (flagged) name = renamed_file("cur/" + name, flags, keywords[i]).substr(4);
-        arrival.messages.push_back({(flagged ? "cur/" : "new/") + name, flags, keywords[i], *message.wanted.internal_date, message.wire, 0});
+        arrival.messages.push_back(
+            {(flagged ? "cur/" : "new/") + name, flags, keywords[i], *message.wanted.internal_date, message.wire, 0});
         placements.push_back({&message.file, flagged ? maildir::Sub::Cur : maildir::Sub::New, std::move(name)});
     }
     GK_CHECK(account->state().writer->commit(placements));

@@ -26,8 +26,8 @@ struct IncomingMessage {
     Flags flags = 0;
     std::vector<std::string> keywords;
     std::optional<std::int64_t> internal_date;  // Unix seconds; now where absent
-    // Bytes are in wire form: CRLF ends a line, and is stored as LF, unless the message holds a bare CR or LF or BINARY is
-    // set: then it is kept byte for byte.
+    // Bytes are in wire form: CRLF ends a line, and is stored as LF, unless the message holds a bare CR or LF or BINARY
+    // is set: then it is kept byte for byte.
     bool binary = false;
 };
 

@@ -9,7 +9,8 @@ namespace gk::store {
 
 namespace {
 
-// key = mailbox << 32 | uid: messages of a mailbox lie together and in order, and a row needs no second index to be found.
+// key = mailbox << 32 | uid: messages of a mailbox lie together and in order, and a row needs no second index to be
+// found.
 const std::vector<std::string>& schema() {
     static const std::vector<std::string> steps = {
         R"(CREATE TABLE account(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -42,7 +43,8 @@ const std::vector<std::string>& schema() {
 }
 
 constexpr std::string_view kColumns =
-    "number, name, uidvalidity, uidnext, modseq, recent_floor, adopted, history_floor, messages, unseen, deleted, bytes, "
+    "number, name, uidvalidity, uidnext, modseq, recent_floor, adopted, history_floor, messages, unseen, deleted, "
+    "bytes, "
     "deleted_bytes, special_use, guid, boot, uid_ceiling, modseq_ceiling, uidlist_inode, uidlist_size, uidlist_lines, "
     "new_mtime_ns, cur_mtime_ns, new_trust, cur_trust";
 
@@ -82,10 +84,30 @@ Record read_record(const db::Statement& row) {
 // All columns after the number, in the order of kColumns.
 void bind_record(db::Statement& s, const Record& r) {
     const auto n = [](auto value) { return static_cast<std::int64_t>(value); };
-    s.bind(r.name).bind(n(r.uidvalidity)).bind(n(r.uidnext)).bind(n(r.modseq)).bind(n(r.recent_floor)).bind(n(r.adopted));
-    s.bind(n(r.history_floor)).bind(n(r.messages)).bind(n(r.unseen)).bind(n(r.deleted)).bind(n(r.bytes)).bind(n(r.deleted_bytes));
-    s.bind(r.special_use).bind(r.guid).bind(r.boot).bind(n(r.uid_ceiling)).bind(n(r.modseq_ceiling)).bind(r.uidlist_inode);
-    s.bind(r.uidlist_size).bind(r.uidlist_lines).bind(r.new_mtime_ns).bind(r.cur_mtime_ns).bind(n(r.new_trust)).bind(n(r.cur_trust));
+    s.bind(r.name)
+        .bind(n(r.uidvalidity))
+        .bind(n(r.uidnext))
+        .bind(n(r.modseq))
+        .bind(n(r.recent_floor))
+        .bind(n(r.adopted));
+    s.bind(n(r.history_floor))
+        .bind(n(r.messages))
+        .bind(n(r.unseen))
+        .bind(n(r.deleted))
+        .bind(n(r.bytes))
+        .bind(n(r.deleted_bytes));
+    s.bind(r.special_use)
+        .bind(r.guid)
+        .bind(r.boot)
+        .bind(n(r.uid_ceiling))
+        .bind(n(r.modseq_ceiling))
+        .bind(r.uidlist_inode);
+    s.bind(r.uidlist_size)
+        .bind(r.uidlist_lines)
+        .bind(r.new_mtime_ns)
+        .bind(r.cur_mtime_ns)
+        .bind(n(r.new_trust))
+        .bind(n(r.cur_trust));
 }
 
 Result<std::optional<Record>> one_record(db::Statement& query) {
@@ -96,7 +118,8 @@ Result<std::optional<Record>> one_record(db::Statement& query) {
     return std::optional(std::move(record));
 }
 
-constexpr std::string_view kMessageColumns = "key, modseq, flags, keywords, internal_date, saved_date, size, file, extra";
+constexpr std::string_view kMessageColumns =
+    "key, modseq, flags, keywords, internal_date, saved_date, size, file, extra";
 
 StoredRow read_message(const db::Statement& row) {
     StoredRow m;
@@ -136,7 +159,8 @@ Status forget_history(State& state, Record& record) {
     const std::int64_t ranges = row ? count_query.integer(0) : 0;
     count_query.reset();
     if (ranges <= kMaxHistory) return ok();
-    GK_TRY(auto middle, state.index.prepare("SELECT modseq FROM expunged WHERE mailbox = ? ORDER BY modseq LIMIT 1 OFFSET ?"));
+    GK_TRY(auto middle,
+           state.index.prepare("SELECT modseq FROM expunged WHERE mailbox = ? ORDER BY modseq LIMIT 1 OFFSET ?"));
     GK_TRY(const bool found, middle.bind(record.number).bind(ranges / 2).step());
     if (!found) return ok();
     record.history_floor = std::max(record.history_floor, static_cast<ModSeq>(middle.integer(0)));
@@ -209,17 +233,20 @@ Status insert_record(State& state, Record& record) {
 }
 
 Status save_record(State& state, const Record& record) {
-    GK_TRY(auto update, state.index.prepare(
-        "UPDATE mailboxes SET name=?, uidvalidity=?, uidnext=?, modseq=?, recent_floor=?, adopted=?, history_floor=?, messages=?, "
-        "unseen=?, deleted=?, bytes=?, deleted_bytes=?, special_use=?, guid=?, boot=?, uid_ceiling=?, modseq_ceiling=?, "
-        "uidlist_inode=?, uidlist_size=?, uidlist_lines=?, new_mtime_ns=?, cur_mtime_ns=?, new_trust=?, cur_trust=? WHERE number=?"));
+    GK_TRY(auto update, state.index.prepare("UPDATE mailboxes SET name=?, uidvalidity=?, uidnext=?, modseq=?, "
+                                            "recent_floor=?, adopted=?, history_floor=?, messages=?, "
+                                            "unseen=?, deleted=?, bytes=?, deleted_bytes=?, special_use=?, guid=?, "
+                                            "boot=?, uid_ceiling=?, modseq_ceiling=?, "
+                                            "uidlist_inode=?, uidlist_size=?, uidlist_lines=?, new_mtime_ns=?, "
+                                            "cur_mtime_ns=?, new_trust=?, cur_trust=? WHERE number=?"));
     bind_record(update, record);
     update.bind(record.number);
     return update.run();
 }
 
 Status delete_messages(State& state, std::int64_t mailbox) {
-    for (const char* sql : {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?"}) {
+    for (const char* sql :
+         {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());
     }
@@ -231,8 +258,9 @@ Status delete_messages(State& state, std::int64_t mailbox) {
 }
 
 Status insert_message(State& state, Record& record, const StoredRow& m) {
-    GK_TRY(auto insert, state.index.prepare(
-        "INSERT INTO messages(key, mailbox, modseq, flags, keywords, internal_date, saved_date, size, file, extra) VALUES(?,?,?,?,?,?,?,?,?,?)"));
+    GK_TRY(auto insert,
+           state.index.prepare("INSERT INTO messages(key, mailbox, modseq, flags, keywords, internal_date, saved_date, "
+                               "size, file, extra) VALUES(?,?,?,?,?,?,?,?,?,?)"));
     insert.bind(row_key(record.number, m.row.uid)).bind(record.number).bind(static_cast<std::int64_t>(m.row.modseq));
     insert.bind(static_cast<std::int64_t>(m.row.flags)).bind(static_cast<std::int64_t>(m.row.keywords));
     insert.bind(m.row.internal_date).bind(m.row.saved_date).bind(static_cast<std::int64_t>(m.row.size)).bind(m.file);
@@ -246,7 +274,9 @@ Status insert_message(State& state, Record& record, const StoredRow& m) {
 Status update_message(State& state, Record& record, const Row& before, const StoredRow& after) {
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET modseq=?, flags=?, keywords=?, file=? WHERE key=?"));
     update.bind(static_cast<std::int64_t>(after.row.modseq)).bind(static_cast<std::int64_t>(after.row.flags));
-    update.bind(static_cast<std::int64_t>(after.row.keywords)).bind(after.file).bind(row_key(record.number, after.row.uid));
+    update.bind(static_cast<std::int64_t>(after.row.keywords))
+        .bind(after.file)
+        .bind(row_key(record.number, after.row.uid));
     GK_CHECK(update.run());
     count(record, before, -1);
     count(record, after.row, 1);
@@ -263,7 +293,8 @@ Status delete_message(State& state, Record& record, const Row& row) {
 }
 
 Status record_expunged(State& state, Record& record, const std::vector<Uid>& uids, ModSeq modseq) {
-    GK_TRY(auto insert, state.index.prepare("INSERT OR REPLACE INTO expunged(mailbox, modseq, first, last) VALUES(?,?,?,?)"));
+    GK_TRY(auto insert,
+           state.index.prepare("INSERT OR REPLACE INTO expunged(mailbox, modseq, first, last) VALUES(?,?,?,?)"));
     for (std::size_t i = 0; i < uids.size();) {
         std::size_t end = i + 1;
         while (end < uids.size() && uids[end] == uids[end - 1] + 1) ++end;

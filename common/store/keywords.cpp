@@ -36,7 +36,8 @@ Status write_keywords(State& state, const Record& record, const std::vector<std:
 Result<std::size_t> free_bit(State& state, const Record& record, std::vector<std::string>& names) {
     for (std::size_t bit = 0; bit < names.size(); ++bit)
         if (names[bit].empty()) return bit;
-    GK_TRY(auto query, state.index.prepare("SELECT keywords FROM messages WHERE key BETWEEN ? AND ? AND keywords != 0"));
+    GK_TRY(auto query,
+           state.index.prepare("SELECT keywords FROM messages WHERE key BETWEEN ? AND ? AND keywords != 0"));
     query.bind(row_key(record.number, 0)).bind(row_key(record.number, 0xffffffff));
     KeywordMask used = 0;
     for (;;) {
@@ -46,7 +47,8 @@ Result<std::size_t> free_bit(State& state, const Record& record, std::vector<std
     }
     for (std::size_t bit = 0; bit < names.size(); ++bit)
         if ((used >> bit & 1) == 0) return bit;
-    return fail(Errc::BadInput, fmt::format("mailbox '{}' has {} keywords in use, and no room for more", record.name, kMaxKeywords));
+    return fail(Errc::BadInput,
+                fmt::format("mailbox '{}' has {} keywords in use, and no room for more", record.name, kMaxKeywords));
 }
 
 }  // namespace
@@ -69,7 +71,8 @@ Result<KeywordMask> ensure_keywords(State& state, const Record& record, const st
     GK_TRY(auto names, load_keywords(state, record.number));
     bool letters = false, others = false;
     for (const auto& name : wanted) {
-        if (!maildir::is_keyword(name)) return fail(Errc::BadInput, fmt::format("'{}' is not a keyword", text::printable(name)));
+        if (!maildir::is_keyword(name))
+            return fail(Errc::BadInput, fmt::format("'{}' is not a keyword", text::printable(name)));
         std::size_t bit = find_bit(names, name);
         if (bit == kMaxKeywords) {
             GK_TRY(bit, free_bit(state, record, names));

@@ -63,7 +63,8 @@ Result<std::vector<UidRange>> vanished_since(State& state, const Record& record,
     std::sort(ranges.begin(), ranges.end(), [](const UidRange& a, const UidRange& b) { return a.first < b.first; });
     std::vector<UidRange> joined;
     for (const auto& range : ranges) {
-        if (!joined.empty() && range.first <= std::uint64_t{joined.back().last} + 1) joined.back().last = std::max(joined.back().last, range.last);
+        if (!joined.empty() && range.first <= std::uint64_t{joined.back().last} + 1)
+            joined.back().last = std::max(joined.back().last, range.last);
         else joined.push_back(range);
     }
     return joined;
@@ -119,8 +120,8 @@ Result<Snapshot> Mailbox::snapshot(bool writable) {
     snapshot.uidnext = record.uidnext;
     snapshot.highest_modseq = record.modseq;
     GK_TRY(snapshot.keywords, load_keywords(state, number_));
-    GK_TRY(auto query, state.index.prepare(
-        "SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM messages WHERE key BETWEEN ? AND ?"));
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE key BETWEEN ? AND ?"));
     query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
     snapshot.rows.reserve(record.messages);
     GK_CHECK(read_rows(query, snapshot.rows));
@@ -141,8 +142,8 @@ Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     GK_TRY(changes.keywords, load_keywords(state, number_));
     if (record.modseq <= modseq) return changes;
     // In the order of the index, which is that of mod-sequences: sorted here, not in SQL, which would leave the index.
-    GK_TRY(auto query, state.index.prepare(
-        "SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM messages WHERE mailbox = ? AND modseq > ?"));
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE mailbox = ? AND modseq > ?"));
     query.bind(number_).bind(static_cast<std::int64_t>(modseq));
     GK_CHECK(read_rows(query, changes.rows));
     std::sort(changes.rows.begin(), changes.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
@@ -155,8 +156,11 @@ Result<MailboxStatus> Mailbox::status() {
     const Locked lock(state);
     GK_TRY(auto record, get_record(state, number_, uidvalidity_));
     GK_CHECK(refresh(state, record, false));
-    MailboxStatus status{record.messages,    0,           record.unseen, record.deleted, record.uidnext,
-                         record.uidvalidity, record.modseq, record.bytes,  record.deleted_bytes};
+    MailboxStatus status{record.messages,     0,
+                         record.unseen,       record.deleted,
+                         record.uidnext,      record.uidvalidity,
+                         record.modseq,       record.bytes,
+                         record.deleted_bytes};
     if (record.recent_floor < record.uidnext) {
         GK_TRY(auto query, state.index.prepare("SELECT count(*) FROM messages WHERE key BETWEEN ? AND ?"));
         query.bind(row_key(number_, record.recent_floor)).bind(row_key(number_, 0xffffffff));
@@ -207,8 +211,9 @@ Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(U
             if (!parsed.empty()) {
                 const auto keep = [&]() -> Status {
                     GK_TRY(auto transaction, WriteTransaction::begin(state));
-                    GK_TRY(auto insert, state.index.prepare(
-                        "INSERT OR REPLACE INTO structures(key, structure) SELECT ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE key = ?)"));
+                    GK_TRY(auto insert,
+                           state.index.prepare("INSERT OR REPLACE INTO structures(key, structure) SELECT ?, ? WHERE "
+                                               "EXISTS (SELECT 1 FROM messages WHERE key = ?)"));
                     for (const auto& [uid, bytes] : parsed)
                         GK_CHECK(insert.bind(row_key(number_, uid)).bind_blob(bytes).bind(row_key(number_, uid)).run());
                     return transaction.commit();

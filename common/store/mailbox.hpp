@@ -46,14 +46,18 @@ public:
 
     // NotFound where it was expunged meanwhile. Found again where a foreign tool renamed it.
     Result<OpenMessage> open(Uid uid);
-    // Parsed once and kept. SINK is called in the order of UIDS, with nothing for those that vanished; returns false to stop.
+    // Parsed once and kept. SINK is called in the order of UIDS, with nothing for those that vanished; returns false to
+    // stop.
     Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
     Result<message::Structure> structure(Uid uid);
 
     // All of UIDS in one transaction. BadInput: more than kMaxKeywords keywords in the mailbox, or not an atom.
     Result<FlagsStored> store(std::span<const Uid> uids, const FlagUpdate& update);
 
-    struct Expunged { std::vector<Uid> uids; ModSeq modseq = 0; };
+    struct Expunged {
+        std::vector<Uid> uids;
+        ModSeq modseq = 0;
+    };
     // Those with \Deleted, of UIDS or (nullptr) of all.
     Result<Expunged> expunge(const std::span<const Uid>* uids = nullptr);
     // Whatever their flags.

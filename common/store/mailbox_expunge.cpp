@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
-#include <fmt/format.h>
 
 #include "common/os/file.hpp"
 #include "common/store/mailbox.hpp"
@@ -47,7 +47,8 @@ Result<Mailbox::Expunged> expunge_messages(State& state, std::int64_t number, st
             GK_TRY(all, deleted_uids(state, number));
         }
         GK_TRY(auto messages, load_messages(state, number, uids != nullptr ? *uids : std::span<const Uid>(all)));
-        if (only_deleted) std::erase_if(messages, [](const StoredRow& message) { return (message.row.flags & kDeleted) == 0; });
+        if (only_deleted)
+            std::erase_if(messages, [](const StoredRow& message) { return (message.row.flags & kDeleted) == 0; });
         if (messages.empty()) return result;
         GK_CHECK(reserve(state, record, 0));
         const OwnChange own(state, record);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
-#include <fmt/format.h>
 
 #include "common/base/text.hpp"
 #include "common/store/mailbox.hpp"
@@ -25,7 +25,8 @@ void apply(const FlagUpdate& update, KeywordMask keywords, Row& row) {
 std::vector<std::string> known_only(const std::vector<std::string>& wanted, const std::vector<std::string>& names) {
     std::vector<std::string> known;
     for (const auto& name : wanted)
-        if (std::any_of(names.begin(), names.end(), [&](const auto& n) { return text::equals_nocase(n, name); })) known.push_back(name);
+        if (std::any_of(names.begin(), names.end(), [&](const auto& n) { return text::equals_nocase(n, name); }))
+            known.push_back(name);
     return known;
 }
 
@@ -43,7 +44,9 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
         path = state.path_of(record.name);
         GK_TRY(const auto names, load_keywords(state, number_));
         GK_TRY(const KeywordMask keywords,
-               ensure_keywords(state, record, update.action == FlagAction::Remove ? known_only(update.keywords, names) : update.keywords));
+               ensure_keywords(
+                   state, record,
+                   update.action == FlagAction::Remove ? known_only(update.keywords, names) : update.keywords));
         GK_CHECK(reserve(state, record, 0));
         const ModSeq modseq = record.modseq + 1;
         const OwnChange own(state, record);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/maildir/name.hpp"
 #include "common/maildir/uidlist.hpp"
@@ -28,8 +28,10 @@ public:
             made_.push_back(to);
             return ok();
         }
-        // No more links (EMLINK), or a file system without them: a copy with the same dates, which gets its name when it is whole.
-        if (errno != EMLINK && errno != EPERM && errno != EXDEV && errno != EOPNOTSUPP) return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
+        // No more links (EMLINK), or a file system without them: a copy with the same dates, which gets its name when
+        // it is whole.
+        if (errno != EMLINK && errno != EPERM && errno != EXDEV && errno != EOPNOTSUPP)
+            return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
         const auto cur = to.rfind("/cur/");
         const std::string draft = fmt::format("{}/tmp/{}", to.substr(0, cur), to.substr(cur + 5));
         GK_TRY(const auto source, os::MappedFile::open(from));
@@ -54,7 +56,8 @@ private:
 };
 
 // A keyword has another bit in another mailbox.
-Result<std::vector<KeywordMask>> map_keywords(State& state, const Record& from, const Record& to, const std::vector<StoredRow>& messages) {
+Result<std::vector<KeywordMask>> map_keywords(State& state, const Record& from, const Record& to,
+                                              const std::vector<StoredRow>& messages) {
     std::vector<KeywordMask> mapped(kMaxKeywords, 0);
     KeywordMask used = 0;
     for (const auto& message : messages) used |= message.row.keywords;
@@ -81,7 +84,9 @@ std::string_view size_fields(std::string_view base) {
 }
 
 Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
-    GK_TRY(auto insert, state.index.prepare("INSERT INTO structures(key, structure) SELECT ?, structure FROM structures WHERE key = ?"));
+    GK_TRY(auto insert,
+           state.index.prepare(
+               "INSERT INTO structures(key, structure) SELECT ?, structure FROM structures WHERE key = ?"));
     return insert.bind(to).bind(from).run();
 }
 
@@ -132,7 +137,8 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
         arrived.row.modseq = modseq;
         arrived.row.saved_date = saved;
         GK_CHECK(insert_message(state, target, arrived));
-        GK_CHECK(copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));
+        GK_CHECK(
+            copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));
         maildir::append_uidlist_line(lines, arrived.row.uid, "", base);
         high_keywords |= (arrived.row.keywords & ~kLetterKeywords) != 0;
         copied.uids.emplace_back(message.row.uid, arrived.row.uid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <algorithm>
 #include <unordered_map>
 
 #include "common/base/text.hpp"
@@ -20,8 +20,9 @@ namespace {
 constexpr std::int64_t kTrustedAgeNs = 2'000'000'000;  // file systems with whole seconds, and clocks that lag
 constexpr std::uint32_t kSmall = 2000;                 // below this many messages a look costs less than doubt
 
-// A directory whose mtime is NOW and was STORED when last read. Doubt about an equal one ends two seconds after the change;
-// looking earlier would only leave it as it is, and looking at a great mailbox for our own change is left to idle moments.
+// A directory whose mtime is NOW and was STORED when last read. Doubt about an equal one ends two seconds after the
+// change; looking earlier would only leave it as it is, and looking at a great mailbox for our own change is left to
+// idle moments.
 bool directory_changed(std::int64_t now, std::int64_t stored, int trust, std::uint32_t messages, bool thorough) {
     if (now != stored) return true;
     if (trust == kTrusted) return false;
@@ -30,7 +31,9 @@ bool directory_changed(std::int64_t now, std::int64_t stored, int trust, std::ui
     return trust == kOwnChange ? settled && messages <= kSmall : settled || messages <= kSmall;
 }
 
-int trust_of(std::int64_t mtime_ns, std::int64_t read_at_ns) { return read_at_ns - mtime_ns > kTrustedAgeNs ? kTrusted : kTooYoung; }
+int trust_of(std::int64_t mtime_ns, std::int64_t read_at_ns) {
+    return read_at_ns - mtime_ns > kTrustedAgeNs ? kTrusted : kTooYoung;
+}
 
 // Rows already in the index, by the base of their file's name.
 struct Known {
@@ -80,7 +83,8 @@ bool earlier(std::string_view a, std::string_view b) {
 bool has_flags_of(const StoredRow& stored, std::string_view name) {
     const auto parsed = maildir::parse_name(name);
     const auto letters = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
-    return letters.flags == stored.row.flags && letters.keywords == static_cast<std::uint32_t>(stored.row.keywords & kLetterKeywords);
+    return letters.flags == stored.row.flags &&
+           letters.keywords == static_cast<std::uint32_t>(stored.row.keywords & kLetterKeywords);
 }
 
 class Reconciler {
@@ -160,7 +164,8 @@ Status Reconciler::read_uidlist() {
     record_.uidlist_size = stamp.size;
     record_.uidlist_lines = static_cast<std::int64_t>(list->entries.size());
     // Another's list that is sound is left as it is, and appended to.
-    rewrite_uidlist_ = list->damaged || static_cast<std::size_t>(stamp.size) != uidlist_bytes_.size() || list->guid.empty();
+    rewrite_uidlist_ =
+        list->damaged || static_cast<std::size_t>(stamp.size) != uidlist_bytes_.size() || list->guid.empty();
     return ok();
 }
 
@@ -170,9 +175,11 @@ Status Reconciler::read_directories(maildir::Listing& listing) const {
 }
 
 Status Reconciler::load_known() {
-    GK_TRY(auto query, state_.index.prepare(
-        scan_cur_ ? "SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ?"
-                  : "SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ? AND mailbox = ? AND file >= 'new/'"));
+    GK_TRY(auto query,
+           state_.index.prepare(
+               scan_cur_ ? "SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ?"
+                         : "SELECT key, modseq, flags, keywords, size, file FROM messages WHERE key BETWEEN ? AND ? "
+                           "AND mailbox = ? AND file >= 'new/'"));
     query.bind(row_key(record_.number, 0)).bind(row_key(record_.number, 0xffffffff));
     if (!scan_cur_) query.bind(record_.number);
     if (scan_cur_) known_.reserve(record_.messages);
@@ -219,14 +226,17 @@ Status Reconciler::match(const maildir::Listing& listing) {
         const auto at = by_base_.find(listing.base(i));
         if (at == by_base_.end()) {
             // The same base twice is one message (a tool's rename caught half way): cur/ is read first.
-            if (found_bases_.emplace(std::string(listing.base(i)), true).second) found_.push_back(sub + std::string(listing.name(i)));
+            if (found_bases_.emplace(std::string(listing.base(i)), true).second)
+                found_.push_back(sub + std::string(listing.name(i)));
             continue;
         }
         Known& known = known_[at->second];
         if (known.seen) continue;
         known.seen = true;
         const std::string_view file = known.stored.file;
-        if (file.substr(0, 4) == sub && file.substr(4) == listing.name(i) && (!compare_flags_ || has_flags_of(known.stored, listing.name(i)))) continue;
+        if (file.substr(0, 4) == sub && file.substr(4) == listing.name(i) &&
+            (!compare_flags_ || has_flags_of(known.stored, listing.name(i))))
+            continue;
         GK_CHECK(update(known, sub + std::string(listing.name(i))));
     }
     return ok();
@@ -237,8 +247,8 @@ Status Reconciler::expunge_missing() {
         return std::any_of(known_.begin(), known_.end(), [](const Known& known) { return !known.seen; });
     };
     if (!missing()) return ok();
-    // readdir may pass over a name that is renamed meanwhile: gone is what is not there twice. Where only new/ was read,
-    // the second look is at cur/ too.
+    // readdir may pass over a name that is renamed meanwhile: gone is what is not there twice. Where only new/ was
+    // read, the second look is at cur/ too.
     scan_cur_ = true;
     maildir::Listing again;
     GK_CHECK(read_directories(again));
@@ -267,7 +277,8 @@ Status Reconciler::add(const std::string& file, Uid uid, std::string_view extra)
     if (!measured) return ok();
     const auto letters = maildir::parse_letters(parsed->letters);
     StoredRow stored{{}, file, std::string(extra)};
-    stored.row = {uid, letters.flags, modseq(), letters.keywords, measured->internal_date, measured->saved_date, measured->size};
+    stored.row = {
+        uid, letters.flags, modseq(), letters.keywords, measured->internal_date, measured->saved_date, measured->size};
     letters_ |= letters.keywords;
     if (file_state_.uidvalidity == record_.uidvalidity)
         for (const auto& [bit, ranges] : file_state_.messages)
@@ -287,7 +298,8 @@ Status Reconciler::add_found() {
         else others.push_back(i);
     }
     std::sort(numbered.begin(), numbered.end());
-    for (const auto& [uid, i] : numbered) GK_CHECK(add(found_[i], uid, uids_.find(base_of_file(found_[i]))->second.extra));
+    for (const auto& [uid, i] : numbered)
+        GK_CHECK(add(found_[i], uid, uids_.find(base_of_file(found_[i]))->second.extra));
     if (others.empty()) return ok();
     std::sort(others.begin(), others.end(), [this](std::size_t a, std::size_t b) {
         return earlier(base_of_file(found_[a]), base_of_file(found_[b]));
@@ -310,7 +322,8 @@ Status Reconciler::run(bool everything) {
     const auto new_stamp = maildir::stamp_of(path_ + "/new"), cur_stamp = maildir::stamp_of(path_ + "/cur");
     if (new_stamp.inode == 0 || cur_stamp.inode == 0) {
         // A tool that made only some of the three, or a mailbox removed just now.
-        if (maildir::stamp_of(path_).inode == 0) return fail(Errc::NotFound, fmt::format("mailbox '{}' was removed", record_.name));
+        if (maildir::stamp_of(path_).inode == 0)
+            return fail(Errc::NotFound, fmt::format("mailbox '{}' was removed", record_.name));
         for (const char* sub : {"/tmp", "/new", "/cur"}) GK_CHECK(os::make_directories(path_ + sub));
     }
     uidnext_before_ = record_.uidnext;
@@ -329,7 +342,8 @@ Status Reconciler::run(bool everything) {
     GK_CHECK(reserve(state_, record_, 0));
     if (rebuild_) record_.history_floor = record_.modseq;
     compare_flags_ = everything;
-    scan_cur_ = everything || directory_changed(cur_stamp.mtime_ns, record_.cur_mtime_ns, record_.cur_trust, record_.messages, false);
+    scan_cur_ = everything ||
+                directory_changed(cur_stamp.mtime_ns, record_.cur_mtime_ns, record_.cur_trust, record_.messages, false);
     const bool read_cur = scan_cur_;
     GK_CHECK(load_known());
     maildir::Listing listing;
@@ -355,13 +369,16 @@ Status Reconciler::run(bool everything) {
 bool looks_changed(State& state, const Record& record, bool thorough) {
     if (record.uidvalidity == 0 || record.boot != maildir::boot_id()) return true;
     const std::string path = state.path_of(record.name);
-    const auto new_mtime = maildir::stamp_of(path + "/new").mtime_ns, cur_mtime = maildir::stamp_of(path + "/cur").mtime_ns;
+    const auto new_mtime = maildir::stamp_of(path + "/new").mtime_ns,
+               cur_mtime = maildir::stamp_of(path + "/cur").mtime_ns;
     return !uidlist_is_ours(state, record) ||
            directory_changed(new_mtime, record.new_mtime_ns, record.new_trust, record.messages, thorough) ||
            directory_changed(cur_mtime, record.cur_mtime_ns, record.cur_trust, record.messages, thorough);
 }
 
-Status reconcile_mailbox(State& state, Record& record, bool everything) { return Reconciler(state, record).run(everything); }
+Status reconcile_mailbox(State& state, Record& record, bool everything) {
+    return Reconciler(state, record).run(everything);
+}
 
 Status refresh(State& state, Record& record, bool thorough) {
     if (!looks_changed(state, record, thorough)) return ok();

@@ -25,16 +25,16 @@ namespace gk::store {
 struct Record {
     std::int64_t number = 0;
     std::string name;
-    std::uint32_t uidvalidity = 0;   // 0: found, but not looked into yet
+    std::uint32_t uidvalidity = 0;  // 0: found, but not looked into yet
     Uid uidnext = 1;
     ModSeq modseq = 1;
     Uid recent_floor = 1;
-    Uid adopted = 0;                 // highest UID that a reconcile gave to a file it found
-    ModSeq history_floor = 1;        // expunges up to here are not recorded
+    Uid adopted = 0;           // highest UID that a reconcile gave to a file it found
+    ModSeq history_floor = 1;  // expunges up to here are not recorded
     std::uint32_t messages = 0, unseen = 0, deleted = 0;
     std::uint64_t bytes = 0, deleted_bytes = 0;
     std::string special_use, guid, boot;
-    Uid uid_ceiling = 1;             // reserved durably in gk-state during BOOT
+    Uid uid_ceiling = 1;  // reserved durably in gk-state during BOOT
     ModSeq modseq_ceiling = 1;
     std::int64_t uidlist_inode = 0, uidlist_size = 0, uidlist_lines = 0;
     std::int64_t new_mtime_ns = 0, cur_mtime_ns = 0;
@@ -43,8 +43,8 @@ struct Record {
 
 // How far an unchanged mtime means an unchanged directory.
 enum Trust : int {
-    kOwnChange = 0,   // our own change moved it: a foreign one in the same instant would be hidden
-    kTooYoung = 1,    // it was less than two seconds old when the directory was read
+    kOwnChange = 0,  // our own change moved it: a foreign one in the same instant would be hidden
+    kTooYoung = 1,   // it was less than two seconds old when the directory was read
     kTrusted = 2,
 };
 
@@ -66,9 +66,9 @@ struct Arrived {
 };
 struct Arrival {
     std::int64_t mailbox = 0;
-    Uid known_uidnext = 1;         // UIDNEXT before the first of them was visible
+    Uid known_uidnext = 1;  // UIDNEXT before the first of them was visible
     std::vector<Arrived> messages;
-    std::uint32_t uidvalidity = 0; // out
+    std::uint32_t uidvalidity = 0;  // out
 };
 
 struct Account::State {
@@ -77,19 +77,22 @@ struct Account::State {
     std::unique_ptr<maildir::Writer> own_writer;
     maildir::Writer* writer = nullptr;
 
-    std::mutex mutex;        // guards what follows, up to the empty line
+    std::mutex mutex;  // guards what follows, up to the empty line
     db::Database index;
     maildir::Stamp tree_stamp;
     std::int64_t tree_read_ns = 0;
-    struct Pending { std::string mailbox; ModSeq modseq; };
+    struct Pending {
+        std::string mailbox;
+        ModSeq modseq;
+    };
     std::vector<Pending> changes;  // committed or about to be; told when the lock is released
 
     std::mutex arrivals_mutex;  // guards the next line
     std::vector<Arrival*> arrivals;
     maildir::SharedFlush arrivals_indexed;
 
-    // While an account is being made nobody was promised anything: one flush of the file system at the end makes all of it
-    // durable, in place of fifty.
+    // While an account is being made nobody was promised anything: one flush of the file system at the end makes all of
+    // it durable, in place of fifty.
     bool making = false;
 
     std::string path_of(std::string_view mailbox) const;
@@ -116,7 +119,9 @@ class WriteTransaction {
 public:
     static Result<WriteTransaction> begin(State& state);
     WriteTransaction(WriteTransaction&& other) noexcept
-        : state_(std::exchange(other.state_, nullptr)), noted_(other.noted_), transaction_(std::move(other.transaction_)) {}
+        : state_(std::exchange(other.state_, nullptr)),
+          noted_(other.noted_),
+          transaction_(std::move(other.transaction_)) {}
     ~WriteTransaction();
     Status commit();
 

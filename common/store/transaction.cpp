@@ -9,7 +9,8 @@ Locked::~Locked() {
     const auto changes = std::exchange(state_.changes, {});
     lock_.unlock();
     if (state_.options.sink == nullptr) return;
-    for (const auto& change : changes) state_.options.sink->changed({state_.options.name, change.mailbox, change.modseq});
+    for (const auto& change : changes)
+        state_.options.sink->changed({state_.options.name, change.mailbox, change.modseq});
 }
 
 Result<WriteTransaction> WriteTransaction::begin(State& state) {

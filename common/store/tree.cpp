@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -145,7 +145,8 @@ Result<std::vector<MailboxEntry>> Account::list() {
     std::map<std::string, MailboxEntry> entries;
     for (const auto& record : records) {
         entries[record.name] = {record.name, true, false, false, record.special_use};
-        for (auto slash = record.name.rfind('/'); slash != std::string::npos && slash > 0; slash = record.name.rfind('/', slash - 1)) {
+        for (auto slash = record.name.rfind('/'); slash != std::string::npos && slash > 0;
+             slash = record.name.rfind('/', slash - 1)) {
             auto& superior = entries[record.name.substr(0, slash)];
             if (superior.name.empty()) superior = {record.name.substr(0, slash), false, true, false, ""};
             superior.has_children = true;

@@ -57,9 +57,9 @@ struct Snapshot {
 struct Changes {
     ModSeq highest_modseq = 1;
     Uid uidnext = 1;
-    std::vector<Row> rows;             // new or changed, sorted by UID: those past the UIDs known before are new
-    std::vector<UidRange> vanished;    // sorted, disjoint; may name UIDs that never existed where history is gone
-    std::vector<std::string> keywords; // as in Snapshot
+    std::vector<Row> rows;              // new or changed, sorted by UID: those past the UIDs known before are new
+    std::vector<UidRange> vanished;     // sorted, disjoint; may name UIDs that never existed where history is gone
+    std::vector<std::string> keywords;  // as in Snapshot
     bool empty() const noexcept { return rows.empty() && vanished.empty(); }
 };
 
@@ -74,10 +74,10 @@ struct MailboxStatus {
 // One name of the tree. Names are UTF-8 in NFC as the client gave them, levels separated by '/'; INBOX is "INBOX".
 struct MailboxEntry {
     std::string name;
-    bool exists = true;         // false: only a superior of others, cannot be selected (\NonExistent)
+    bool exists = true;  // false: only a superior of others, cannot be selected (\NonExistent)
     bool has_children = false;
     bool subscribed = false;
-    std::string special_use;    // "\\Sent" …, or empty
+    std::string special_use;  // "\\Sent" …, or empty
 };
 
 enum class FlagAction { Replace, Add, Remove };
@@ -90,15 +90,15 @@ struct FlagUpdate {
 };
 
 struct FlagsStored {
-    std::vector<Row> rows;         // as they are now: every message named that exists and was not refused
-    std::vector<Uid> modified;     // refused by UNCHANGEDSINCE (MODIFIED response code)
+    std::vector<Row> rows;      // as they are now: every message named that exists and was not refused
+    std::vector<Uid> modified;  // refused by UNCHANGEDSINCE (MODIFIED response code)
     std::vector<std::string> keywords;
-    ModSeq modseq = 0;             // 0: nothing changed
+    ModSeq modseq = 0;  // 0: nothing changed
 };
 
 struct Copied {
-    std::uint32_t uidvalidity = 0;                 // of the target
-    std::vector<std::pair<Uid, Uid>> uids;         // source, target
+    std::uint32_t uidvalidity = 0;          // of the target
+    std::vector<std::pair<Uid, Uid>> uids;  // source, target
 };
 
 struct Appended {

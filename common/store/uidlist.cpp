@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/uidlist.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/maildir/name.hpp"
 #include "common/os/file.hpp"
 #include "common/store/state.hpp"
 
-// The file is appended to before the rows are committed. A crash between leaves a line without a row: the file is longer
-// than the index remembers, which the next writer notices, and the line then says which UID the message gets.
+// The file is appended to before the rows are committed. A crash between leaves a line without a row: the file is
+// longer than the index remembers, which the next writer notices, and the line then says which UID the message gets.
 namespace gk::store {
 
 namespace {
@@ -62,7 +62,8 @@ Status rewrite_uidlist(State& state, Record& record) {
     for (;;) {
         GK_TRY(const bool row, query.step());
         if (!row) break;
-        maildir::append_uidlist_line(out, static_cast<Uid>(query.integer(0) & 0xffffffff), query.text(2), base_of_file(query.text(1)));
+        maildir::append_uidlist_line(out, static_cast<Uid>(query.integer(0) & 0xffffffff), query.text(2),
+                                     base_of_file(query.text(1)));
         ++lines;
     }
     const std::string path = uidlist_path(state, record);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <cerrno>
 
 #include "common/net/network.hpp"
 #include "common/tls/internal.hpp"
@@ -22,9 +22,7 @@ Result<Want> judge(Connection::Impl& impl, int result, std::string_view what) {
             if (error_number == 0 || error_number == ECONNRESET || error_number == EPIPE)
                 return fail(Errc::Closed, "the peer ended the connection");
             return fail(os_error(error_number, what));
-        default:
-            impl.broken = true;
-            return fail(openssl_error(Errc::BadInput, what));
+        default: impl.broken = true; return fail(openssl_error(Errc::BadInput, what));
     }
 }
 
@@ -46,7 +44,8 @@ Result<Connection> Connection::accept(const ServerContext& context, int fd) {
     auto impl = std::make_unique<Impl>();
     impl->server = context.state();
     impl->ssl.reset(SSL_new(impl->server->contexts.front().get()));
-    if (!impl->ssl || SSL_set_fd(impl->ssl.get(), fd) != 1) return fail(openssl_error(Errc::Temporary, "cannot begin TLS"));
+    if (!impl->ssl || SSL_set_fd(impl->ssl.get(), fd) != 1)
+        return fail(openssl_error(Errc::Temporary, "cannot begin TLS"));
     SSL_set_accept_state(impl->ssl.get());
     return Connection(std::move(impl));
 }
@@ -138,7 +137,8 @@ ChannelBindings Connection::bindings() const {
     constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
     unsigned char exported[32];
     const bool safe = SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) == 1;
-    if (safe && SSL_export_keying_material(ssl, exported, sizeof exported, kLabel.data(), kLabel.size(), nullptr, 0, 1) == 1)
+    if (safe &&
+        SSL_export_keying_material(ssl, exported, sizeof exported, kLabel.data(), kLabel.size(), nullptr, 0, 1) == 1)
         bindings.tls_exporter.assign(reinterpret_cast<char*>(exported), sizeof exported);
 
     // RFC 5929, 4.1: the certificate's hash by its own signature's function, SHA-256 in place of MD5 and SHA-1.

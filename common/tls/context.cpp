@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <csignal>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
+#include <csignal>
 
 #include "common/base/ids.hpp"
 #include "common/tls/internal.hpp"
@@ -25,7 +25,8 @@ void set_common_options(SSL_CTX* context) {
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);  // RFC 8996
     // An end of the connection without close_notify truncates nothing here: every protocol of ours frames its data.
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1);  // header and body of a record in one read
     SSL_CTX_set_max_cert_list(context, kMaxCertificateChainBytes);
 }
@@ -54,7 +55,8 @@ Result<SslCtxPtr> server_context(const Identity& identity, TicketKeys& keys) {
     if (SSL_CTX_use_PrivateKey_file(context.get(), identity.key_path.c_str(), SSL_FILETYPE_PEM) != 1)
         return fail(openssl_error(Errc::Config, "cannot read key '" + identity.key_path + "'"));
     if (SSL_CTX_check_private_key(context.get()) != 1)
-        return fail(openssl_error(Errc::Config, "key '" + identity.key_path + "' does not belong to '" + identity.certificate_path + "'"));
+        return fail(openssl_error(
+            Errc::Config, "key '" + identity.key_path + "' does not belong to '" + identity.certificate_path + "'"));
     constexpr unsigned char kSessionIdContext[] = "gk";
     SSL_CTX_set_session_id_context(context.get(), kSessionIdContext, sizeof kSessionIdContext - 1);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);  // tickets only: no memory a client

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/tls/identities.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstdlib>
-#include <fmt/format.h>
 
 #include "common/os/file.hpp"
 
@@ -27,7 +27,8 @@ Place place_of(const std::string& keys_dir) {
 
 }  // namespace
 
-Result<std::vector<Identity>> find_identities(const std::string& certificate, const std::string& key, const std::string& keys_dir) {
+Result<std::vector<Identity>> find_identities(const std::string& certificate, const std::string& key,
+                                              const std::string& keys_dir) {
     const Place place = place_of(keys_dir);
     std::vector<Identity> found;
     if (!certificate.empty()) {
@@ -36,7 +37,8 @@ Result<std::vector<Identity>> find_identities(const std::string& certificate, co
     } else if (os::exists(place.path("default.crt"))) {
         found.push_back({place.path("default.crt"), place.path("default.key")});
     } else {
-        return fail(Errc::NotFound, fmt::format("no certificate '{}': gk-config init makes one, or set tls.certificate", place.path("default.crt")));
+        return fail(Errc::NotFound, fmt::format("no certificate '{}': gk-config init makes one, or set tls.certificate",
+                                                place.path("default.crt")));
     }
 
     std::vector<std::string> names;

@@ -16,6 +16,7 @@ namespace gk::tls {
 // Names are looked up below KEYS_DIR/tls, or, where the service manager passed them as credentials
 // (systemd.exec(5), LoadCredential=tls:…: files tls_NAME.crt in $CREDENTIALS_DIRECTORY), there.
 // NotFound, naming the place, where there is no default.
-Result<std::vector<Identity>> find_identities(const std::string& certificate, const std::string& key, const std::string& keys_dir);
+Result<std::vector<Identity>> find_identities(const std::string& certificate, const std::string& key,
+                                              const std::string& keys_dir);
 
 }  // namespace gk::tls

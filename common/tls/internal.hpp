@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <openssl/ssl.h>
 #include <array>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <openssl/ssl.h>
 #include <string>
 #include <vector>
 
@@ -17,7 +17,9 @@ namespace gk::tls {
 template <auto Function>
 struct Deleter {
     template <class T>
-    void operator()(T* pointer) const noexcept { Function(pointer); }
+    void operator()(T* pointer) const noexcept {
+        Function(pointer);
+    }
 };
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Deleter<SSL_free>>;

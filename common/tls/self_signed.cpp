@@ -23,7 +23,8 @@ constexpr std::size_t kCommonNameMax = 64;  // RFC 5280, ub-common-name
 bool is_name(std::string_view name) {
     if (name.empty() || name.size() > 253) return false;
     for (const char c : name)
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '*'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+              c == '_' || c == '*'))
             return false;
     return true;
 }

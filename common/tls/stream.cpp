@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <climits>
 #include <fcntl.h>
 #include <poll.h>
+#include <cerrno>
+#include <climits>
 
 #include "common/tls/internal.hpp"
 
@@ -21,7 +21,8 @@ Status waited(const net::SocketStream& socket, int error_number) {
 Status handshake(net::SocketStream& socket, Connection& connection, milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     const int flags = ::fcntl(socket.fd(), F_GETFL);
-    if (flags < 0 || ::fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK) != 0) return fail_errno("cannot set up a socket");
+    if (flags < 0 || ::fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK) != 0)
+        return fail_errno("cannot set up a socket");
     for (;;) {
         GK_TRY(const auto want, connection.handshake());
         if (want == Want::None) break;
@@ -36,7 +37,8 @@ Status handshake(net::SocketStream& socket, Connection& connection, milliseconds
     return ok();
 }
 
-Result<std::unique_ptr<Stream>> finish(std::unique_ptr<net::SocketStream> socket, Connection connection, milliseconds timeout) {
+Result<std::unique_ptr<Stream>> finish(std::unique_ptr<net::SocketStream> socket, Connection connection,
+                                       milliseconds timeout) {
     GK_CHECK(handshake(*socket, connection, timeout));
     return std::make_unique<Stream>(std::move(socket), std::move(connection));
 }

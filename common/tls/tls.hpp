@@ -18,13 +18,13 @@ using std::chrono::milliseconds;
 
 // What the handshake agreed on.
 struct Info {
-    std::string version;      // "TLSv1.3"
-    std::string cipher;       // "TLS_AES_256_GCM_SHA384"
-    int bits = 0;             // of the cipher's key
-    std::string sni;          // the name the client asked for; empty for none
+    std::string version;  // "TLSv1.3"
+    std::string cipher;   // "TLS_AES_256_GCM_SHA384"
+    int bits = 0;         // of the cipher's key
+    std::string sni;      // the name the client asked for; empty for none
     bool resumed = false;
-    bool verified = false;    // client side: chain and name were checked and hold
-    std::string verify_error; // client side: why not
+    bool verified = false;     // client side: chain and name were checked and hold
+    std::string verify_error;  // client side: why not
 };
 
 // Channel bindings of a finished handshake, raw bytes; empty where the connection has none.
@@ -100,11 +100,11 @@ public:
         std::size_t count = 0;
         Want want = Want::None;  // Closed: the peer said close_notify, or ended the connection
     };
-    Result<Want> handshake();                    // until Want::None
-    Result<Io> read(std::span<char> buffer);     // count > 0, or want says why not
-    Result<Io> write(std::string_view bytes);    // may take a part; with want Read or Write repeat the same bytes
-    void shutdown() noexcept;                    // sends close_notify if the socket takes it now
-    bool has_pending() const noexcept;           // decrypted bytes wait
+    Result<Want> handshake();                  // until Want::None
+    Result<Io> read(std::span<char> buffer);   // count > 0, or want says why not
+    Result<Io> write(std::string_view bytes);  // may take a part; with want Read or Write repeat the same bytes
+    void shutdown() noexcept;                  // sends close_notify if the socket takes it now
+    bool has_pending() const noexcept;         // decrypted bytes wait
 
     Info info() const;
     ChannelBindings bindings() const;

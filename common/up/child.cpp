@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/child.hpp"
 
+#include <fmt/format.h>
+#include <sys/wait.h>
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <fmt/format.h>
-#include <sys/wait.h>
 
 #include "common/base/text.hpp"
 
@@ -14,9 +14,9 @@ namespace gk::up {
 namespace {
 
 constexpr Usec kSecond = 1'000'000;
-constexpr Usec kFirstDelay = kSecond / 10;  // doubling: by default ten deaths a minute at worst
-constexpr Usec kLongEnough = 30 * kSecond;                                // ran that long: the next death is a new story
-constexpr Usec kAbortPatience = 5 * kSecond;                              // for the core to be written
+constexpr Usec kFirstDelay = kSecond / 10;    // doubling: by default ten deaths a minute at worst
+constexpr Usec kLongEnough = 30 * kSecond;    // ran that long: the next death is a new story
+constexpr Usec kAbortPatience = 5 * kSecond;  // for the core to be written
 
 Usec later(Usec now, Usec span) { return span >= kNever - now ? kNever : now + span; }
 
@@ -42,9 +42,7 @@ void Child::enter(State state, Usec due_at) {
 Child::Action Child::due(Usec now) {
     if (now < due_at_) return Action::None;
     switch (state_) {
-        case State::Waiting:
-            due_at_ = kNever;
-            return Action::Start;
+        case State::Waiting: due_at_ = kNever; return Action::Start;
         case State::Starting:
         case State::Ready:
             if (!aborted_) {
@@ -91,9 +89,11 @@ void Child::notified(std::string_view message, Usec now) {
         if (line == "READY=1") {
             was_ready_ = true;
             ready_at_ = now;
-            if (state_ == State::Starting) enter(State::Ready, plan_.watchdog_usec > 0 ? later(now, plan_.watchdog_usec) : kNever);
+            if (state_ == State::Starting)
+                enter(State::Ready, plan_.watchdog_usec > 0 ? later(now, plan_.watchdog_usec) : kNever);
         } else if (line == "WATCHDOG=1") {
-            if (state_ == State::Ready && plan_.watchdog_usec > 0 && !aborted_) due_at_ = later(now, plan_.watchdog_usec);
+            if (state_ == State::Ready && plan_.watchdog_usec > 0 && !aborted_)
+                due_at_ = later(now, plan_.watchdog_usec);
         } else if (line == "WATCHDOG=trigger") {
             if (state_ == State::Ready && !aborted_) due_at_ = now;
         } else if (line.starts_with("STATUS=")) {
@@ -107,7 +107,8 @@ void Child::ended(int status, Usec now) {
     pid_ = 0;
     if (WIFSIGNALED(status)) {
         const char* name = ::strsignal(WTERMSIG(status));
-        last_end_ = fmt::format("{}signal {} ({})", aborted_ ? "no answer in time, " : "", WTERMSIG(status), name != nullptr ? name : "unknown");
+        last_end_ = fmt::format("{}signal {} ({})", aborted_ ? "no answer in time, " : "", WTERMSIG(status),
+                                name != nullptr ? name : "unknown");
         exit_status_ = -1;
     } else {
         exit_status_ = WEXITSTATUS(status);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 
 #include "common/base/time.hpp"
 #include "common/up/plan.hpp"
@@ -42,10 +42,10 @@ public:
 
     const DaemonPlan& plan() const noexcept { return plan_; }
     State state() const noexcept { return state_; }
-    pid_t pid() const noexcept { return pid_; }             // 0: none
-    TimePoint since() const noexcept { return since_; }     // of the state
+    pid_t pid() const noexcept { return pid_; }          // 0: none
+    TimePoint since() const noexcept { return since_; }  // of the state
     int restarts() const noexcept { return restarts_; }
-    bool was_ready() const noexcept { return was_ready_; }  // once at least
+    bool was_ready() const noexcept { return was_ready_; }                    // once at least
     const std::string& status_text() const noexcept { return status_text_; }  // its STATUS=
     const std::string& last_end() const noexcept { return last_end_; }        // "signal 9 (Killed)", "exit status 78"
     int exit_status() const noexcept { return exit_status_; }                 // the last one; -1 for a signal
@@ -58,7 +58,7 @@ private:
     State state_ = State::Waiting;
     pid_t pid_ = 0;
     TimePoint since_{};
-    Usec due_at_ = 0;        // in Waiting: when to start; else when patience ends
+    Usec due_at_ = 0;  // in Waiting: when to start; else when patience ends
     Usec ready_at_ = 0;
     int restarts_ = 0, failures_ = 0, exit_status_ = 0;
     bool was_ready_ = false, stop_wanted_ = false, terminated_ = false, aborted_ = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/plan.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <limits>
 
 #include "common/base/text.hpp"
@@ -17,7 +17,8 @@ Result<unsigned> octal(const UnitFile& unit, std::string_view section, std::stri
     if (!value) return otherwise;
     unsigned number = 0;
     for (const char c : *value) {
-        if (c < '0' || c > '7' || number > 07777) return fail(Errc::BadInput, fmt::format("{}: {}={} is no octal mode", unit.name(), key, *value));
+        if (c < '0' || c > '7' || number > 07777)
+            return fail(Errc::BadInput, fmt::format("{}: {}={} is no octal mode", unit.name(), key, *value));
         number = number * 8 + static_cast<unsigned>(c - '0');
     }
     return number;
@@ -57,7 +58,8 @@ Result<SocketPlan> read_socket(const UnitFile& unit) {
     socket.unit = unit.name();
     const auto streams = unit.all("Socket", "ListenStream"), datagrams = unit.all("Socket", "ListenDatagram");
     if (streams.size() + datagrams.size() != 1)
-        return fail(Errc::Unsupported, fmt::format("{}: one ListenStream= or ListenDatagram= is wanted, not {}", unit.name(), streams.size() + datagrams.size()));
+        return fail(Errc::Unsupported, fmt::format("{}: one ListenStream= or ListenDatagram= is wanted, not {}",
+                                                   unit.name(), streams.size() + datagrams.size()));
     socket.datagram = streams.empty();
     GK_CHECK(read_address(socket.datagram ? datagrams[0] : streams[0], socket));
     socket.name = unit.find("Socket", "FileDescriptorName").value_or(unit.name());
@@ -67,7 +69,8 @@ Result<SocketPlan> read_socket(const UnitFile& unit) {
     socket.no_delay = unit.find("Socket", "NoDelay") == "yes";
     if (const auto backlog = unit.find("Socket", "Backlog")) {
         const auto number = text::to_uint(*backlog);
-        if (!number || *number > 65535) return fail(Errc::BadInput, fmt::format("{}: Backlog={} is no number up to 65535", unit.name(), *backlog));
+        if (!number || *number > 65535)
+            return fail(Errc::BadInput, fmt::format("{}: Backlog={} is no number up to 65535", unit.name(), *backlog));
         socket.backlog = static_cast<int>(*number);
     }
     return socket;
@@ -79,14 +82,16 @@ Result<DaemonPlan> read_service(const UnitFile& unit) {
     const auto command = unit.find("Service", "ExecStart");
     if (!command) return fail(Errc::BadInput, fmt::format("{}: no ExecStart=", unit.name()));
     auto words = split_command(*command);
-    if (!words || words->empty()) return fail(Errc::BadInput, fmt::format("{}: cannot read ExecStart={}", unit.name(), *command));
+    if (!words || words->empty())
+        return fail(Errc::BadInput, fmt::format("{}: cannot read ExecStart={}", unit.name(), *command));
     daemon.command = std::move(*words);
     // Programs stand beside gk-up here, wherever they are installed to.
     const std::size_t slash = daemon.command[0].rfind('/');
     if (slash != std::string::npos) daemon.command[0].erase(0, slash + 1);
 
     const auto type = unit.find("Service", "Type").value_or("simple");
-    if (type != "notify" && type != "simple" && type != "exec") return fail(Errc::Unsupported, fmt::format("{}: Type={} is not known here", unit.name(), type));
+    if (type != "notify" && type != "simple" && type != "exec")
+        return fail(Errc::Unsupported, fmt::format("{}: Type={} is not known here", unit.name(), type));
     daemon.notifies = type == "notify";
     daemon.restarts = unit.find("Service", "Restart").value_or("no") != "no";
     GK_TRY(daemon.watchdog_usec, time_span(unit, "WatchdogSec", 0));
@@ -104,7 +109,8 @@ Result<DaemonPlan> read_service(const UnitFile& unit) {
         daemon.open_files = *number;
     }
     for (const auto& other : unit.words("Unit", "After"))
-        if (other.starts_with("gk-") && other.ends_with(".service")) daemon.after.push_back(other.substr(0, other.rfind('.')));
+        if (other.starts_with("gk-") && other.ends_with(".service"))
+            daemon.after.push_back(other.substr(0, other.rfind('.')));
     return daemon;
 }
 
@@ -138,7 +144,9 @@ Result<std::vector<DaemonPlan>> plan_from_units(const std::map<std::string, std:
     for (auto& [unit, daemon] : daemons) {
         for (const auto& name : unit.words("Service", "Sockets")) {
             const auto found = sockets.find(name);
-            if (found == sockets.end()) return fail(Errc::BadInput, fmt::format("{}: Sockets= names '{}', which is not there", unit.name(), name));
+            if (found == sockets.end())
+                return fail(Errc::BadInput,
+                            fmt::format("{}: Sockets= names '{}', which is not there", unit.name(), name));
             daemon.sockets.push_back(found->second);
         }
         plan.push_back(std::move(daemon));
@@ -157,11 +165,13 @@ Result<std::vector<DaemonPlan>> select(std::vector<DaemonPlan> plan, const std::
         });
         if (found == names.end()) {
             const auto near = text::nearest("gk-" + word, names);
-            return fail(Errc::NotFound, fmt::format("no unit for '{}'{}", text::printable(word), near ? fmt::format("; did you mean {}?", *near) : ""));
+            return fail(Errc::NotFound, fmt::format("no unit for '{}'{}", text::printable(word),
+                                                    near ? fmt::format("; did you mean {}?", *near) : ""));
         }
         wanted.push_back(*found);
     }
-    std::erase_if(plan, [&](const DaemonPlan& d) { return std::find(wanted.begin(), wanted.end(), d.name) == wanted.end(); });
+    std::erase_if(plan,
+                  [&](const DaemonPlan& d) { return std::find(wanted.begin(), wanted.end(), d.name) == wanted.end(); });
     return plan;
 }
 
@@ -174,7 +184,8 @@ Result<std::vector<DaemonPlan>> place(std::vector<DaemonPlan> plan, const Placem
             }
             const unsigned port = socket.port + static_cast<unsigned>(where.port_base);
             if (port > std::numeric_limits<std::uint16_t>::max())
-                return fail(Errc::BadInput, fmt::format("port {} + {} is past 65535: choose a smaller --port-base", where.port_base, socket.port));
+                return fail(Errc::BadInput, fmt::format("port {} + {} is past 65535: choose a smaller --port-base",
+                                                        where.port_base, socket.port));
             socket.port = static_cast<std::uint16_t>(port);
             if (socket.ip.empty()) socket.ip = where.listen;
         }

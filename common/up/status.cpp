@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/status.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
-#include <fmt/format.h>
 #include <map>
-#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/net/stream.hpp"
@@ -44,11 +44,15 @@ Result<std::string> ask_up(const std::string& path) {
 
 Result<std::string> ask_systemctl() {
     // A fixed command line: nothing of it comes from outside.
-    FILE* pipe = ::popen("systemctl show 'gk-*.service' --timestamp=us+utc --property=Id,ActiveState,SubState,MainPID,StateChangeTimestamp,NRestarts,StatusText,Result 2>/dev/null", "re");
+    FILE* pipe = ::popen(
+        "systemctl show 'gk-*.service' --timestamp=us+utc "
+        "--property=Id,ActiveState,SubState,MainPID,StateChangeTimestamp,NRestarts,StatusText,Result 2>/dev/null",
+        "re");
     if (pipe == nullptr) return fail_errno("cannot run systemctl");
     std::string text;
     char buffer[4096];
-    for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0 && text.size() < kMaxAnswer;) text.append(buffer, n);
+    for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0 && text.size() < kMaxAnswer;)
+        text.append(buffer, n);
     ::pclose(pipe);
     return text;
 }
@@ -74,8 +78,9 @@ Result<StatusReport> parse_up_status(std::string_view text) {
     for (const auto& one : daemons->get_array()) {
         if (!one.is_object()) continue;
         const auto& d = one.get_object();
-        DaemonStatus status{text_of(d, "name"), text_of(d, "state"), false, number_of(d, "pid"), text_of(d, "since"),
-                            number_of(d, "restarts"), text_of(d, "status"), text_of(d, "last_end")};
+        DaemonStatus status{text_of(d, "name"),   text_of(d, "state"),   false,
+                            number_of(d, "pid"),  text_of(d, "since"),   number_of(d, "restarts"),
+                            text_of(d, "status"), text_of(d, "last_end")};
         status.ready = status.state == "ready";
         report.daemons.push_back(std::move(status));
     }
@@ -104,7 +109,8 @@ StatusReport parse_systemctl_show(std::string_view text) {
     };
     for (const auto line : text::split(text, '\n')) {
         if (line.empty()) finish();
-        else if (const auto equals = line.find('='); equals != std::string_view::npos) unit[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+        else if (const auto equals = line.find('='); equals != std::string_view::npos)
+            unit[std::string(line.substr(0, equals))] = line.substr(equals + 1);
     }
     finish();
     if (!report.daemons.empty()) report.manager = "systemd";

@@ -12,8 +12,8 @@
 namespace gk::up {
 
 struct DaemonStatus {
-    std::string name;      // "gk-smtpd"
-    std::string state;     // of gk-up: waiting, starting, ready, stopping, ended; of systemd: its ActiveState
+    std::string name;   // "gk-smtpd"
+    std::string state;  // of gk-up: waiting, starting, ready, stopping, ended; of systemd: its ActiveState
     bool ready = false;
     std::int64_t pid = 0;  // 0: none
     std::string since;     // RFC 3339
@@ -23,7 +23,7 @@ struct DaemonStatus {
 };
 
 struct StatusReport {
-    std::string manager;   // "gk-up", "systemd", or empty: nothing runs here
+    std::string manager;  // "gk-up", "systemd", or empty: nothing runs here
     std::vector<DaemonStatus> daemons;
 };
 

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/supervisor.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <climits>
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -12,8 +8,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <ctime>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <ctime>
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -67,8 +67,21 @@ Result<Supervisor> Supervisor::open(std::vector<DaemonPlan> plan, Options option
     up.environment_ = clean_environment(!up.options_.log.empty());
 
     // Daemons that run as other users must reach the first; the second tells no secrets.
-    GK_TRY(up.notify_, open_socket({.unit = "", .name = "", .datagram = true, .ip = "", .path = up.options_.run + "/notify.sock", .mode = 0622, .user = "", .group = ""}));
-    GK_TRY(up.status_, open_socket({.unit = "", .name = "", .ip = "", .path = up.options_.run + "/up.sock", .mode = 0666, .user = "", .group = ""}));
+    GK_TRY(up.notify_, open_socket({.unit = "",
+                                    .name = "",
+                                    .datagram = true,
+                                    .ip = "",
+                                    .path = up.options_.run + "/notify.sock",
+                                    .mode = 0622,
+                                    .user = "",
+                                    .group = ""}));
+    GK_TRY(up.status_, open_socket({.unit = "",
+                                    .name = "",
+                                    .ip = "",
+                                    .path = up.options_.run + "/up.sock",
+                                    .mode = 0666,
+                                    .user = "",
+                                    .group = ""}));
     const int on = 1;
     ::setsockopt(up.notify_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     ::fcntl(up.status_.get(), F_SETFL, O_NONBLOCK);
@@ -76,13 +89,15 @@ Result<Supervisor> Supervisor::open(std::vector<DaemonPlan> plan, Options option
     for (auto& daemon : plan) {
         const std::string program = up.options_.programs + "/" + daemon.command[0];
         if (::access(program.c_str(), X_OK) != 0)
-            return fail(Errc::NotFound, fmt::format("cannot run '{}': {} (--only names what to start)", program, std::strerror(errno)));
+            return fail(Errc::NotFound,
+                        fmt::format("cannot run '{}': {} (--only names what to start)", program, std::strerror(errno)));
         std::vector<os::Fd> sockets;
         for (const auto& socket : daemon.sockets) {
             GK_TRY(auto fd, open_socket(socket));
             if (!socket.path.empty() && up.options_.change_user && !socket.user.empty()) {
                 GK_TRY(const auto owner, os::find_identity(socket.user, socket.group));
-                if (::chown(socket.path.c_str(), owner.uid, owner.gid) != 0) return fail_errno(fmt::format("cannot give away '{}'", socket.path));
+                if (::chown(socket.path.c_str(), owner.uid, owner.gid) != 0)
+                    return fail_errno(fmt::format("cannot give away '{}'", socket.path));
             }
             sockets.push_back(std::move(fd));
         }
@@ -144,7 +159,10 @@ void Supervisor::start(Entry& entry, Usec now) {
     auto pid = os::spawn(what);
     if (!pid) return entry.child.failed_to_start(pid.error().text, now);
     entry.child.started(*pid, now);
-    log::Event("daemon.started").field("daemon", plan.name).field("daemon_pid", *pid).field("restarts", entry.child.restarts());
+    log::Event("daemon.started")
+        .field("daemon", plan.name)
+        .field("daemon_pid", *pid)
+        .field("restarts", entry.child.restarts());
 }
 
 Usec Supervisor::act() {
@@ -166,9 +184,11 @@ Usec Supervisor::act() {
                 break;
             case Child::Action::None: break;
         }
-        if (!ready_ && !stopping_ && !entry.child.was_ready() && entry.child.pid() == 0 && !entry.child.last_end().empty()) {
+        if (!ready_ && !stopping_ && !entry.child.was_ready() && entry.child.pid() == 0 &&
+            !entry.child.last_end().empty()) {
             failure_ = why_not_ready(entry);
-            exit_code_ = entry.child.exit_status() >= 64 && entry.child.exit_status() <= 78 ? entry.child.exit_status() : 70;
+            exit_code_ =
+                entry.child.exit_status() >= 64 && entry.child.exit_status() <= 78 ? entry.child.exit_status() : 70;
             stopping_ = true;
             return now;
         }
@@ -184,7 +204,8 @@ void Supervisor::stop_next(Usec now) {
         if (entry.child.state() == Child::State::Stopping || entry.child.state() == Child::State::Ended) continue;
         const bool needed = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& other) {
             const auto& after = other.child.plan().after;
-            return other.child.state() != Child::State::Ended && std::find(after.begin(), after.end(), entry.child.plan().name) != after.end();
+            return other.child.state() != Child::State::Ended &&
+                   std::find(after.begin(), after.end(), entry.child.plan().name) != after.end();
         });
         // Without a pid it serves nobody, and must not be started again.
         if (!needed || entry.child.pid() == 0) entry.child.stop(now);
@@ -192,7 +213,8 @@ void Supervisor::stop_next(Usec now) {
 }
 
 Supervisor::Entry* Supervisor::by_pid(pid_t pid) {
-    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.child.pid() == pid; });
+    const auto found =
+        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.child.pid() == pid; });
     return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -206,8 +228,12 @@ void Supervisor::reap() {
         child.ended(status, monotonic_usec());
         const bool wanted = stopping_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
         log::Event(wanted ? "daemon.stopped" : "daemon.died", wanted ? log::Level::Info : log::Level::Error)
-            .field("daemon", child.plan().name).field("daemon_pid", pid).field("end", child.last_end());
-        if (!wanted && ready_) say(fmt::format("{} ended: {}{}", child.plan().name, child.last_end(), stopping_ ? "" : "; starting it again"));
+            .field("daemon", child.plan().name)
+            .field("daemon_pid", pid)
+            .field("end", child.last_end());
+        if (!wanted && ready_)
+            say(fmt::format("{} ended: {}{}", child.plan().name, child.last_end(),
+                            stopping_ ? "" : "; starting it again"));
     }
 }
 
@@ -262,7 +288,8 @@ Status Supervisor::why_not_ready(const Entry& entry) const {
     const auto& child = entry.child;
     std::string said;
     if (!options_.log.empty()) {
-        if (auto text = os::read_file(options_.log + "/" + child.plan().name + ".log"); text && text->size() > entry.log_start) {
+        if (auto text = os::read_file(options_.log + "/" + child.plan().name + ".log");
+            text && text->size() > entry.log_start) {
             std::string event;
             for (const auto line : text::split(std::string_view(*text).substr(entry.log_start), '\n')) {
                 if (line.empty()) continue;
@@ -272,22 +299,29 @@ Status Supervisor::why_not_ready(const Entry& entry) const {
         }
     }
     if (said.starts_with(child.plan().name + ": ")) said.erase(0, child.plan().name.size() + 2);
-    return fail(Errc::Permanent, fmt::format("{} did not become ready: {}{}{}", child.plan().name, said.empty() ? "" : text::printable(said, 500),
-                                             said.empty() ? "" : "; ", child.last_end()));
+    return fail(Errc::Permanent, fmt::format("{} did not become ready: {}{}{}", child.plan().name,
+                                             said.empty() ? "" : text::printable(said, 500), said.empty() ? "" : "; ",
+                                             child.last_end()));
 }
 
 Status Supervisor::run(os::Signals& signals, const std::function<void()>& on_ready) {
     for (;;) {
         const Usec next = act();
-        if (!ready_ && !stopping_ && std::all_of(entries_.begin(), entries_.end(), [](const Entry& e) { return e.child.state() == Child::State::Ready; })) {
+        if (!ready_ && !stopping_ && std::all_of(entries_.begin(), entries_.end(), [](const Entry& e) {
+                return e.child.state() == Child::State::Ready;
+            })) {
             ready_ = true;
             log::Event("up.ready").field("daemons", entries_.size());
             on_ready();
         }
-        if (stopping_ && std::all_of(entries_.begin(), entries_.end(), [](const Entry& e) { return e.child.state() == Child::State::Ended; })) break;
+        if (stopping_ && std::all_of(entries_.begin(), entries_.end(),
+                                     [](const Entry& e) { return e.child.state() == Child::State::Ended; }))
+            break;
 
         const Usec now = monotonic_usec();
-        const int timeout_ms = next == kNever ? -1 : next <= now ? 0 : static_cast<int>(std::min<Usec>((next - now + 999) / 1000, 60'000));
+        const int timeout_ms = next == kNever ? -1
+                               : next <= now  ? 0
+                                              : static_cast<int>(std::min<Usec>((next - now + 999) / 1000, 60'000));
         pollfd polled[] = {{signals.fd(), POLLIN, 0}, {notify_.get(), POLLIN, 0}, {status_.get(), POLLIN, 0}};
         if (::poll(polled, 3, timeout_ms) < 0 && errno != EINTR) return fail_errno("cannot wait");
         if (polled[1].revents != 0) read_notifications();  // before reap: a last READY=1 counts

@@ -18,11 +18,11 @@ namespace gk::up {
 class Supervisor {
 public:
     struct Options {
-        std::string root;            // passed on as --root; empty: the system's places
-        std::string programs;        // the directory of the daemons
-        std::string run;             // notify.sock and up.sock, and the lock against a second gk-up
-        std::string log;             // PROGRAM.log; empty: our own stderr
-        bool change_user = false;    // each as its User=, Group= and SupplementaryGroups=
+        std::string root;          // passed on as --root; empty: the system's places
+        std::string programs;      // the directory of the daemons
+        std::string run;           // notify.sock and up.sock, and the lock against a second gk-up
+        std::string log;           // PROGRAM.log; empty: our own stderr
+        bool change_user = false;  // each as its User=, Group= and SupplementaryGroups=
         std::function<void(const std::string&)> notice = {};  // for people: one line, no line end
     };
 
@@ -49,7 +49,7 @@ private:
         std::uint64_t log_start = 0;  // where this run's lines begin
     };
     Supervisor() = default;
-    Usec act();                       // does what is due; when to come back
+    Usec act();  // does what is due; when to come back
     void start(Entry& entry, Usec now);
     void reap();
     void read_notifications();

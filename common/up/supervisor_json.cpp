@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <boost/json.hpp>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include "common/up/supervisor.hpp"
 

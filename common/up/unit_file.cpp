@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/unit_file.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstdint>
-#include <fmt/format.h>
 
 #include "common/base/text.hpp"
 
@@ -15,12 +15,30 @@ namespace {
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::size_t kMaxAssignments = 10'000;
 
-struct Unit { std::string_view name; std::uint64_t usec; };
+struct Unit {
+    std::string_view name;
+    std::uint64_t usec;
+};
 constexpr Unit kUnits[] = {
-    {"us", 1},          {"usec", 1},         {"ms", 1'000},          {"msec", 1'000},         {"s", 1'000'000},
-    {"sec", 1'000'000}, {"second", 1'000'000}, {"seconds", 1'000'000}, {"m", 60'000'000},       {"min", 60'000'000},
-    {"minute", 60'000'000}, {"minutes", 60'000'000}, {"h", 3'600'000'000}, {"hr", 3'600'000'000}, {"hour", 3'600'000'000},
-    {"hours", 3'600'000'000}, {"d", 86'400'000'000}, {"day", 86'400'000'000}, {"days", 86'400'000'000},
+    {"us", 1},
+    {"usec", 1},
+    {"ms", 1'000},
+    {"msec", 1'000},
+    {"s", 1'000'000},
+    {"sec", 1'000'000},
+    {"second", 1'000'000},
+    {"seconds", 1'000'000},
+    {"m", 60'000'000},
+    {"min", 60'000'000},
+    {"minute", 60'000'000},
+    {"minutes", 60'000'000},
+    {"h", 3'600'000'000},
+    {"hr", 3'600'000'000},
+    {"hour", 3'600'000'000},
+    {"hours", 3'600'000'000},
+    {"d", 86'400'000'000},
+    {"day", 86'400'000'000},
+    {"days", 86'400'000'000},
 };
 
 }  // namespace
@@ -28,11 +46,14 @@ constexpr Unit kUnits[] = {
 Result<UnitFile> UnitFile::parse(std::string_view text, std::string name) {
     UnitFile file;
     file.name_ = std::move(name);
-    if (text.size() > kMaxFile) return fail(Errc::BadInput, fmt::format("{}: longer than {} bytes", file.name_, kMaxFile));
+    if (text.size() > kMaxFile)
+        return fail(Errc::BadInput, fmt::format("{}: longer than {} bytes", file.name_, kMaxFile));
 
     std::string section, joined;
     std::size_t line_number = 0;
-    auto wrong = [&](std::string_view what) { return fail(Errc::BadInput, fmt::format("{}:{}: {}", file.name_, line_number, what)); };
+    auto wrong = [&](std::string_view what) {
+        return fail(Errc::BadInput, fmt::format("{}:{}: {}", file.name_, line_number, what));
+    };
     while (!text.empty()) {
         const std::size_t end = text.find('\n');
         const std::string_view line = text::trim(text.substr(0, end));
@@ -50,16 +71,19 @@ Result<UnitFile> UnitFile::parse(std::string_view text, std::string name) {
         if (statement.empty()) continue;
         if (statement.find('\0') != std::string_view::npos) return wrong("a NUL byte");
         if (statement[0] == '[') {
-            if (!statement.ends_with(']') || statement.size() < 3) return wrong("a section begins with '[' and ends with ']'");
+            if (!statement.ends_with(']') || statement.size() < 3)
+                return wrong("a section begins with '[' and ends with ']'");
             section = statement.substr(1, statement.size() - 2);
             file.sections_.push_back(section);
             continue;
         }
         const std::size_t equals = statement.find('=');
-        if (equals == std::string_view::npos || equals == 0) return wrong(fmt::format("no assignment: '{}'", text::printable(statement, 60)));
+        if (equals == std::string_view::npos || equals == 0)
+            return wrong(fmt::format("no assignment: '{}'", text::printable(statement, 60)));
         if (section.empty()) return wrong("an assignment before the first section");
         if (file.assignments_.size() >= kMaxAssignments) return wrong("too many assignments");
-        file.assignments_.push_back({section, std::string(text::trim(statement.substr(0, equals))), std::string(text::trim(statement.substr(equals + 1)))});
+        file.assignments_.push_back({section, std::string(text::trim(statement.substr(0, equals))),
+                                     std::string(text::trim(statement.substr(equals + 1)))});
     }
     return file;
 }
@@ -87,7 +111,9 @@ std::vector<std::string> UnitFile::words(std::string_view section, std::string_v
     return out;
 }
 
-bool UnitFile::has_section(std::string_view section) const { return std::find(sections_.begin(), sections_.end(), section) != sections_.end(); }
+bool UnitFile::has_section(std::string_view section) const {
+    return std::find(sections_.begin(), sections_.end(), section) != sections_.end();
+}
 
 std::optional<std::uint64_t> parse_time_span(std::string_view s) {
     s = text::trim(s);
@@ -105,12 +131,14 @@ std::optional<std::uint64_t> parse_time_span(std::string_view s) {
         while (letters < s.size() && text::is_alpha(s[letters])) ++letters;
         std::uint64_t factor = 1'000'000;  // a bare number is seconds
         if (letters > 0) {
-            const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return u.name == s.substr(0, letters); });
+            const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                           [&](const Unit& u) { return u.name == s.substr(0, letters); });
             if (unit == std::end(kUnits)) return std::nullopt;
             factor = unit->usec;
         }
         std::uint64_t part = 0;
-        if (__builtin_mul_overflow(*number, factor, &part) || __builtin_add_overflow(total, part, &total)) return std::nullopt;
+        if (__builtin_mul_overflow(*number, factor, &part) || __builtin_add_overflow(total, part, &total))
+            return std::nullopt;
         s = text::trim(s.substr(letters));
     }
     return total;

@@ -28,7 +28,9 @@ public:
     bool has_section(std::string_view section) const;
 
 private:
-    struct Assignment { std::string section, key, value; };
+    struct Assignment {
+        std::string section, key, value;
+    };
     std::string name_;
     std::vector<std::string> sections_;
     std::vector<Assignment> assignments_;

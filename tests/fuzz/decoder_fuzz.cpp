@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         decoder.finish(split);
         if (split != whole) std::abort();
     }
-    if (in.find('\n') == std::string_view::npos && decode(encode_quoted_printable(in), Encoding::QuotedPrintable) != in) std::abort();
+    if (in.find('\n') == std::string_view::npos && decode(encode_quoted_printable(in), Encoding::QuotedPrintable) != in)
+        std::abort();
     return 0;
 }

@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!record) return 0;
     if (record->octets.size() > size) std::abort();
     const auto algorithm = record->type == "ed25519" ? Algorithm::Ed25519Sha256 : Algorithm::RsaSha256;
-    if (const auto key = PublicKey::load(algorithm, record->octets)) (void)key->verifies(std::string(32, 'd'), std::string(key->bits() / 8, 's'));
+    if (const auto key = PublicKey::load(algorithm, record->octets))
+        (void)key->verifies(std::string(32, 'd'), std::string(key->bits() / 8, 's'));
     return 0;
 }

@@ -15,12 +15,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         dkim::Verifier verifier(1'790'000'000, {.header_octets = 16 * 1024});
         for (std::size_t at = 0; at < bytes.size(); at += step) verifier.feed(bytes.substr(at, step));
         std::string out;
-        for (const auto& verified : verifier.finish(dns)) out += std::string(dkim::verdict_name(verified.verdict)) + verified.reason + '\n';
+        for (const auto& verified : verifier.finish(dns))
+            out += std::string(dkim::verdict_name(verified.verdict)) + verified.reason + '\n';
         return out;
     };
     if (verdicts(size + 1) != verdicts(1 + size % 13)) std::abort();
     const auto signature = dkim::parse_signature(bytes);
-    if (signature && (signature->domain.empty() || signature->selector.empty() || signature->headers.empty())) std::abort();
+    if (signature && (signature->domain.empty() || signature->selector.empty() || signature->headers.empty()))
+        std::abort();
     if (dkim::without_signature(bytes).size() > size + 2) std::abort();
     return 0;
 }

@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (Field field; reader.next(field);) {
         covered += field.whole.size();
         const std::string shown = decode_text(field.value);
-        if (!gk::text::is_utf8(shown) || shown.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) std::abort();
+        if (!gk::text::is_utf8(shown) || shown.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+            std::abort();
         const Structured structured = parse_structured(field.value);
         for (const char* name : {"filename", "name", "charset", "boundary"}) {
             const auto value = find_parameter(structured.parameters, name);

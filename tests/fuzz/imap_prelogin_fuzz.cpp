@@ -34,8 +34,12 @@ std::string talk(std::string_view bytes, unsigned answers, std::size_t cut) {
                     out += "<tls>";
                     next = session.tls_started({"PLAIN"});
                     suspended = true;
-                } else if (std::holds_alternative<auth::Begin>(effect) || std::holds_alternative<auth::Continue>(effect)) {
-                    reply.kind = (answers & 2) != 0 ? auth::Reply::Kind::Fail : std::holds_alternative<auth::Begin>(effect) && (answers & 4) != 0 ? auth::Reply::Kind::Continue : auth::Reply::Kind::Ok;
+                } else if (std::holds_alternative<auth::Begin>(effect) ||
+                           std::holds_alternative<auth::Continue>(effect)) {
+                    reply.kind = (answers & 2) != 0 ? auth::Reply::Kind::Fail
+                                 : std::holds_alternative<auth::Begin>(effect) && (answers & 4) != 0
+                                     ? auth::Reply::Kind::Continue
+                                     : auth::Reply::Kind::Ok;
                     if ((answers & 8) != 0 || reply.kind == auth::Reply::Kind::Continue) reply.bytes = "bytes";
                     next = session.authenticated(reply);
                     suspended = true;
@@ -57,7 +61,8 @@ std::string talk(std::string_view bytes, unsigned answers, std::size_t cut) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size < 2) return 0;
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-    const bool starts_tls = text::find_nocase(bytes, "STARTTLS") != std::string_view::npos;  // what follows STARTTLS in one read is dropped, by design
+    const bool starts_tls = text::find_nocase(bytes, "STARTTLS") !=
+                            std::string_view::npos;  // what follows STARTTLS in one read is dropped, by design
     const std::string whole = talk(bytes, data[0], bytes.size());
     const std::string split = talk(bytes, data[0], bytes.empty() ? 0 : data[1] % bytes.size());
     if (whole != split && !starts_tls) std::abort();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // links: imap
+#include <unistd.h>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <unistd.h>
 
 #include "common/imap/session.hpp"
 
@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 class Home {
 public:
-    Home() : path_((fs::is_directory("/dev/shm") ? "/dev/shm/gk-fuzz-" : "/tmp/gk-fuzz-") + std::to_string(::getpid())) {}
+    Home()
+        : path_((fs::is_directory("/dev/shm") ? "/dev/shm/gk-fuzz-" : "/tmp/gk-fuzz-") + std::to_string(::getpid())) {}
     ~Home() { clear(); }
 
     std::shared_ptr<gk::store::Account> account() {

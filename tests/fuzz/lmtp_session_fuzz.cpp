@@ -16,7 +16,9 @@ public:
         return {250, "2.1.5", "ok"};
     }
     void write(std::string_view bytes) override { bytes_ += bytes.size(); }
-    std::vector<gk::lmtp::Reply> finish() override { return std::vector<gk::lmtp::Reply>(recipients_, {250, "2.0.0", std::to_string(bytes_)}); }
+    std::vector<gk::lmtp::Reply> finish() override {
+        return std::vector<gk::lmtp::Reply>(recipients_, {250, "2.0.0", std::to_string(bytes_)});
+    }
     void reset() noexcept override { recipients_ = bytes_ = 0; }
 
 private:
@@ -26,7 +28,8 @@ private:
 // The replies when the input comes in pieces of STEP bytes.
 std::string replies(std::string_view input, std::size_t step) {
     Sink sink;
-    gk::lmtp::ServerSession session("h.test", sink, {.max_size = 4096, .max_recipients = 10, .max_line = 1024, .max_errors = 20});
+    gk::lmtp::ServerSession session("h.test", sink,
+                                    {.max_size = 4096, .max_recipients = 10, .max_line = 1024, .max_errors = 20});
     std::string heard = session.greeting();
     for (std::size_t at = 0; at < input.size(); at += step) heard += session.feed(input.substr(at, step));
     return heard;

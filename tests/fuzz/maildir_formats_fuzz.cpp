@@ -32,12 +32,14 @@ void name(std::string_view bytes) {
     if (!parsed) return;
     const auto letters = gk::maildir::parse_letters(parsed->letters);
     const auto written = gk::maildir::format_name(parsed->base, letters);
-    if (const auto again = gk::maildir::parse_name(written)) require(gk::maildir::parse_letters(again->letters) == letters);
+    if (const auto again = gk::maildir::parse_name(written))
+        require(gk::maildir::parse_letters(again->letters) == letters);
 }
 
 void directory(std::string_view bytes) {
     if (const auto mailbox = gk::maildir::name_of(bytes)) require(gk::maildir::directory_of(*mailbox) == bytes);
-    if (gk::maildir::check_name(bytes) && bytes != "INBOX") require(gk::maildir::name_of(gk::maildir::directory_of(bytes)) == bytes);
+    if (gk::maildir::check_name(bytes) && bytes != "INBOX")
+        require(gk::maildir::name_of(gk::maildir::directory_of(bytes)) == bytes);
 }
 
 }  // namespace

@@ -34,8 +34,35 @@ std::string read(const std::filesystem::path& path) {
 }
 
 std::string mutate(const std::vector<std::string>& corpus, Random& random) {
-    static const std::string kTokens[] = {"\r\n", "\n", "\r", std::string(1, '\0'), "\"", "(", ")", "<", ">", "@", ":", ";", ",", "--", "=?",
-                                          "?=", "=", "{1}", "{4294967296}", "\\", "*", "%", "\xFF", "\xC3", "\xE2\x82\xAC", " ", "\t", "&", "-"};
+    static const std::string kTokens[] = {"\r\n",
+                                          "\n",
+                                          "\r",
+                                          std::string(1, '\0'),
+                                          "\"",
+                                          "(",
+                                          ")",
+                                          "<",
+                                          ">",
+                                          "@",
+                                          ":",
+                                          ";",
+                                          ",",
+                                          "--",
+                                          "=?",
+                                          "?=",
+                                          "=",
+                                          "{1}",
+                                          "{4294967296}",
+                                          "\\",
+                                          "*",
+                                          "%",
+                                          "\xFF",
+                                          "\xC3",
+                                          "\xE2\x82\xAC",
+                                          " ",
+                                          "\t",
+                                          "&",
+                                          "-"};
     std::string s = corpus[random.below(corpus.size())];
     for (std::size_t n = 1 + random.below(8); n > 0; --n) {
         const std::size_t at = random.below(s.size() + 1);

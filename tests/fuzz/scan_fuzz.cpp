@@ -7,7 +7,8 @@
 #include "common/message/structure.hpp"
 #include "common/message/text.hpp"
 
-// The scanner's promises: a tree whose ranges lie in the file and in one another, whose octets add up, and which survives its cache.
+// The scanner's promises: a tree whose ranges lie in the file and in one another, whose octets add up, and which
+// survives its cache.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gk::message;
     const std::string_view file(reinterpret_cast<const char*>(data), size);
@@ -17,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (std::uint32_t i = 0; i < s.parts.size(); ++i) {
             const Part& p = s.parts[i];
             if (p.body_begin < p.header_begin || p.body_end < p.body_begin || p.body_end > size) std::abort();
-            if (p.body_octets < p.body_end - p.body_begin || p.body_octets > 2 * (p.body_end - p.body_begin)) std::abort();
-            if (i > 0 && (p.header_begin < s.parts[p.parent].body_begin || p.body_end > s.parts[p.parent].body_end)) std::abort();
+            if (p.body_octets < p.body_end - p.body_begin || p.body_octets > 2 * (p.body_end - p.body_begin))
+                std::abort();
+            if (i > 0 && (p.header_begin < s.parts[p.parent].body_begin || p.body_end > s.parts[p.parent].body_end))
+                std::abort();
             if (p.kind == Part::Kind::Leaf) read_text(file, p, [](std::string_view) { return true; });
             file_name(p);
             part_number(s, i);

@@ -8,8 +8,8 @@
 #include "common/imap/format/match.hpp"
 #include "common/imap/format/section.hpp"
 
-// The first line is a section, the rest a message. A section that parses is written back the same; its octets are what is
-// promised, and a partial is a part of them.
+// The first line is a section, the rest a message. A section that parses is written back the same; its octets are what
+// is promised, and a partial is a part of them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gk;
     const std::string_view in(reinterpret_cast<const char*>(data), size);

@@ -32,15 +32,17 @@ Heard converse(const SessionSettings& settings, std::string_view input, std::siz
             else if (std::holds_alternative<CheckSender>(*effect)) {
                 content.clear();
                 session.answer({250, "2.1.0", "ok"});
-            }
-            else if (const auto* check = std::get_if<CheckRecipient>(&*effect))
-                session.answer(check->rcpt.path.local_part == "no" ? Reply{550, "5.1.1", "no"} : Reply{250, "2.1.5", "ok"});
+            } else if (const auto* check = std::get_if<CheckRecipient>(&*effect))
+                session.answer(check->rcpt.path.local_part == "no" ? Reply{550, "5.1.1", "no"}
+                                                                   : Reply{250, "2.1.5", "ok"});
             else if (std::holds_alternative<EndContent>(*effect)) {
                 heard.content += content;
                 session.answer({250, "2.0.0", "ok"});
-            }
-            else if (const auto* begin = std::get_if<BeginAuthentication>(&*effect)) {
-                if (begin->response) session.auth_succeeded("ann@here.test", begin->mechanism == "PLAIN" ? std::nullopt : std::optional<std::string>("v=x"));
+            } else if (const auto* begin = std::get_if<BeginAuthentication>(&*effect)) {
+                if (begin->response)
+                    session.auth_succeeded("ann@here.test", begin->mechanism == "PLAIN"
+                                                                ? std::nullopt
+                                                                : std::optional<std::string>("v=x"));
                 else session.auth_challenge("more");
             } else if (const auto* next = std::get_if<ContinueAuthentication>(&*effect)) {
                 if (next->response.empty()) session.auth_failed({535, "5.7.8", "no"});
@@ -58,7 +60,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (size == 0 || size > 20'000) return 0;
     SessionSettings settings;
     settings.hostname = "mx.test";
-    settings.limits = {.max_size = 4096, .max_recipients = 10, .max_messages = 5, .max_errors = 20, .max_auth_failures = 3, .max_received = 5};
+    settings.limits = {.max_size = 4096,
+                       .max_recipients = 10,
+                       .max_messages = 5,
+                       .max_errors = 20,
+                       .max_auth_failures = 3,
+                       .max_received = 5};
     settings.service = (bytes[0] & 1) != 0 ? Service::Submission : Service::Mx;
     settings.tls_available = (bytes[0] & 2) != 0;
     settings.mechanisms = settings.mechanisms_cb = settings.mechanisms_clear = {"PLAIN", "LOGIN", "SCRAM-SHA-256"};

@@ -18,7 +18,9 @@ public:
     gk::mailauth::Lookup<std::string> txt(std::string_view name) override {
         return answer(name.starts_with("exp.") ? explanation : record);
     }
-    gk::mailauth::Lookup<std::string> a(std::string_view name) override { return answer(name.size() % 2 ? "192.0.2.1" : "192.0.2.2"); }
+    gk::mailauth::Lookup<std::string> a(std::string_view name) override {
+        return answer(name.size() % 2 ? "192.0.2.1" : "192.0.2.2");
+    }
     gk::mailauth::Lookup<std::string> aaaa(std::string_view) override { return answer("2001:db8::1"); }
     gk::mailauth::Lookup<gk::dns::Mx> mx(std::string_view) override {
         ++asked;

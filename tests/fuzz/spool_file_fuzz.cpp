@@ -16,7 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (parse_outcomes(format_outcome(outcome)).size() != 1) std::abort();
     if (const auto envelope = parse_envelope(bytes)) {
         const auto again = parse_envelope(format_envelope(*envelope));
-        if (!again || again->recipients.size() != envelope->recipients.size() || again->reverse_path != envelope->reverse_path) std::abort();
+        if (!again || again->recipients.size() != envelope->recipients.size() ||
+            again->reverse_path != envelope->reverse_path)
+            std::abort();
         auto state = MessageState::of(*envelope, outcomes);
         (void)state.summary();
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <gtest/gtest.h>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -12,15 +12,20 @@
 
 #include "common/base/text.hpp"
 
-// Dialogues as files (tests/protocol/PROTOCOL/*.txt), replayed in process: "C: line", "C- bytes without CRLF", "S: line",
-// "S~ regex for a whole line", "# comment". Escapes in what the client says: \xNN \r \n \0 \\. The same files are replayed against
-// the programs that run (dialogues.py), but for those that say "# only in process: why". "# with: key=value …": settings.
+// Dialogues as files (tests/protocol/PROTOCOL/*.txt), replayed in process: "C: line", "C- bytes without CRLF", "S:
+// line", "S~ regex for a whole line", "# comment". Escapes in what the client says: \xNN \r \n \0 \\. The same files
+// are replayed against the programs that run (dialogues.py), but for those that say "# only in process: why". "# with:
+// key=value …": settings.
 namespace gk::test {
 
 struct Transcript {
-    std::string name, said;   // all that the client says
+    std::string name, said;  // all that the client says
     std::vector<std::pair<std::string, std::string>> with;
-    struct Expected { std::string text; bool regex; std::size_t line; };
+    struct Expected {
+        std::string text;
+        bool regex;
+        std::size_t line;
+    };
     std::vector<Expected> expected;
 };
 
@@ -94,11 +99,14 @@ inline void expect_said(const Transcript& transcript, const std::string& heard) 
         at = end + 2;
         ASSERT_LT(n, transcript.expected.size()) << transcript.name << ": unexpected: " << line;
         const auto& expected = transcript.expected[n++];
-        if (expected.regex) EXPECT_TRUE(std::regex_match(line, std::regex(expected.text))) << transcript.name << ':' << expected.line << ": got " << line;
+        if (expected.regex)
+            EXPECT_TRUE(std::regex_match(line, std::regex(expected.text)))
+                << transcript.name << ':' << expected.line << ": got " << line;
         else EXPECT_EQ(line, expected.text) << transcript.name << ':' << expected.line;
     }
     if (n < transcript.expected.size())
-        ADD_FAILURE() << transcript.name << ':' << transcript.expected[n].line << ": never came: " << transcript.expected[n].text;
+        ADD_FAILURE() << transcript.name << ':' << transcript.expected[n].line
+                      << ": never came: " << transcript.expected[n].text;
 }
 
 // A dialogue: given bytes, returns replies; begins with the greeting for the first, empty, bytes.

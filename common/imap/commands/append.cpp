@@ -58,10 +58,11 @@ void Session::on_message_end(bool complete) {
     if (appending->error) return refuse(*appending->error, "TRYCREATE");
     const auto appended = appending->incoming.commit();
     if (!appended) return refuse(appended.error(), "TRYCREATE");
-    // The index knows the message. To read a great directory after each of ten thousand APPENDs would cost more than all of
-    // them; the next other command looks at it.
+    // The index knows the message. To read a great directory after each of ten thousand APPENDs would cost more than
+    // all of them; the next other command looks at it.
     if (appended->uids.size() == 1 && appended->uids.front() != 0)
-        finish(fmt::format("OK [APPENDUID {} {}] Appended", appended->uidvalidity, appended->uids.front()), true, store::Look::Index);
+        finish(fmt::format("OK [APPENDUID {} {}] Appended", appended->uidvalidity, appended->uids.front()), true,
+               store::Look::Index);
     else finish("OK Appended", true, store::Look::Index);
 }
 

@@ -73,15 +73,17 @@ struct Session::FetchJob final : Session::Job {
     Status mark_seen(Session& session, const std::vector<std::uint32_t>& batch);
     Status answer(Session& session, const std::vector<std::uint32_t>& batch);
     void one(Session& session, std::uint32_t index, const message::Structure* structure);
-    void section(Session& session, const FetchItem& item, const OutputQueue::File& file, const message::Structure* structure);
-    void binary(Session& session, const FetchItem& item, const OutputQueue::File& file, const message::Structure& structure);
+    void section(Session& session, const FetchItem& item, const OutputQueue::File& file,
+                 const message::Structure* structure);
+    void binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
+                const message::Structure& structure);
 
     Fetch command;
     std::vector<IndexRange> ranges;
     bool files = false, structures = false, seen = false, has_uid = false, has_flags = false;
-    std::size_t range = 0;                 // where we are: in ranges
-    std::uint32_t offset = 0;              // and in ranges[range]
-    std::vector<std::uint32_t> flags_news; // sorted: rows whose flags the client has not seen
+    std::size_t range = 0;                  // where we are: in ranges
+    std::uint32_t offset = 0;               // and in ranges[range]
+    std::vector<std::uint32_t> flags_news;  // sorted: rows whose flags the client has not seen
     bool missing = false, unknown_encoding = false;
 };
 
@@ -90,7 +92,8 @@ std::vector<std::uint32_t> Session::FetchJob::next_batch() const {
     std::vector<std::uint32_t> batch;
     std::uint32_t skip = offset;
     for (std::size_t r = range; r < ranges.size() && batch.size() < most; ++r, skip = 0)
-        for (std::uint32_t i = ranges[r].first + skip; i <= ranges[r].last && batch.size() < most; ++i) batch.push_back(i);
+        for (std::uint32_t i = ranges[r].first + skip; i <= ranges[r].last && batch.size() < most; ++i)
+            batch.push_back(i);
     return batch;
 }
 
@@ -191,7 +194,9 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
         switch (item.kind) {
             case Kind::Flags: session.append_flags(begin("FLAGS "), row); break;
             case Kind::Uid: fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid); break;
-            case Kind::InternalDate: append_internal_date(begin("INTERNALDATE "), from_unix_s(row.internal_date)); break;
+            case Kind::InternalDate:
+                append_internal_date(begin("INTERNALDATE "), from_unix_s(row.internal_date));
+                break;
             case Kind::Rfc822Size: fmt::format_to(std::back_inserter(begin("RFC822.SIZE ")), "{}", row.size); break;
             case Kind::Envelope: append_envelope(begin("ENVELOPE "), structure->envelope(), session.rev2_); break;
             case Kind::Body: append_body(begin("BODY "), *structure, false, session.rev2_); break;
@@ -211,10 +216,12 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
             if (item.partial) fmt::format_to(std::back_inserter(out), "<{}>", item.partial->offset);
             out += ' ';
         }
-        if (item.kind == Kind::BinarySize || (item.kind == Kind::Binary && !is_whole_message(item))) binary(session, item, file, *structure);
+        if (item.kind == Kind::BinarySize || (item.kind == Kind::Binary && !is_whole_message(item)))
+            binary(session, item, file, *structure);
         else section(session, item, file, structure);
     }
-    if (!has_flags && std::binary_search(flags_news.begin(), flags_news.end(), index)) session.append_flags(begin("FLAGS "), row);
+    if (!has_flags && std::binary_search(flags_news.begin(), flags_news.end(), index))
+        session.append_flags(begin("FLAGS "), row);
     session.out_.text() += ")\r\n";
 }
 
@@ -243,7 +250,8 @@ void Session::FetchJob::section(Session& session, const FetchItem& item, const O
     }
 }
 
-// RFC 3516, 4.2 and RFC 9051, 6.4.5: the part's content with its transfer encoding undone; literal8 where it holds a NUL.
+// RFC 3516, 4.2 and RFC 9051, 6.4.5: the part's content with its transfer encoding undone; literal8 where it holds a
+// NUL.
 void Session::FetchJob::binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
                                const message::Structure& structure) {
     std::string& out = session.out_.text();

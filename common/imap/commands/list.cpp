@@ -11,8 +11,8 @@ namespace {
 // One name of the tree as LIST sees it: mailboxes, their superiors, and what is subscribed without being there.
 struct Name {
     store::MailboxEntry entry;
-    bool listed = false;            // the store knows it
-    bool selected_below = false;    // a descendant fits the selection options
+    bool listed = false;          // the store knows it
+    bool selected_below = false;  // a descendant fits the selection options
 };
 
 using Names = std::map<std::string, Name, std::less<>>;
@@ -36,7 +36,8 @@ bool is_wanted(const List& list, const store::MailboxEntry& entry) {
 }
 
 bool matches_any(const std::vector<std::string>& patterns, std::string_view name) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return matches_pattern(pattern, name); });
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& pattern) { return matches_pattern(pattern, name); });
 }
 
 }  // namespace
@@ -127,7 +128,8 @@ void Session::on(const List& list) {
         out += "\r\n";
         // RFC 5819, 2: only for mailboxes that can be selected.
         if (list.return_status.empty() || !entry.exists) return;
-        if (const auto status = account_->status(entry.name)) append_status(out, entry.name, list.return_status, *status);
+        if (const auto status = account_->status(entry.name))
+            append_status(out, entry.name, list.return_status, *status);
     };
     if (const auto inbox = names.find("INBOX"); inbox != names.end()) show(inbox->second);
     for (const auto& [name, known] : names)

@@ -111,12 +111,14 @@ Prepared prepare(const SearchKey& key, const View& view, const std::vector<store
         out.children.push_back(prepare(child, view, saved));
         out.cost = std::max(out.cost, out.children.back().cost);
     }
-    std::stable_sort(out.children.begin(), out.children.end(), [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
+    std::stable_sort(out.children.begin(), out.children.end(),
+                     [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
     return out;
 }
 
 bool in_ranges(const std::vector<IndexRange>& ranges, std::uint32_t index) {
-    const auto at = std::upper_bound(ranges.begin(), ranges.end(), index, [](std::uint32_t i, const IndexRange& r) { return i < r.first; });
+    const auto at = std::upper_bound(ranges.begin(), ranges.end(), index,
+                                     [](std::uint32_t i, const IndexRange& r) { return i < r.first; });
     return at != ranges.begin() && index <= std::prev(at)->last;
 }
 
@@ -207,15 +209,16 @@ struct Session::SearchJob final : Session::Job {
     void answer(Session& session);
 
     Search command;
-    Prepared key;                       // views into command: does not move
+    Prepared key;  // views into command: does not move
     std::uint32_t next = 0;
-    std::vector<std::uint32_t> found;   // indices, sorted
+    std::vector<std::uint32_t> found;  // indices, sorted
 };
 
 bool Session::SearchJob::resume(Session& session) {
     const View& view = *session.view_;
     std::vector<std::uint32_t> undecided;
-    for (std::uint32_t looked = 0; next < view.exists() && undecided.size() < kBatch && looked < kRowsInATurn; ++next, ++looked) {
+    for (std::uint32_t looked = 0; next < view.exists() && undecided.size() < kBatch && looked < kRowsInATurn;
+         ++next, ++looked) {
         const store::Row& row = view.rows()[next];
         const Truth truth = evaluate(key, {.index = next, .row = &row, .recent = view.is_recent(row)});
         if (truth == Truth::Yes) found.push_back(next);

@@ -25,8 +25,10 @@ void Session::on(const Select& select) {
     if (!rev2_) {
         untagged(fmt::format("{} RECENT", view_->recent()));
         const auto& rows = view_->rows();
-        const auto unseen = std::find_if(rows.begin(), rows.end(), [](const store::Row& row) { return !(row.flags & store::kSeen); });
-        if (unseen != rows.end()) untagged(fmt::format("OK [UNSEEN {}] The first unseen message", unseen - rows.begin() + 1));
+        const auto unseen =
+            std::find_if(rows.begin(), rows.end(), [](const store::Row& row) { return !(row.flags & store::kSeen); });
+        if (unseen != rows.end())
+            untagged(fmt::format("OK [UNSEEN {}] The first unseen message", unseen - rows.begin() + 1));
     }
     untagged(fmt::format("OK [UIDVALIDITY {}] UIDs are valid", view_->uidvalidity()));
     untagged(fmt::format("OK [UIDNEXT {}] The next UID", view_->uidnext()));

@@ -6,7 +6,8 @@
 
 namespace gk::imap {
 
-// status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")": RFC 9051, 6.3.11; RFC 3501, 6.3.10; SIZE: RFC 8438
+// status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")": RFC 9051, 6.3.11; RFC 3501, 6.3.10; SIZE: RFC
+// 8438
 void Session::on(const StatusOf& command) {
     const auto name = mailbox_named(command.mailbox);
     if (!name) return;

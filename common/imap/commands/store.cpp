@@ -49,7 +49,8 @@ void Session::on(const Store& command) {
         if (!command.silent || row.flags != expected.flags || row.keywords != expected.keywords)
             append_flags_fetch(*index, command.uid || rev2_);
     }
-    if (stored->rows.size() < uids.size()) finish("NO [EXPUNGEISSUED] Some messages were expunged meanwhile", command.uid);
+    if (stored->rows.size() < uids.size())
+        finish("NO [EXPUNGEISSUED] Some messages were expunged meanwhile", command.uid);
     else finish("OK Stored", command.uid);
 }
 

@@ -15,17 +15,13 @@ using message::Part;
 void append_number(std::string& out, std::uint64_t n) { fmt::format_to(std::back_inserter(out), "{}", n); }
 
 void append_nstring(std::string& out, const std::optional<std::string>& s, bool utf8) {
-    if (s)
-        append_string(out, *s, utf8);
-    else
-        append_nil(out);
+    if (s) append_string(out, *s, utf8);
+    else append_nil(out);
 }
 
 void append_nstring_or_nil(std::string& out, const std::string& s, bool utf8) {
-    if (s.empty())
-        append_nil(out);
-    else
-        append_string(out, s, utf8);
+    if (s.empty()) append_nil(out);
+    else append_string(out, s, utf8);
 }
 
 // env-from and its like: "(" 1*address ")" / nil
@@ -59,7 +55,8 @@ void append_addresses(std::string& out, const std::vector<address::Listed>& list
 }
 
 // body-fld-param; CHARSET: the default one is added where none is named
-void append_parameters(std::string& out, const std::vector<message::Parameter>& parameters, bool utf8, bool charset = false) {
+void append_parameters(std::string& out, const std::vector<message::Parameter>& parameters, bool utf8,
+                       bool charset = false) {
     if (parameters.empty() && !charset) return append_nil(out);
     char before = '(';
     for (const auto& p : parameters) {
@@ -107,9 +104,11 @@ struct ShownType {
     std::string_view type, subtype;
 };
 ShownType shown_type(const Part& part) {
-    const bool looks_composite = part.type == "multipart" || part.is("message", "rfc822") || part.is("message", "global");
+    const bool looks_composite =
+        part.type == "multipart" || part.is("message", "rfc822") || part.is("message", "global");
     if (part.kind != Part::Kind::Leaf || !looks_composite) return {part.type, part.subtype};
-    // A multipart without a boundary is text to read (RFC 2045, 5.2); what a limit closed, or an encoding hides, is a file.
+    // A multipart without a boundary is text to read (RFC 2045, 5.2); what a limit closed, or an encoding hides, is a
+    // file.
     if (part.type == "multipart" && !part.opaque) return {"text", "plain"};
     return {"application", "octet-stream"};
 }
@@ -216,8 +215,8 @@ void append_envelope(std::string& out, const message::Envelope& e, bool utf8) {
     out += ' ';
     append_nstring(out, e.subject, utf8);
     // RFC 3501, 7.4.2: an absent Sender or Reply-To is the From.
-    for (const auto* list : {&e.from, e.sender.empty() ? &e.from : &e.sender, e.reply_to.empty() ? &e.from : &e.reply_to, &e.to,
-                             &e.cc, &e.bcc}) {
+    for (const auto* list : {&e.from, e.sender.empty() ? &e.from : &e.sender,
+                             e.reply_to.empty() ? &e.from : &e.reply_to, &e.to, &e.cc, &e.bcc}) {
         out += ' ';
         append_addresses(out, *list, utf8);
     }
@@ -257,9 +256,9 @@ void append_internal_date(std::string& out, TimePoint t) {
     const auto day = std::chrono::floor<std::chrono::days>(t);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(t - day));
-    fmt::format_to(std::back_inserter(out), "\"{:2}-{}-{:04} {:02}:{:02}:{:02} +0000\"", static_cast<unsigned>(date.day()),
-                   kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()), time.hours().count(),
-                   time.minutes().count(), time.seconds().count());
+    fmt::format_to(std::back_inserter(out), "\"{:2}-{}-{:04} {:02}:{:02}:{:02} +0000\"",
+                   static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                   static_cast<int>(date.year()), time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
 // date-time: ( SP DIGIT / 2DIGIT ) "-" date-month "-" 4DIGIT SP time SP zone
@@ -283,8 +282,9 @@ std::optional<TimePoint> parse_internal_date(std::string_view s) {
         if (text::equals_nocase(s.substr(3, 3), kMonths[i])) date.month = i + 1;
     date.year = digits(7, 4), date.hour = digits(12, 2), date.minute = digits(15, 2), date.second = digits(18, 2);
     const int zone_hours = digits(22, 2), zone_minutes = digits(24, 2);
-    if (date.day < 1 || date.day > 31 || date.month == 0 || date.year < 0 || date.hour < 0 || date.hour > 23 || date.minute < 0 ||
-        date.minute > 59 || date.second < 0 || date.second > 60 || zone_hours < 0 || zone_minutes < 0 || zone_minutes > 59)
+    if (date.day < 1 || date.day > 31 || date.month == 0 || date.year < 0 || date.hour < 0 || date.hour > 23 ||
+        date.minute < 0 || date.minute > 59 || date.second < 0 || date.second > 60 || zone_hours < 0 ||
+        zone_minutes < 0 || zone_minutes > 59)
         return std::nullopt;
     date.offset_min = (s[21] == '-' ? -1 : 1) * (zone_hours * 60 + zone_minutes);
     return date.utc();

@@ -9,12 +9,13 @@
 #include "common/base/time.hpp"
 #include "common/message/structure.hpp"
 
-// What FETCH shows of a message, in the exact syntax of RFC 3501 and RFC 9051 (section 9 in both). All functions append.
+// What FETCH shows of a message, in the exact syntax of RFC 3501 and RFC 9051 (section 9 in both). All functions
+// append.
 namespace gk::imap {
 
 // A string: quoted where the grammar permits it, else a literal "{n}CRLF…". 8-bit text is a literal before
-// UTF8=ACCEPT or IMAP4rev2, and quoted after, where it is valid UTF-8. A NUL, which no literal may hold, becomes U+FFFD's
-// stand-in "?".
+// UTF8=ACCEPT or IMAP4rev2, and quoted after, where it is valid UTF-8. A NUL, which no literal may hold, becomes
+// U+FFFD's stand-in "?".
 void append_string(std::string& out, std::string_view s, bool utf8 = false);
 void append_nil(std::string& out);
 

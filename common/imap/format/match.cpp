@@ -101,7 +101,9 @@ bool matches_header(std::string_view header_block, std::string_view field_name, 
 }
 
 std::optional<bool> matches_envelope(const message::Envelope& e, std::string_view field, const Needle& needle) {
-    const auto text = [&](const std::optional<std::string>& s) { return s.has_value() && needle.in(message::decode_text(*s)); };
+    const auto text = [&](const std::optional<std::string>& s) {
+        return s.has_value() && needle.in(message::decode_text(*s));
+    };
     const auto list = [&](const std::vector<address::Listed>& l) { return !l.empty() && needle.in(addresses_text(l)); };
     const auto is = [&](std::string_view name) { return text::equals_nocase(field, name); };
     if (is("From")) return list(e.from);
@@ -130,7 +132,8 @@ bool matches_body(const Structure& structure, std::string_view file, const Needl
 }
 
 bool matches_text(const Structure& structure, std::string_view file, const Needle& needle) {
-    return needle.empty() || in_header(header_of(file, structure.root()), needle) || matches_body(structure, file, needle);
+    return needle.empty() || in_header(header_of(file, structure.root()), needle) ||
+           matches_body(structure, file, needle);
 }
 
 std::optional<int> sent_day(const message::Envelope& envelope) {

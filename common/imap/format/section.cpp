@@ -29,9 +29,10 @@ bool splits_crlf(std::string_view file, std::uint64_t at) noexcept {
     return at > 0 && at < file.size() && file[at] == '\n' && file[at - 1] == '\r';
 }
 
-// Moves from AT in the file over WANTED octets of the wire, not past END. HALF is set where that ends between the CR and the LF
-// that one bare LF becomes.
-std::uint64_t skip_octets(std::string_view file, std::uint64_t at, std::uint64_t end, std::uint64_t wanted, bool& half) noexcept {
+// Moves from AT in the file over WANTED octets of the wire, not past END. HALF is set where that ends between the CR
+// and the LF that one bare LF becomes.
+std::uint64_t skip_octets(std::string_view file, std::uint64_t at, std::uint64_t end, std::uint64_t wanted,
+                          bool& half) noexcept {
     half = false;
     bool after_cr = at > 0 && at < file.size() && file[at - 1] == '\r' && file[at] == '\n';
     while (wanted > 0 && at < end) {
@@ -99,7 +100,8 @@ Content from_range(std::string_view file, const Range& range, const std::optiona
 
 Content from_bytes(std::string bytes, const std::optional<Partial>& partial) {
     Content content;
-    if (partial) bytes = partial->offset >= bytes.size() ? std::string() : bytes.substr(partial->offset, partial->length);
+    if (partial)
+        bytes = partial->offset >= bytes.size() ? std::string() : bytes.substr(partial->offset, partial->length);
     content.octets = bytes.size();
     push_own(content, std::move(bytes));
     return content;
@@ -126,7 +128,8 @@ std::string filter_header(const Structure& structure, std::string_view block, co
     return out += "\r\n";
 }
 
-// The part whose header is the HEADER of what NUMBERS name: the message itself, or the one that a message/rfc822 encloses.
+// The part whose header is the HEADER of what NUMBERS name: the message itself, or the one that a message/rfc822
+// encloses.
 std::uint32_t message_of(const Structure& structure, const Section& section, std::uint32_t part) noexcept {
     if (section.part.empty()) return part;
     return structure.parts[part].kind == Part::Kind::Message ? structure.parts[part].first_child : message::kNone;
@@ -134,7 +137,8 @@ std::uint32_t message_of(const Structure& structure, const Section& section, std
 
 }  // namespace
 
-// section-part: part 1 of what is no multipart is its body; numbers inside a message/rfc822 count in the enclosed message.
+// section-part: part 1 of what is no multipart is its body; numbers inside a message/rfc822 count in the enclosed
+// message.
 std::uint32_t find_part(const Structure& structure, const std::vector<std::uint32_t>& numbers) {
     std::uint32_t at = 0;
     bool leaf_one = false;  // the "1" that names a non-multipart message's only body was used
@@ -155,7 +159,8 @@ std::uint32_t find_part(const Structure& structure, const std::vector<std::uint3
             continue;
         }
         std::uint32_t child = part->first_child;
-        for (std::uint32_t i = 1; i < number && child != message::kNone; ++i) child = structure.parts[child].next_sibling;
+        for (std::uint32_t i = 1; i < number && child != message::kNone; ++i)
+            child = structure.parts[child].next_sibling;
         if (child == message::kNone) return message::kNone;
         at = child;
     }
@@ -213,10 +218,8 @@ std::string read_all(const Content& content, std::string_view file) {
         out += piece.own;
         if (!piece.own.empty() || piece.begin >= file.size()) continue;
         const std::string_view slice = file.substr(piece.begin, piece.end - piece.begin);
-        if (piece.to_crlf)
-            CrlfWriter().feed(slice, out);
-        else
-            out += slice;
+        if (piece.to_crlf) CrlfWriter().feed(slice, out);
+        else out += slice;
     }
     return out;
 }

@@ -25,18 +25,21 @@ struct Section {
 constexpr std::size_t kMaxSectionDepth = 1000;  // part numbers
 constexpr std::size_t kMaxSectionFields = 1000;
 
-// What stands between "[" and "]". Field names may be atoms or quoted strings; a grammar that reads literals fills Section itself.
+// What stands between "[" and "]". Field names may be atoms or quoted strings; a grammar that reads literals fills
+// Section itself.
 std::optional<Section> parse_section(std::string_view spec);
 // The same for a reply: "1.2.HEADER.FIELDS (From To)".
 std::string format_section(const Section& section);
 
-struct Partial { std::uint64_t offset = 0, length = 0; };  // "<offset.length>"
+struct Partial {
+    std::uint64_t offset = 0, length = 0;
+};  // "<offset.length>"
 
 // Bytes on their way to the client: either OWN bytes, or a slice of the message file.
 struct Piece {
-    std::string own;                  // where not empty, the piece is these bytes
+    std::string own;                   // where not empty, the piece is these bytes
     std::uint64_t begin = 0, end = 0;  // else this range of the file
-    bool to_crlf = false;             // its LFs without CR become CRLF on the way; the slice never begins inside a CRLF
+    bool to_crlf = false;  // its LFs without CR become CRLF on the way; the slice never begins inside a CRLF
 };
 
 struct Content {

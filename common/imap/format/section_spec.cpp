@@ -21,7 +21,8 @@ bool takes_fields(Section::Text text) noexcept {
 }
 
 bool is_astring_char(char c) noexcept {
-    return static_cast<unsigned char>(c) > 0x20 && c != 0x7F && std::string_view("(){%*\"\\").find(c) == std::string_view::npos;
+    return static_cast<unsigned char>(c) > 0x20 && c != 0x7F &&
+           std::string_view("(){%*\"\\").find(c) == std::string_view::npos;
 }
 
 // header-list: "(" header-fld-name *(SP header-fld-name) ")"
@@ -60,7 +61,8 @@ std::optional<Section> parse_section(std::string_view spec) {
     while (!spec.empty() && text::is_digit(spec[0])) {
         const std::size_t dot = spec.find('.');
         const auto number = text::to_uint(spec.substr(0, dot));
-        if (!number || *number == 0 || *number > 0xFFFFFFFF || spec[0] == '0' || section.part.size() == kMaxSectionDepth)
+        if (!number || *number == 0 || *number > 0xFFFFFFFF || spec[0] == '0' ||
+            section.part.size() == kMaxSectionDepth)
             return std::nullopt;
         section.part.push_back(static_cast<std::uint32_t>(*number));
         if (dot == std::string_view::npos) return section;
@@ -102,7 +104,8 @@ std::string format_section(const Section& section) {
         out += before;
         before = ' ';
         bool atom = !field.empty();
-        for (const char c : field) atom = atom && is_astring_char(c) && c != ']' && static_cast<unsigned char>(c) < 0x80;
+        for (const char c : field)
+            atom = atom && is_astring_char(c) && c != ']' && static_cast<unsigned char>(c) < 0x80;
         if (atom) {
             out += field;
             continue;

@@ -30,28 +30,71 @@ struct SequenceSet {
 
 struct FetchItem {
     enum class Kind {
-        Flags, InternalDate, Rfc822Size, Envelope, Body, BodyStructure, Uid,
-        Rfc822, Rfc822Header, Rfc822Text, BodySection, Binary, BinarySize,
+        Flags,
+        InternalDate,
+        Rfc822Size,
+        Envelope,
+        Body,
+        BodyStructure,
+        Uid,
+        Rfc822,
+        Rfc822Header,
+        Rfc822Text,
+        BodySection,
+        Binary,
+        BinarySize,
     };
     Kind kind = Kind::Flags;
     bool peek = false;
-    Section section = {};                  // of BodySection, Binary and BinarySize
+    Section section = {};  // of BodySection, Binary and BinarySize
     std::optional<Partial> partial = {};
 };
 
 struct SearchKey {
     enum class Kind {
-        All, And, Or, Not, Set, UidSet,
-        Answered, Deleted, Draft, Flagged, Seen, Recent, Old, New,
-        Unanswered, Undeleted, Undraft, Unflagged, Unseen, Keyword, Unkeyword,
-        Bcc, Body, Cc, From, Header, Subject, Text, To,
-        Before, On, Since, SentBefore, SentOn, SentSince, Larger, Smaller,
+        All,
+        And,
+        Or,
+        Not,
+        Set,
+        UidSet,
+        Answered,
+        Deleted,
+        Draft,
+        Flagged,
+        Seen,
+        Recent,
+        Old,
+        New,
+        Unanswered,
+        Undeleted,
+        Undraft,
+        Unflagged,
+        Unseen,
+        Keyword,
+        Unkeyword,
+        Bcc,
+        Body,
+        Cc,
+        From,
+        Header,
+        Subject,
+        Text,
+        To,
+        Before,
+        On,
+        Since,
+        SentBefore,
+        SentOn,
+        SentSince,
+        Larger,
+        Smaller,
     };
     Kind kind = Kind::All;
-    std::string text = {};                 // what to find; the keyword
-    std::string field = {};                // of HEADER
-    std::uint64_t number = 0;              // of LARGER and SMALLER
-    std::int64_t day = 0;                  // of the date keys: days since 1970-01-01
+    std::string text = {};     // what to find; the keyword
+    std::string field = {};    // of HEADER
+    std::uint64_t number = 0;  // of LARGER and SMALLER
+    std::int64_t day = 0;      // of the date keys: days since 1970-01-01
     SequenceSet set = {};
     std::vector<SearchKey> children = {};  // of And, Or (two) and Not (one)
 };
@@ -66,42 +109,74 @@ struct CloseMailbox {};  // CLOSE
 struct Unselect {};
 struct Idle {};
 struct Namespace {};
-struct NotNow { std::string name; };  // STARTTLS, LOGIN, AUTHENTICATE: over once a session is logged in
-struct Id { std::vector<std::pair<std::string, std::optional<std::string>>> fields; };
-struct Enable { std::vector<std::string> capabilities; };  // upper case
-struct Select { std::string mailbox; bool read_only = false; };
-struct Create { std::string mailbox; };
-struct Delete { std::string mailbox; };
-struct Rename { std::string from, to; };
-struct Subscribe { std::string mailbox; bool on = true; };
+struct NotNow {
+    std::string name;
+};  // STARTTLS, LOGIN, AUTHENTICATE: over once a session is logged in
+struct Id {
+    std::vector<std::pair<std::string, std::optional<std::string>>> fields;
+};
+struct Enable {
+    std::vector<std::string> capabilities;
+};  // upper case
+struct Select {
+    std::string mailbox;
+    bool read_only = false;
+};
+struct Create {
+    std::string mailbox;
+};
+struct Delete {
+    std::string mailbox;
+};
+struct Rename {
+    std::string from, to;
+};
+struct Subscribe {
+    std::string mailbox;
+    bool on = true;
+};
 struct List {
     bool lsub = false;
-    bool extended = false;               // any of RFC 5258's syntax was used
+    bool extended = false;  // any of RFC 5258's syntax was used
     std::string reference;
     std::vector<std::string> patterns;
     bool select_subscribed = false, select_recursive_match = false, select_special_use = false;
     bool return_subscribed = false, return_children = false, return_special_use = false;
     std::vector<StatusItem> return_status;
 };
-struct StatusOf { std::string mailbox; std::vector<StatusItem> items; };
-struct Expunge { std::optional<SequenceSet> uids; };
+struct StatusOf {
+    std::string mailbox;
+    std::vector<StatusItem> items;
+};
+struct Expunge {
+    std::optional<SequenceSet> uids;
+};
 struct Search {
     bool uid = false;
-    bool extended = false;               // RETURN was given
+    bool extended = false;  // RETURN was given
     bool min = false, max = false, all = false, count = false, save = false;
-    std::string charset;                 // upper case; empty when not given
+    std::string charset;  // upper case; empty when not given
     SearchKey key;
 };
-struct Fetch { bool uid = false; SequenceSet set; std::vector<FetchItem> items; };
+struct Fetch {
+    bool uid = false;
+    SequenceSet set;
+    std::vector<FetchItem> items;
+};
 struct Store {
     enum class Mode { Replace, Add, Remove };
     bool uid = false;
     SequenceSet set;
     Mode mode = Mode::Replace;
     bool silent = false;
-    std::vector<std::string> flags;      // system flags in their usual spelling
+    std::vector<std::string> flags;  // system flags in their usual spelling
 };
-struct Copy { bool uid = false; bool move = false; SequenceSet set; std::string mailbox; };
+struct Copy {
+    bool uid = false;
+    bool move = false;
+    SequenceSet set;
+    std::string mailbox;
+};
 
 // APPEND up to its message; the message itself streams past the parser (reader.hpp).
 struct Append {
@@ -109,12 +184,13 @@ struct Append {
     std::vector<std::string> flags;
     std::optional<std::int64_t> date_unix_s;
     std::uint64_t size = 0;
-    bool sync = true;                    // the client waits for "+" before it sends the message
-    bool binary = false;                 // literal8
+    bool sync = true;     // the client waits for "+" before it sends the message
+    bool binary = false;  // literal8
 };
 
-using CommandBody = std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
-                                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append>;
+using CommandBody =
+    std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
+                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append>;
 
 struct Command {
     std::string tag;

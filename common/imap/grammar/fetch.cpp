@@ -65,12 +65,15 @@ std::optional<Partial> partial(Scanner& in) {
 
 // fetch-att, RFC 9051, 9 and RFC 3501, 9
 FetchItem fetch_item(Scanner& in) {
-    static constexpr std::pair<std::string_view, Kind> kPlain[] = {
-        {"FLAGS", Kind::Flags},           {"UID", Kind::Uid},
-        {"INTERNALDATE", Kind::InternalDate}, {"RFC822.SIZE", Kind::Rfc822Size},
-        {"ENVELOPE", Kind::Envelope},     {"BODYSTRUCTURE", Kind::BodyStructure},
-        {"RFC822.HEADER", Kind::Rfc822Header}, {"RFC822.TEXT", Kind::Rfc822Text},
-        {"RFC822", Kind::Rfc822}};
+    static constexpr std::pair<std::string_view, Kind> kPlain[] = {{"FLAGS", Kind::Flags},
+                                                                   {"UID", Kind::Uid},
+                                                                   {"INTERNALDATE", Kind::InternalDate},
+                                                                   {"RFC822.SIZE", Kind::Rfc822Size},
+                                                                   {"ENVELOPE", Kind::Envelope},
+                                                                   {"BODYSTRUCTURE", Kind::BodyStructure},
+                                                                   {"RFC822.HEADER", Kind::Rfc822Header},
+                                                                   {"RFC822.TEXT", Kind::Rfc822Text},
+                                                                   {"RFC822", Kind::Rfc822}};
     FetchItem item;
     for (const auto& [name, kind] : kPlain) {
         if (!in.accept_word(name)) continue;
@@ -117,7 +120,8 @@ std::vector<FetchItem> fetch_items(Scanner& in) {
         for (const Kind kind : kinds) items.push_back({.kind = kind});
     };
     if (in.accept_word("ALL")) macro({Kind::Flags, Kind::InternalDate, Kind::Rfc822Size, Kind::Envelope});
-    else if (in.accept_word("FULL")) macro({Kind::Flags, Kind::InternalDate, Kind::Rfc822Size, Kind::Envelope, Kind::Body});
+    else if (in.accept_word("FULL"))
+        macro({Kind::Flags, Kind::InternalDate, Kind::Rfc822Size, Kind::Envelope, Kind::Body});
     else if (in.accept_word("FAST")) macro({Kind::Flags, Kind::InternalDate, Kind::Rfc822Size});
     else if (in.accept('(')) {
         do {

@@ -87,8 +87,9 @@ List lsub_command(Scanner& in) {
 // "(" status-att *(SP status-att) ")"
 std::vector<StatusItem> status_items(Scanner& in) {
     static constexpr std::pair<std::string_view, StatusItem> kItems[] = {
-        {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},   {"UIDNEXT", StatusItem::UidNext},
-        {"UIDVALIDITY", StatusItem::UidValidity}, {"UNSEEN", StatusItem::Unseen}, {"DELETED", StatusItem::Deleted},
+        {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
+        {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
+        {"UNSEEN", StatusItem::Unseen},     {"DELETED", StatusItem::Deleted},
         {"SIZE", StatusItem::Size}};
     std::vector<StatusItem> items;
     in.expect('(');

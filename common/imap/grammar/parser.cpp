@@ -135,7 +135,10 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"CREATE", [](Scanner& in) -> CommandBody { return Create{one_mailbox(in)}; }},
     {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
     {"ENABLE", [](Scanner& in) -> CommandBody { return enable_command(in); }},
-    {"EXAMINE", [](Scanner& in) -> CommandBody { return Select{one_mailbox(in), true}; }},
+    {"EXAMINE",
+     [](Scanner& in) -> CommandBody {
+         return Select{one_mailbox(in), true};
+     }},
     {"EXPUNGE", [](Scanner&) -> CommandBody { return Expunge{}; }},
     {"FETCH", [](Scanner& in) -> CommandBody { return fetch_command(in, false); }},
     {"ID", [](Scanner& in) -> CommandBody { return id_command(in); }},
@@ -149,14 +152,23 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
-    {"SELECT", [](Scanner& in) -> CommandBody { return Select{one_mailbox(in), false}; }},
+    {"SELECT",
+     [](Scanner& in) -> CommandBody {
+         return Select{one_mailbox(in), false};
+     }},
     {"STARTTLS", not_now<'S', 'T', 'A', 'R', 'T', 'T', 'L', 'S'>},
     {"STATUS", [](Scanner& in) -> CommandBody { return status_command(in); }},
     {"STORE", [](Scanner& in) -> CommandBody { return store_command(in, false); }},
-    {"SUBSCRIBE", [](Scanner& in) -> CommandBody { return Subscribe{one_mailbox(in), true}; }},
+    {"SUBSCRIBE",
+     [](Scanner& in) -> CommandBody {
+         return Subscribe{one_mailbox(in), true};
+     }},
     {"UID", uid_command},
     {"UNSELECT", [](Scanner&) -> CommandBody { return Unselect{}; }},
-    {"UNSUBSCRIBE", [](Scanner& in) -> CommandBody { return Subscribe{one_mailbox(in), false}; }},
+    {"UNSUBSCRIBE",
+     [](Scanner& in) -> CommandBody {
+         return Subscribe{one_mailbox(in), false};
+     }},
 };
 
 }  // namespace
@@ -184,7 +196,9 @@ Append append_command(Scanner& in) {
 
 std::string_view tag_of(std::string_view text) noexcept {
     std::size_t end = 0;
-    while (end < text.size() && (is_atom_char(static_cast<unsigned char>(text[end])) || text[end] == ']') && text[end] != '+') ++end;
+    while (end < text.size() && (is_atom_char(static_cast<unsigned char>(text[end])) || text[end] == ']') &&
+           text[end] != '+')
+        ++end;
     if (end == 0 || end > 200 || (end < text.size() && text[end] != ' ')) return {};
     return text.substr(0, end);
 }

@@ -132,7 +132,8 @@ ReaderEvent CommandReader::step() {
             return Nothing{};
         }
         case State::SkipLiteral: {
-            if (left_ > limits_.skipped || skipped_ + left_ > limits_.skipped) return stop("a refused literal is too large to skip");
+            if (left_ > limits_.skipped || skipped_ + left_ > limits_.skipped)
+                return stop("a refused literal is too large to skip");
             const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, input_.size() - at_));
             at_ += taken;
             left_ -= taken;

@@ -11,22 +11,33 @@
 namespace gk::imap {
 
 struct ReaderLimits {
-    std::size_t line = 64 * 1024;             // RFC 7162, 4 asks for 8 KB at the least
-    std::size_t literal = 64 * 1024;          // of an argument that is not a message
+    std::size_t line = 64 * 1024;     // RFC 7162, 4 asks for 8 KB at the least
+    std::size_t literal = 64 * 1024;  // of an argument that is not a message
     std::size_t command = 256 * 1024;
-    std::uint64_t skipped = 256u << 20;       // of a refused non-synchronizing literal; past it the session ends
+    std::uint64_t skipped = 256u << 20;  // of a refused non-synchronizing literal; past it the session ends
 };
 
 // What next() found.
 struct NeedMore {};
-struct WantsLiteral {};                        // the client waits for "+"
-struct BadCommand { std::string tag, text; };  // answer "<tag> BAD text"; tag "*" where none was readable
-struct Fatal { std::string text; };            // answer "* BYE text" and end the session
-struct RawLine { std::string line; };          // a line in raw mode (DONE after IDLE)
-struct MessageBytes { std::string_view bytes; };  // part of APPEND's message; valid until the next call
-struct MessageEnd { bool complete = true; };   // message and command are over; false: something followed that may not
-struct Nothing {};                             // never leaves the reader
-using ReaderEvent = std::variant<Nothing, NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
+struct WantsLiteral {};  // the client waits for "+"
+struct BadCommand {
+    std::string tag, text;
+};  // answer "<tag> BAD text"; tag "*" where none was readable
+struct Fatal {
+    std::string text;
+};  // answer "* BYE text" and end the session
+struct RawLine {
+    std::string line;
+};  // a line in raw mode (DONE after IDLE)
+struct MessageBytes {
+    std::string_view bytes;
+};  // part of APPEND's message; valid until the next call
+struct MessageEnd {
+    bool complete = true;
+};                  // message and command are over; false: something followed that may not
+struct Nothing {};  // never leaves the reader
+using ReaderEvent =
+    std::variant<Nothing, NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
 
 // Cuts the client's bytes into commands. Any split gives the same events, except where MessageBytes are cut.
 // Holds at most one command's text; an APPEND's message passes through. After Command(Append) the caller calls
@@ -54,17 +65,17 @@ private:
     ReaderEvent on_skipped_line();
     ReaderEvent refuse(std::string text);
     ReaderEvent stop(std::string text);
-    bool take_line();           // moves input up to LF into command_; true when the line is complete
+    bool take_line();  // moves input up to LF into command_; true when the line is complete
     void drop_command();
     void compact();
 
     ReaderLimits limits_;
-    std::string input_;         // fed, not yet consumed from at_ on
+    std::string input_;  // fed, not yet consumed from at_ on
     std::size_t at_ = 0;
-    std::string command_;       // the command so far; while skipping, the end of the line so far
-    std::size_t line_at_ = 0;   // where in command_ the current line began
+    std::string command_;      // the command so far; while skipping, the end of the line so far
+    std::size_t line_at_ = 0;  // where in command_ the current line began
     State state_ = State::Line;
-    std::uint64_t left_ = 0;    // of a literal or message
+    std::uint64_t left_ = 0;  // of a literal or message
     std::uint64_t skipped_ = 0;
     bool message_sync_ = true;
     bool raw_ = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/grammar/scanner.hpp"
 
-#include <chrono>
 #include <fmt/format.h>
+#include <chrono>
 
 #include "common/base/text.hpp"
 #include "common/imap/grammar/parser.hpp"
@@ -17,7 +17,8 @@ bool is_tag_char(unsigned char c) { return is_astring_char(c) && c != '+'; }
 bool is_digit_char(unsigned char c) { return c >= '0' && c <= '9'; }
 
 constexpr std::string_view kSystemFlags[] = {"\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"};
-constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 }  // namespace
 
@@ -62,7 +63,8 @@ void Scanner::expect_end() {
 bool Scanner::accept_word(std::string_view word) noexcept {
     if (!text::starts_with_nocase(text_.substr(at_), word)) return false;
     const std::size_t after = at_ + word.size();
-    if (after < text_.size() && is_atom_char(static_cast<unsigned char>(text_[after])) && text_[after] != '[') return false;
+    if (after < text_.size() && is_atom_char(static_cast<unsigned char>(text_[after])) && text_[after] != '[')
+        return false;
     at_ = after;
     return true;
 }
@@ -115,7 +117,8 @@ std::string Scanner::quoted() {
 std::string Scanner::literal() {
     accept('~');
     const std::size_t line_end = text_.find("\r\n", at_);
-    const auto mark = line_end == std::string_view::npos ? std::nullopt : literal_mark(text_.substr(at_, line_end - at_));
+    const auto mark =
+        line_end == std::string_view::npos ? std::nullopt : literal_mark(text_.substr(at_, line_end - at_));
     if (!mark || mark->at != 0 || text_.size() - line_end - 2 < mark->size) {
         fail("a literal is malformed");
         return {};
@@ -266,7 +269,8 @@ std::int64_t Scanner::date_time() {
     if (!west) expect('+');
     const std::size_t zone_at = at_;
     const std::uint32_t zone = number();
-    if (!failed() && (hour > 23 || minute > 59 || second > 60 || at_ - zone_at != 4 || zone % 100 > 59)) fail("a date and time is malformed");
+    if (!failed() && (hour > 23 || minute > 59 || second > 60 || at_ - zone_at != 4 || zone % 100 > 59))
+        fail("a date and time is malformed");
     expect('"');
     if (failed()) return 0;
     const std::int64_t offset = (zone / 100) * 3600 + (zone % 100) * 60;

@@ -33,13 +33,13 @@ public:
     bool accept_word(std::string_view word) noexcept;
 
     std::string tag();
-    std::string word();                    // an atom in upper case: a command's or key's name
+    std::string word();  // an atom in upper case: a command's or key's name
     std::string atom();
-    std::string string();                  // quoted or literal
+    std::string string();  // quoted or literal
     std::string astring();
     std::optional<std::string> nstring();
-    std::string mailbox();                 // astring with INBOX in capitals
-    std::string list_mailbox();            // with wildcards
+    std::string mailbox();       // astring with INBOX in capitals
+    std::string list_mailbox();  // with wildcards
     std::uint32_t number();
     std::uint32_t nz_number();
     std::uint64_t number64();

@@ -99,7 +99,8 @@ SearchKey KeyReader::key(int depth) {
         key.set = in.sequence_set();
         return key;
     }
-    const auto* rule = std::find_if(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.name == name; });
+    const auto* rule =
+        std::find_if(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.name == name; });
     if (rule == std::end(kRules)) {
         in.fail(fmt::format("unknown search key '{}'", text::printable(name, 40)));
         return key;

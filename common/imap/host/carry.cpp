@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/carry.hpp"
 
-#include <cerrno>
 #include <poll.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace gk::imap {
 
@@ -41,7 +41,8 @@ private:
         while (!output.empty()) {
             const std::string_view bytes = output.front();
             if (bytes.empty()) break;
-            pollfd fds[2] = {{options_.out, POLLOUT, 0}, {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
+            pollfd fds[2] = {{options_.out, POLLOUT, 0},
+                             {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
             const int ready = ::poll(fds, 2, static_cast<int>(options_.write_timeout.count()));
             if (ready < 0 && errno == EINTR) continue;
             if (ready <= 0) return end("write");
@@ -69,7 +70,9 @@ private:
     }
 
     void wait() {
-        pollfd fds[3] = {{options_.in, POLLIN, 0}, {options_.notes, POLLIN, 0}, {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
+        pollfd fds[3] = {{options_.in, POLLIN, 0},
+                         {options_.notes, POLLIN, 0},
+                         {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
         milliseconds timeout = std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now());
         const bool looks = options_.look_interval.count() > 0;
         if (looks) timeout = std::min(timeout, options_.look_interval);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/child.hpp"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "common/base/log.hpp"
 #include "common/imap/host/carry.hpp"
@@ -15,10 +15,14 @@ namespace gk::imap {
 namespace {
 
 // Time zones, and what glibc loads when a charset is first met.
-const std::vector<std::string> kReadable = {"/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom"};
+const std::vector<std::string> kReadable = {"/usr/lib",       "/usr/lib64",  "/lib", "/lib64", "/usr/share/zoneinfo",
+                                            "/etc/localtime", "/dev/urandom"};
 
 int refuse(const Child& child, const Error& error) {
-    log::Event("imap.session.failed", log::Level::Error).field("session", child.handover.session_id).field("actor", child.account).field("error", error.text);
+    log::Event("imap.session.failed", log::Level::Error)
+        .field("session", child.handover.session_id)
+        .field("actor", child.account)
+        .field("error", error.text);
     const std::string line = format_handover_answer({false, "temp", "the mailbox is not to be had just now"});
     static_cast<void>(!::write(child.client.get(), line.data(), line.size()));
     return 1;
@@ -76,8 +80,12 @@ int run_child(Child child) {
     const std::string line = format_handover_answer({true, "", ""});
     if (::write(child.client.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return 1;
 
-    log::Event("imap.session.begin").field("session", child.handover.session_id).field("actor", child.account).field("peer", child.handover.ip)
-        .field("tls", child.handover.tls).field("confined", confined->describe());
+    log::Event("imap.session.begin")
+        .field("session", child.handover.session_id)
+        .field("actor", child.account)
+        .field("peer", child.handover.ip)
+        .field("tls", child.handover.tls)
+        .field("confined", confined->describe());
     Session session(*account, child.settings.session);
     session.greet_logged_in(child.handover.tag, child.handover.with_capabilities);
     if (!child.first_bytes.empty()) session.feed(child.first_bytes);
@@ -91,8 +99,13 @@ int run_child(Child child) {
     wire.idle_timeout = child.settings.idle_timeout;
     wire.write_timeout = child.settings.write_timeout;
     const Carried carried = carry(session, wire);
-    log::Event("imap.session.end").field("session", child.handover.session_id).field("actor", child.account).field("reason", carried.end)
-        .field("commands", session.commands()).field("octets_in", carried.octets_in).field("octets_out", carried.octets_out);
+    log::Event("imap.session.end")
+        .field("session", child.handover.session_id)
+        .field("actor", child.account)
+        .field("reason", carried.end)
+        .field("commands", session.commands())
+        .field("octets_in", carried.octets_in)
+        .field("octets_out", carried.octets_out);
     return 0;
 }
 

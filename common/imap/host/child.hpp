@@ -11,11 +11,11 @@ namespace gk::imap {
 
 // What a session's process is born with.
 struct Child {
-    os::Fd client;              // the front's stream
-    os::Fd notes;               // the socketpair to the parent
+    os::Fd client;  // the front's stream
+    os::Fd notes;   // the socketpair to the parent
     Handover handover;
     std::string account, home;
-    std::string first_bytes;    // of the client, that came with the SESSION line
+    std::string first_bytes;  // of the client, that came with the SESSION line
     HostSettings settings;
 };
 

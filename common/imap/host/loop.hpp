@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <sys/types.h>
 #include <unordered_map>
 
 #include "common/imap/host/child.hpp"
@@ -31,7 +31,7 @@ private:
     // From accept to fork: the SESSION line, then the answer of gk-authd.
     struct Starting {
         os::Fd client, auth;
-        std::string heard, answer;      // from the front, from gk-authd
+        std::string heard, answer;  // from the front, from gk-authd
         std::string first_bytes;
         Handover handover;
         Clock::time_point deadline;
@@ -81,7 +81,7 @@ private:
     std::unordered_map<pid_t, RunningAt> by_pid_;
     std::unordered_map<std::string, std::size_t> sessions_of_;
     Watcher watcher_;
-    std::map<std::string, Clock::time_point> look_again_;  // directory: when its mtime can be trusted
+    std::map<std::string, Clock::time_point> look_again_;               // directory: when its mtime can be trusted
     Clock::time_point watchdog_{}, drain_deadline_{}, accept_again_{};  // accept_again_: {} while accepting
     bool draining_ = false;
 };

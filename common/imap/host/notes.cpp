@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/notes.hpp"
 
-#include <cerrno>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <cerrno>
 
 #include "common/base/text.hpp"
 
@@ -17,8 +17,10 @@ constexpr std::size_t kMaxNote = 16 * 1024;  // two paths, percent-encoded
 
 std::string format_note(const Note& note) {
     if (const auto* selected = std::get_if<Selected>(&note))
-        return fmt::format("S\t{}\t{}", text::percent_encode(selected->mailbox), text::percent_encode(selected->directory));
-    if (const auto* change = std::get_if<OwnChange>(&note)) return fmt::format("C\t{}\t{}", text::percent_encode(change->mailbox), change->modseq);
+        return fmt::format("S\t{}\t{}", text::percent_encode(selected->mailbox),
+                           text::percent_encode(selected->directory));
+    if (const auto* change = std::get_if<OwnChange>(&note))
+        return fmt::format("C\t{}\t{}", text::percent_encode(change->mailbox), change->modseq);
     return std::get<LookNow>(note).thorough ? "L\t1" : "L\t0";
 }
 
@@ -61,6 +63,8 @@ std::optional<Note> receive_note(int fd, bool& closed) noexcept {
     }
 }
 
-void NoteSink::changed(const store::Change& change) noexcept { send_note(fd_, OwnChange{std::string(change.mailbox), change.modseq}); }
+void NoteSink::changed(const store::Change& change) noexcept {
+    send_note(fd_, OwnChange{std::string(change.mailbox), change.modseq});
+}
 
 }  // namespace gk::imap

@@ -13,10 +13,17 @@
 namespace gk::imap {
 
 // Session to parent
-struct Selected { std::string mailbox, directory; };                // what to watch; both empty: nothing is selected
-struct OwnChange { std::string mailbox; store::ModSeq modseq = 0; };
+struct Selected {
+    std::string mailbox, directory;
+};  // what to watch; both empty: nothing is selected
+struct OwnChange {
+    std::string mailbox;
+    store::ModSeq modseq = 0;
+};
 // Parent to session
-struct LookNow { bool thorough = false; };                          // the selected mailbox changed, or may have
+struct LookNow {
+    bool thorough = false;
+};  // the selected mailbox changed, or may have
 using Note = std::variant<Selected, OwnChange, LookNow>;
 
 std::string format_note(const Note& note);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/parent.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -36,7 +36,10 @@ Status serve_parent(const std::string& root) {
 }
 
 Parent::Parent(config::Config config, os::Signals signals)
-    : config_(std::move(config)), settings_(host_settings(config_)), signals_(std::move(signals)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+    : config_(std::move(config)),
+      settings_(host_settings(config_)),
+      signals_(std::move(signals)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 Status Parent::watch(int fd, std::uint32_t events, OnReady on_ready) {
     epoll_event event{};
@@ -58,7 +61,8 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
     for (const os::ListenFd& socket : sockets_) {
         const int fd = socket.fd.get();
         if (socket.name == "imap-session") {
-            if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return fail_errno("cannot set up a listening socket");
+            if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
+                return fail_errno("cannot set up a listening socket");
             listens = true;
         } else if (socket.name == "changes") {
             GK_CHECK(watch(fd, EPOLLIN, [this, fd] { read_changes(fd); }));
@@ -105,14 +109,16 @@ int Parent::next_timeout_ms() const {
     for (const auto& [directory, when] : look_again_) next = std::min(next, when);
     if (draining_) next = std::min(next, drain_deadline_);
     else if (accept_again_ != Clock::time_point{}) next = std::min(next, accept_again_);
-    if (os::watchdog_interval_ms() > 0) next = std::min(next, watchdog_ + std::chrono::milliseconds(os::watchdog_interval_ms()));
+    if (os::watchdog_interval_ms() > 0)
+        next = std::min(next, watchdog_ + std::chrono::milliseconds(os::watchdog_interval_ms()));
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
     return static_cast<int>(std::clamp<std::int64_t>(wait, 0, 3'600'000));
 }
 
 void Parent::on_time() {
     const auto now = Clock::now();
-    if (const int interval = os::watchdog_interval_ms(); interval > 0 && now >= watchdog_ + std::chrono::milliseconds(interval)) {
+    if (const int interval = os::watchdog_interval_ms();
+        interval > 0 && now >= watchdog_ + std::chrono::milliseconds(interval)) {
         os::notify_watchdog();
         watchdog_ = now;
     }
@@ -178,7 +184,9 @@ void Parent::reap() {
         const auto at = by_pid_.find(pid);
         if (at == by_pid_.end()) continue;
         if (WIFSIGNALED(status))
-            log::Event("imap.session.died", log::Level::Error).field("session", at->second->session_id).field("actor", at->second->account)
+            log::Event("imap.session.died", log::Level::Error)
+                .field("session", at->second->session_id)
+                .field("actor", at->second->account)
                 .field("signal", WTERMSIG(status));
         finish(at->second);
     }
@@ -188,15 +196,18 @@ void Parent::finish(RunningAt running) {
     select(running, "", "");
     unwatch(running->notes.get());
     by_pid_.erase(running->pid);
-    if (const auto count = sessions_of_.find(running->account); count != sessions_of_.end() && --count->second == 0) sessions_of_.erase(count);
+    if (const auto count = sessions_of_.find(running->account); count != sessions_of_.end() && --count->second == 0)
+        sessions_of_.erase(count);
     running_.erase(running);
 }
 
 void Parent::read_notes(RunningAt running) {
     bool closed = false;
     while (const auto note = receive_note(running->notes.get(), closed)) {
-        if (const auto* selected = std::get_if<Selected>(&*note)) select(running, selected->mailbox, selected->directory);
-        else if (const auto* change = std::get_if<OwnChange>(&*note)) tell(running->account, change->mailbox, &*running);
+        if (const auto* selected = std::get_if<Selected>(&*note))
+            select(running, selected->mailbox, selected->directory);
+        else if (const auto* change = std::get_if<OwnChange>(&*note))
+            tell(running->account, change->mailbox, &*running);
     }
     if (closed) unwatch(running->notes.get());  // it is ending; SIGCHLD follows
 }
@@ -207,7 +218,9 @@ void Parent::select(RunningAt running, const std::string& mailbox, const std::st
     running->selected = mailbox;
     // What a session says is believed only within its account.
     const std::string below = running->home + "/Maildir";
-    const bool inside = directory == below || (directory.starts_with(below + "/") && directory.find("/../") == std::string::npos && !directory.ends_with("/.."));
+    const bool inside =
+        directory == below || (directory.starts_with(below + "/") && directory.find("/../") == std::string::npos &&
+                               !directory.ends_with("/.."));
     if (directory.empty() || !inside) return;
     running->watched = directory;
     watcher_.add(directory);
@@ -218,14 +231,16 @@ void Parent::read_changes(int fd) {
     for (;;) {
         const ssize_t count = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
         if (count < 0) return;
-        if (const auto change = store::parse_change({buffer, static_cast<std::size_t>(count)})) tell(change->account, change->mailbox, nullptr);
+        if (const auto change = store::parse_change({buffer, static_cast<std::size_t>(count)}))
+            tell(change->account, change->mailbox, nullptr);
     }
 }
 
 void Parent::tell(const std::string& account, std::string_view mailbox, const Running* but) {
     if (!sessions_of_.contains(account)) return;
     for (const Running& running : running_)
-        if (&running != but && running.account == account && running.selected == mailbox) send_note(running.notes.get(), LookNow{});
+        if (&running != but && running.account == account && running.selected == mailbox)
+            send_note(running.notes.get(), LookNow{});
 }
 
 void Parent::on_touched() {

@@ -8,7 +8,9 @@
 namespace gk::imap {
 
 HostSettings host_settings(const config::Config& config) {
-    const auto duration = [&](std::string_view key) { return std::chrono::milliseconds(config.duration_s(key) * 1000); };
+    const auto duration = [&](std::string_view key) {
+        return std::chrono::milliseconds(config.duration_s(key) * 1000);
+    };
     HostSettings settings;
     settings.session.limits.line = config.size("imap.line_size");
     settings.session.limits.literal = config.size("imap.literal_size");
@@ -33,7 +35,8 @@ HostSettings host_settings(const config::Config& config) {
 Result<std::string> home_of(const std::string& mail, std::string_view account) {
     const std::size_t at = account.rfind('@');
     const auto is_name = [](std::string_view part) {
-        return !part.empty() && part.front() != '.' && part.find('/') == std::string_view::npos && part.find('\0') == std::string_view::npos;
+        return !part.empty() && part.front() != '.' && part.find('/') == std::string_view::npos &&
+               part.find('\0') == std::string_view::npos;
     };
     if (at == std::string_view::npos || !is_name(account.substr(0, at)) || !is_name(account.substr(at + 1)))
         return fail(Errc::BadInput, fmt::format("'{}' is not the name of an account", text::printable(account, 100)));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/auth/wire.hpp"
 #include "common/base/log.hpp"
@@ -65,7 +65,9 @@ void Parent::read_front(StartingAt starting) {
     // What the client says from now on waits in the socket for the session.
     unwatch(starting->client.get());
     if (running_.size() >= settings_.sessions) {
-        log::Event("imap.session.refused", log::Level::Warning).field("session", starting->handover.session_id).field("reason", "imap.sessions");
+        log::Event("imap.session.refused", log::Level::Warning)
+            .field("session", starting->handover.session_id)
+            .field("reason", "imap.sessions");
         return refuse(starting, "temp", "too many sessions");
     }
     ask_auth(starting);
@@ -82,12 +84,15 @@ void Parent::ask_auth(StartingAt starting) {
         std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
         // On a UNIX socket both are done at once, or gk-authd is so far behind that it is no use.
         asked = ::connect(auth.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                ::send(auth.get(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(request.size());
+                ::send(auth.get(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+                    static_cast<ssize_t>(request.size());
     }
     const int fd = auth.get();
     starting->auth = std::move(auth);
     if (!asked || !watch(fd, EPOLLIN | EPOLLRDHUP, [this, starting] { read_auth(starting); })) {
-        log::Event("imap.auth.unreachable", log::Level::Error).field("session", starting->handover.session_id).field("socket", path);
+        log::Event("imap.auth.unreachable", log::Level::Error)
+            .field("session", starting->handover.session_id)
+            .field("socket", path);
         refuse(starting, "temp", "logins are not checked just now");
     }
 }
@@ -104,7 +109,8 @@ void Parent::read_auth(StartingAt starting) {
     starting->auth.reset();
     if (!reply || reply->kind != auth::Reply::Kind::Ok) {
         const bool temporary = !reply || reply->code == auth::FailCode::Temp;
-        log::Event("imap.ticket.refused", log::Level::Warning).field("session", starting->handover.session_id)
+        log::Event("imap.ticket.refused", log::Level::Warning)
+            .field("session", starting->handover.session_id)
             .field("error", reply ? reply->text : reply.error().text);
         return refuse(starting, temporary ? "temp" : "auth", "the login could not be confirmed");
     }
@@ -128,16 +134,20 @@ void Parent::start(StartingAt starting, const std::string& account) {
     const auto open = sessions_of_.find(account);
     if (!home) return refuse(starting, "temp", "the account has no mailboxes");
     if (open != sessions_of_.end() && open->second >= settings_.sessions_per_account) {
-        log::Event("imap.session.refused", log::Level::Warning).field("session", starting->handover.session_id).field("actor", account)
+        log::Event("imap.session.refused", log::Level::Warning)
+            .field("session", starting->handover.session_id)
+            .field("actor", account)
             .field("reason", "imap.sessions_per_account");
         return refuse(starting, "temp", "too many sessions of this account");
     }
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) return refuse(starting, "temp", "too many sessions");
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return refuse(starting, "temp", "too many sessions");
     os::Fd ours(pair[0]), theirs(pair[1]);
     const pid_t pid = ::fork();
     if (pid < 0) {
-        log::Event("imap.fork.failed", log::Level::Error).field("error", os_error(errno, "cannot start a session").text);
+        log::Event("imap.fork.failed", log::Level::Error)
+            .field("error", os_error(errno, "cannot start a session").text);
         return refuse(starting, "temp", "too many sessions");
     }
     if (pid == 0) {
@@ -162,7 +172,9 @@ void Parent::start(StartingAt starting, const std::string& account) {
     ++sessions_of_[account];
     const int notes = running->notes.get();
     if (const Status watched = watch(notes, EPOLLIN, [this, running] { read_notes(running); }); !watched)
-        log::Event("imap.watch.failed", log::Level::Error).field("session", running->session_id).field("error", watched.error().text);
+        log::Event("imap.watch.failed", log::Level::Error)
+            .field("session", running->session_id)
+            .field("error", watched.error().text);
     drop(starting);  // the process has its own copy of the connection
 }
 

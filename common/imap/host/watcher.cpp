@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/watcher.hpp"
 
-#include <set>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <set>
 
 namespace gk::imap {
 

@@ -25,7 +25,9 @@ public:
     std::vector<std::string> touched();
 
 private:
-    struct Watched { int cur = -1, fresh = -1, count = 0; };
+    struct Watched {
+        int cur = -1, fresh = -1, count = 0;
+    };
     os::Fd fd_;
     std::map<std::string, Watched> watched_;
     std::unordered_map<int, std::string> directory_of_;

@@ -12,8 +12,8 @@
 
 namespace gk::mailauth {
 
-// Digests of one body in each of the ways that signatures ask for: the body is canonicalised once a form, and hashed once
-// a form and length.
+// Digests of one body in each of the ways that signatures ask for: the body is canonicalised once a form, and hashed
+// once a form and length.
 class BodyHashes {
 public:
     // The number by which to ask later; the same for the same way. Before the first feed.
@@ -22,9 +22,9 @@ public:
     void finish();
 
     struct Digest {
-        std::string digest;         // SHA-256 of the first `hashed` octets
+        std::string digest;  // SHA-256 of the first `hashed` octets
         std::uint64_t hashed = 0;
-        std::uint64_t whole = 0;    // octets of the canonical body
+        std::uint64_t whole = 0;  // octets of the canonical body
     };
     const Digest& of(std::size_t number) const noexcept { return slots_[number].result; }  // after finish
 

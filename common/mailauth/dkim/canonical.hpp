@@ -32,11 +32,11 @@ private:
     void flush(const Sink& sink, std::size_t least);
 
     const Canon canon_;
-    std::string out_;                 // not handed over yet
-    std::uint64_t empty_lines_ = 0;   // withheld
-    bool in_line_ = false;            // content of this line was written
-    bool cr_ = false;                 // a CR that may be half of a line end
-    bool space_ = false;              // white space that may be at the line's end (relaxed)
+    std::string out_;                // not handed over yet
+    std::uint64_t empty_lines_ = 0;  // withheld
+    bool in_line_ = false;           // content of this line was written
+    bool cr_ = false;                // a CR that may be half of a line end
+    bool space_ = false;             // white space that may be at the line's end (relaxed)
     bool wrote_ = false;
 };
 

@@ -47,7 +47,8 @@ Error crypto_error(std::string_view what) {
 }
 
 bool set_up_rsa(EVP_PKEY_CTX* context) {
-    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 && EVP_PKEY_CTX_set_signature_md(context, sha256()) == 1;
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_signature_md(context, sha256()) == 1;
 }
 
 EVP_PKEY* make_rsa(const RsaNumbers& numbers) {
@@ -57,13 +58,15 @@ EVP_PKEY* make_rsa(const RsaNumbers& numbers) {
         std::reverse(modulus.begin(), modulus.end());
         std::reverse(exponent.begin(), exponent.end());
     }
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, reinterpret_cast<unsigned char*>(modulus.data()), modulus.size()),
-        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, reinterpret_cast<unsigned char*>(exponent.data()), exponent.size()),
-        OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N,
+                                                   reinterpret_cast<unsigned char*>(modulus.data()), modulus.size()),
+                           OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E,
+                                                   reinterpret_cast<unsigned char*>(exponent.data()), exponent.size()),
+                           OSSL_PARAM_construct_end()};
     const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr), EVP_PKEY_CTX_free);
     EVP_PKEY* key = nullptr;
-    if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
         key = nullptr;
     ERR_clear_error();
     return key;
@@ -93,7 +96,9 @@ std::string Sha256::digest() {
 std::string_view algorithm_name(Algorithm algorithm) noexcept {
     return algorithm == Algorithm::RsaSha256 ? "rsa-sha256" : "ed25519-sha256";
 }
-std::string_view key_type_name(Algorithm algorithm) noexcept { return algorithm == Algorithm::RsaSha256 ? "rsa" : "ed25519"; }
+std::string_view key_type_name(Algorithm algorithm) noexcept {
+    return algorithm == Algorithm::RsaSha256 ? "rsa" : "ed25519";
+}
 
 std::optional<Algorithm> algorithm_named(std::string_view name) noexcept {
     for (const auto algorithm : {Algorithm::RsaSha256, Algorithm::Ed25519Sha256})
@@ -106,14 +111,16 @@ Result<PublicKey> PublicKey::load(Algorithm algorithm, std::string_view octets, 
     key.algorithm_ = algorithm;
     if (algorithm == Algorithm::Ed25519Sha256) {
         if (octets.size() != kEd25519Octets)
-            return fail(Errc::BadInput, fmt::format("an Ed25519 key of {} octets, not {}", octets.size(), kEd25519Octets));
+            return fail(Errc::BadInput,
+                        fmt::format("an Ed25519 key of {} octets, not {}", octets.size(), kEd25519Octets));
         key.key_ = owned(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size()));
     } else {
         const auto numbers = read_rsa_numbers(octets);
         if (!numbers) return fail(Errc::BadInput, "not an RSA key");
         // The time that a signature takes to check grows with the square of the modulus and with the exponent.
         if (numbers->modulus.size() * 8 > most_bits)
-            return fail(Errc::BadInput, fmt::format("a key of {} bits, more than {}", numbers->modulus.size() * 8, most_bits));
+            return fail(Errc::BadInput,
+                        fmt::format("a key of {} bits, more than {}", numbers->modulus.size() * 8, most_bits));
         if (numbers->exponent.size() > kMaxExponent) return fail(Errc::BadInput, "an exponent past 64 bits");
         key.key_ = owned(make_rsa(*numbers));
     }
@@ -128,11 +135,14 @@ bool PublicKey::verifies(std::string_view digest, std::string_view signature) co
         // RFC 8463, 3: PureEdDSA, with the digest as its message.
         const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
         rc = EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, raw(key_));
-        if (rc == 1) rc = EVP_DigestVerify(context.get(), octets_of(signature), signature.size(), octets_of(digest), digest.size());
+        if (rc == 1)
+            rc = EVP_DigestVerify(context.get(), octets_of(signature), signature.size(), octets_of(digest),
+                                  digest.size());
     } else {
         const Context context(EVP_PKEY_CTX_new(raw(key_), nullptr), EVP_PKEY_CTX_free);
         if (context && EVP_PKEY_verify_init(context.get()) == 1 && set_up_rsa(context.get()))
-            rc = EVP_PKEY_verify(context.get(), octets_of(signature), signature.size(), octets_of(digest), digest.size());
+            rc = EVP_PKEY_verify(context.get(), octets_of(signature), signature.size(), octets_of(digest),
+                                 digest.size());
     }
     ERR_clear_error();
     return rc == 1;
@@ -141,8 +151,9 @@ bool PublicKey::verifies(std::string_view digest, std::string_view signature) co
 Result<PrivateKey> PrivateKey::generate(Algorithm algorithm, unsigned rsa_bits) {
     PrivateKey key;
     key.algorithm_ = algorithm;
-    key.key_ = owned(algorithm == Algorithm::RsaSha256 ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(rsa_bits))
-                                                       : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    key.key_ = owned(algorithm == Algorithm::RsaSha256
+                         ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(rsa_bits))
+                         : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     if (!key.key_) return fail(crypto_error("cannot make a key"));
     key.bits_ = static_cast<unsigned>(EVP_PKEY_bits(raw(key.key_)));
     return key;

@@ -28,8 +28,8 @@ private:
 };
 
 enum class Algorithm { RsaSha256, Ed25519Sha256 };
-std::string_view algorithm_name(Algorithm algorithm) noexcept;       // "rsa-sha256"
-std::string_view key_type_name(Algorithm algorithm) noexcept;        // "rsa": as in k=
+std::string_view algorithm_name(Algorithm algorithm) noexcept;  // "rsa-sha256"
+std::string_view key_type_name(Algorithm algorithm) noexcept;   // "rsa": as in k=
 std::optional<Algorithm> algorithm_named(std::string_view name) noexcept;
 
 class PublicKey {
@@ -53,7 +53,7 @@ public:
     std::string to_pem() const;                                // PKCS #8
     Algorithm algorithm() const noexcept { return algorithm_; }
     unsigned bits() const noexcept { return bits_; }
-    std::string public_octets() const;                         // for p=, before base64
+    std::string public_octets() const;  // for p=, before base64
     Result<std::string> sign(std::string_view digest) const;
 
 private:

@@ -23,7 +23,8 @@ std::size_t HeaderFields::count(const std::string& name) const noexcept {
     return positions ? positions->size() : 0;
 }
 
-std::string header_digest(const HeaderFields& fields, const std::vector<std::string>& names, std::string_view last, Canon canon) {
+std::string header_digest(const HeaderFields& fields, const std::vector<std::string>& names, std::string_view last,
+                          Canon canon) {
     Sha256 hash;
     std::map<std::string_view, std::size_t> taken;
     for (const auto& name : names) {

@@ -30,7 +30,8 @@ private:
 
 // The digest that DKIM and ARC sign (RFC 6376, 3.7): the fields that NAMES lists, each name taking the lowest field not
 // taken yet and nothing where none is left, then LAST (a field whose b= is empty) without its line end.
-std::string header_digest(const HeaderFields& fields, const std::vector<std::string>& names, std::string_view last, Canon canon);
+std::string header_digest(const HeaderFields& fields, const std::vector<std::string>& names, std::string_view last,
+                          Canon canon);
 
 // Takes a message in pieces: its header block whole, up to a limit, its body to wherever.
 class MessageSplitter {
@@ -40,13 +41,13 @@ public:
     // What of BYTES belongs to the body; the rest was added to the header.
     std::string_view feed(std::string_view bytes);
     bool in_body() const noexcept { return in_body_; }
-    bool too_large() const noexcept { return too_large_; }  // the header has lost its end
+    bool too_large() const noexcept { return too_large_; }          // the header has lost its end
     const std::string& header() const noexcept { return header_; }  // without the empty line
 
 private:
     const std::size_t most_;
     std::string header_;
-    std::size_t line_ = 0;       // where its last line begins
+    std::size_t line_ = 0;  // where its last line begins
     bool in_body_ = false, too_large_ = false;
 };
 

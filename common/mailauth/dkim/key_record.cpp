@@ -12,20 +12,24 @@ namespace gk::mailauth::dkim {
 namespace {
 
 bool lists(const std::vector<std::string>& list, std::string_view entry) {
-    return std::any_of(list.begin(), list.end(), [&](const std::string& each) { return text::equals_nocase(each, entry); });
+    return std::any_of(list.begin(), list.end(),
+                       [&](const std::string& each) { return text::equals_nocase(each, entry); });
 }
 
 }  // namespace
 
 bool KeyRecord::permits_sha256() const noexcept { return hashes.empty() || lists(hashes, "sha256"); }
-bool KeyRecord::permits_mail() const noexcept { return services.empty() || lists(services, "*") || lists(services, "email"); }
+bool KeyRecord::permits_mail() const noexcept {
+    return services.empty() || lists(services, "*") || lists(services, "email");
+}
 
 Result<KeyRecord> parse_key_record(std::string_view txt) {
     GK_TRY(const TagList tags, TagList::parse(txt));
     KeyRecord record;
     if (const auto* version = tags.find("v")) {
         // 3.6.1: if it is there, it is the first.
-        if (*version != "DKIM1" || tags.tags().front().first != "v") return fail(Errc::BadInput, "v= is not DKIM1, or not the first tag");
+        if (*version != "DKIM1" || tags.tags().front().first != "v")
+            return fail(Errc::BadInput, "v= is not DKIM1, or not the first tag");
     }
     if (const auto* type = tags.find("k")) record.type = text::lower(*type);
     if (const auto* hashes = tags.find("h")) record.hashes = colon_list(*hashes);

@@ -12,12 +12,12 @@ namespace gk::mailauth::dkim {
 
 // What DNS says about a key at SELECTOR._domainkey.DOMAIN (RFC 6376, 3.6.1).
 struct KeyRecord {
-    std::string type = "rsa";          // k=
-    std::vector<std::string> hashes;   // h=; empty: all
-    std::vector<std::string> services; // s=; empty: all
-    std::string octets;                // p=, decoded; empty: revoked
-    bool testing = false;              // t=y
-    bool strict = false;               // t=s: i= must be in d= itself, not below it
+    std::string type = "rsa";           // k=
+    std::vector<std::string> hashes;    // h=; empty: all
+    std::vector<std::string> services;  // s=; empty: all
+    std::string octets;                 // p=, decoded; empty: revoked
+    bool testing = false;               // t=y
+    bool strict = false;                // t=s: i= must be in d= itself, not below it
 
     bool revoked() const noexcept { return octets.empty(); }
     bool permits_sha256() const noexcept;

@@ -18,12 +18,16 @@ constexpr std::string_view kStateSuffix = ".state";
 
 // These names become parts of paths: letters, digits, hyphens and underscores, with dots between.
 Status check_names(const std::string& domain, const std::string& selector) {
-    if (domain.empty() || dns_domain(domain) != domain) return fail(Errc::BadInput, fmt::format("'{}' is not a domain in A-labels", text::printable(domain, 100)));
-    const auto clean = [](char c) { return text::is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.'; };
+    if (domain.empty() || dns_domain(domain) != domain)
+        return fail(Errc::BadInput, fmt::format("'{}' is not a domain in A-labels", text::printable(domain, 100)));
+    const auto clean = [](char c) {
+        return text::is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
+    };
     if (!std::all_of(domain.begin(), domain.end(), clean))
         return fail(Errc::BadInput, fmt::format("'{}' is not a domain of mail", text::printable(domain, 100)));
     if (!fits_dns(selector) || !std::all_of(selector.begin(), selector.end(), clean) || selector.size() > 63)
-        return fail(Errc::BadInput, fmt::format("'{}' is not a selector: lower-case letters, digits, hyphens", text::printable(selector, 100)));
+        return fail(Errc::BadInput, fmt::format("'{}' is not a selector: lower-case letters, digits, hyphens",
+                                                text::printable(selector, 100)));
     return ok();
 }
 
@@ -119,17 +123,18 @@ Result<PrivateKey> KeyStore::load(const StoredKey& key) const {
 }
 
 Status KeyStore::write_state(const StoredKey& key) const {
-    const std::string text = fmt::format("algorithm {}\nbits {}\nstate {}\ncreated {}\nchanged {}\n", algorithm_name(key.algorithm), key.bits,
-                                         state_name(key.state), format_rfc3339(from_unix_s(key.created_s)),
-                                         format_rfc3339(from_unix_s(key.changed_s)));
+    const std::string text = fmt::format(
+        "algorithm {}\nbits {}\nstate {}\ncreated {}\nchanged {}\n", algorithm_name(key.algorithm), key.bits,
+        state_name(key.state), format_rfc3339(from_unix_s(key.created_s)), format_rfc3339(from_unix_s(key.changed_s)));
     return os::replace_file(folder(key.domain) + '/' + key.selector + std::string(kStateSuffix), text);
 }
 
-Result<StoredKey> KeyStore::create(const std::string& domain, const std::string& selector, const PrivateKey& key, KeyState state,
-                                   std::int64_t now_s) const {
+Result<StoredKey> KeyStore::create(const std::string& domain, const std::string& selector, const PrivateKey& key,
+                                   KeyState state, std::int64_t now_s) const {
     GK_CHECK(check_names(domain, selector));
     GK_CHECK(os::make_directories(folder(domain)));
-    StoredKey stored{domain, selector, key.algorithm(), key.bits(), state, now_s, now_s, folder(domain) + '/' + selector + ".key"};
+    StoredKey stored{domain, selector, key.algorithm(), key.bits(),
+                     state,  now_s,    now_s,           folder(domain) + '/' + selector + ".key"};
     // The name is taken by creating the key: a second caller fails here, and a key whose state never came is in the way
     // until somebody looks at it, since it may be published already.
     auto file = os::NewFile::create(stored.key_path);
@@ -162,8 +167,10 @@ Status KeyStore::set_state(const StoredKey& key, KeyState state, std::int64_t no
 std::string default_selector(Algorithm algorithm, std::int64_t now_s, const std::vector<StoredKey>& taken) {
     const std::string month = format_rfc3339(from_unix_s(now_s)).substr(0, 7);
     for (char letter = 'a'; letter <= 'z'; ++letter) {
-        std::string selector = fmt::format("{}{}-{}", text::replace_all(month, "-", ""), letter, key_type_name(algorithm));
-        if (std::none_of(taken.begin(), taken.end(), [&](const StoredKey& key) { return key.selector == selector; })) return selector;
+        std::string selector =
+            fmt::format("{}{}-{}", text::replace_all(month, "-", ""), letter, key_type_name(algorithm));
+        if (std::none_of(taken.begin(), taken.end(), [&](const StoredKey& key) { return key.selector == selector; }))
+            return selector;
     }
     return fmt::format("s{}-{}", now_s, key_type_name(algorithm));
 }

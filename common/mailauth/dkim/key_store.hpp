@@ -17,7 +17,7 @@ enum class KeyState { Published, Active, Retired };
 std::string_view state_name(KeyState state) noexcept;
 
 struct StoredKey {
-    std::string domain;    // in A-labels
+    std::string domain;  // in A-labels
     std::string selector;
     Algorithm algorithm = Algorithm::RsaSha256;
     unsigned bits = 0;
@@ -26,8 +26,8 @@ struct StoredKey {
     std::string key_path;                       // DOMAIN/SELECTOR.key below the directory of the store
 };
 
-// keys/dkim: DOMAIN/SELECTOR.key (PEM, 0600) and beside it SELECTOR.state, a text of "name value" lines. The .state file
-// is written last: a key without one does not exist. One writer at a time; readers may look at any time.
+// keys/dkim: DOMAIN/SELECTOR.key (PEM, 0600) and beside it SELECTOR.state, a text of "name value" lines. The .state
+// file is written last: a key without one does not exist. One writer at a time; readers may look at any time.
 class KeyStore {
 public:
     explicit KeyStore(std::string directory) : directory_(std::move(directory)) {}
@@ -37,8 +37,8 @@ public:
     Result<StoredKey> find(const std::string& domain, const std::string& selector) const;  // NotFound
     Result<PrivateKey> load(const StoredKey& key) const;
     // Durable when it returns. Exists where the selector is in use; BadInput for names that are none.
-    Result<StoredKey> create(const std::string& domain, const std::string& selector, const PrivateKey& key, KeyState state,
-                             std::int64_t now_s) const;
+    Result<StoredKey> create(const std::string& domain, const std::string& selector, const PrivateKey& key,
+                             KeyState state, std::int64_t now_s) const;
     Status set_state(const StoredKey& key, KeyState state, std::int64_t now_s) const;
 
 private:

@@ -13,8 +13,8 @@ namespace {
 // Whether more than copying is to be done at an octet, told from it and the next one.
 bool is_irregular(char c, char next, bool relaxed) noexcept {
     const bool next_ends_line = next == '\r' || next == '\n';
-    if (c != '\r' && next == '\n') return true;            // a LF alone
-    if (c == '\n' && next_ends_line) return true;          // an empty line, perhaps
+    if (c != '\r' && next == '\n') return true;    // a LF alone
+    if (c == '\n' && next_ends_line) return true;  // an empty line, perhaps
     if (!relaxed) return false;
     if (c == '\t') return true;
     return c == ' ' && (next_ends_line || next == ' ' || next == '\t');
@@ -28,7 +28,8 @@ unsigned irregular_bits(const char* at, bool relaxed) noexcept {
     const auto is = [](__m128i octets, char value) { return _mm_cmpeq_epi8(octets, _mm_set1_epi8(value)); };
     const __m128i next_lf = is(next, '\n');
     const __m128i next_ends_line = _mm_or_si128(next_lf, is(next, '\r'));
-    __m128i irregular = _mm_or_si128(_mm_andnot_si128(is(c, '\r'), next_lf), _mm_and_si128(is(c, '\n'), next_ends_line));
+    __m128i irregular =
+        _mm_or_si128(_mm_andnot_si128(is(c, '\r'), next_lf), _mm_and_si128(is(c, '\n'), next_ends_line));
     if (relaxed) {
         const __m128i next_blank = _mm_or_si128(next_ends_line, _mm_or_si128(is(next, ' '), is(next, '\t')));
         irregular = _mm_or_si128(irregular, _mm_or_si128(is(c, '\t'), _mm_and_si128(is(c, ' '), next_blank)));

@@ -16,17 +16,17 @@
 namespace gk::mailauth::dkim {
 
 struct SignWith {
-    std::string domain;       // d=
-    std::string selector;     // s=
-    std::string identity;     // i=; empty: left out
+    std::string domain;    // d=
+    std::string selector;  // s=
+    std::string identity;  // i=; empty: left out
     Algorithm algorithm = Algorithm::RsaSha256;
     std::function<Result<std::string>(std::string_view digest)> sign;
 };
 
 struct SignOptions {
     Canon header_canon = Canon::Relaxed, body_canon = Canon::Relaxed;
-    std::int64_t timestamp_s = 0;                 // t=
-    std::optional<std::int64_t> expires_s = {};   // x=
+    std::int64_t timestamp_s = 0;                // t=
+    std::optional<std::int64_t> expires_s = {};  // x=
     // Fields to sign, where they are there. Empty: the content and threading fields that 5.4.1 recommends.
     std::vector<std::string> headers = {};
     // Of these, one more is named than there is, so that none can be added (8.15). Empty: From and what readers see.

@@ -68,7 +68,8 @@ Status parse_headers(const TagList& tags, Signature& out) {
     if (!headers) return fail(missing("h"));
     for (const auto& name : colon_list(*headers)) {
         if (name.empty()) return fail(malformed("h"));
-        if (out.headers.size() == kMaxSignedNames) return fail(Errc::BadInput, fmt::format("h= names more than {} fields", kMaxSignedNames));
+        if (out.headers.size() == kMaxSignedNames)
+            return fail(Errc::BadInput, fmt::format("h= names more than {} fields", kMaxSignedNames));
         out.headers.push_back(text::lower(name));
     }
     if (std::find(out.headers.begin(), out.headers.end(), "from") == out.headers.end())
@@ -93,14 +94,16 @@ Result<Signature> parse_signature(std::string_view value) {
     if (const auto* query = tags.find("q")) {
         // 3.5: a colon-separated list; dns/txt is the one that is defined.
         const auto methods = colon_list(*query);
-        if (std::none_of(methods.begin(), methods.end(), [](const auto& each) { return text::equals_nocase(each, "dns/txt"); }))
+        if (std::none_of(methods.begin(), methods.end(),
+                         [](const auto& each) { return text::equals_nocase(each, "dns/txt"); }))
             return fail(Errc::BadInput, "q= names no way that is known");
     }
     GK_CHECK(parse_headers(tags, out));
     GK_CHECK(parse_number(tags, "l", out.body_length));
     GK_CHECK(parse_number(tags, "t", out.timestamp_s));
     GK_CHECK(parse_number(tags, "x", out.expires_s));
-    if (out.timestamp_s && out.expires_s && *out.expires_s <= *out.timestamp_s) return fail(Errc::BadInput, "x= is not after t=");
+    if (out.timestamp_s && out.expires_s && *out.expires_s <= *out.timestamp_s)
+        return fail(Errc::BadInput, "x= is not after t=");
     for (const auto& [tag, target] : {std::pair{"bh", &out.body_hash}, std::pair{"b", &out.signature}}) {
         const auto* text = tags.find(tag);
         if (!text) return fail(missing(tag));

@@ -25,7 +25,8 @@ void salvage(std::string_view value, Verified& verified) {
     if (const auto* domain = tags->find("d")) verified.domain = dns_domain(*domain);
     if (const auto* selector = tags->find("s")) verified.selector = text::printable(*selector, 63);
     if (const auto* algorithm = tags->find("a")) verified.algorithm = text::printable(*algorithm, 40);
-    if (const auto* signature = tags->find("b")) verified.signature_start = text::printable(without_white_space(*signature).substr(0, 8));
+    if (const auto* signature = tags->find("b"))
+        verified.signature_start = text::printable(without_white_space(*signature).substr(0, 8));
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ std::string_view verdict_name(Verdict verdict) noexcept {
     return "neutral";
 }
 
-Verifier::Verifier(std::int64_t now_s, const Limits& limits) : now_s_(now_s), limits_(limits), splitter_(limits.header_octets) {}
+Verifier::Verifier(std::int64_t now_s, const Limits& limits)
+    : now_s_(now_s), limits_(limits), splitter_(limits.header_octets) {}
 
 void Verifier::feed(std::string_view bytes) {
     const bool before = splitter_.in_body();
@@ -75,7 +77,8 @@ void Verifier::begin_body() {
         if (!signature->algorithm) {
             const bool sha1 = signature->algorithm_name == "rsa-sha1";
             conclude(pending.verified, sha1 ? Verdict::PermError : Verdict::Neutral,
-                     sha1 ? "rsa-sha1 is not accepted any more (RFC 8301)" : fmt::format("unknown algorithm {}", signature->algorithm_name));
+                     sha1 ? "rsa-sha1 is not accepted any more (RFC 8301)"
+                          : fmt::format("unknown algorithm {}", signature->algorithm_name));
             continue;
         }
         pending.body = bodies_.add(signature->body_canon, signature->body_length);
@@ -112,16 +115,19 @@ bool Verifier::try_key(Pending& pending, const std::string& txt, const std::stri
     if (!record) return refuse(record.error().text);
     verified.testing = record->testing;
     if (record->revoked()) return refuse("revoked");
-    if (record->type != key_type_name(*signature.algorithm)) return refuse(fmt::format("of type {}", text::printable(record->type, 20)));
+    if (record->type != key_type_name(*signature.algorithm))
+        return refuse(fmt::format("of type {}", text::printable(record->type, 20)));
     if (!record->permits_sha256()) return refuse("not for sha256");
     if (!record->permits_mail()) return refuse("not for mail");
-    if (record->strict && signature.identity_domain != signature.domain) return refuse("not for names below the domain (t=s)");
+    if (record->strict && signature.identity_domain != signature.domain)
+        return refuse("not for names below the domain (t=s)");
     const auto key = PublicKey::load(*signature.algorithm, record->octets, limits_.most_rsa_bits);
     if (!key) return refuse(key.error().text);
     verified.key_bits = key->bits();
     // RFC 8301, 3.2: such a key proves nothing, whatever the signature says.
     if (*signature.algorithm == Algorithm::RsaSha256 && key->bits() < limits_.least_rsa_bits) {
-        conclude(verified, Verdict::Policy, fmt::format("a key of {} bits, fewer than {}", key->bits(), limits_.least_rsa_bits));
+        conclude(verified, Verdict::Policy,
+                 fmt::format("a key of {} bits, fewer than {}", key->bits(), limits_.least_rsa_bits));
         return false;
     }
     if (!key->verifies(digest, signature.signature)) {
@@ -143,7 +149,8 @@ void Verifier::apply_policy(Pending& pending) {
     else if (signature.timestamp_s && *signature.timestamp_s > now + skew)
         conclude(pending.verified, Verdict::Policy, "the signature is from the future");
     else if (body.hashed < body.whole && !limits_.accept_partial_body)
-        conclude(pending.verified, Verdict::Policy, fmt::format("{} octets of the body are past l=", body.whole - body.hashed));
+        conclude(pending.verified, Verdict::Policy,
+                 fmt::format("{} octets of the body are past l=", body.whole - body.hashed));
 }
 
 void Verifier::check(Pending& pending, DnsSource& dns) {
@@ -163,7 +170,8 @@ void Verifier::check(Pending& pending, DnsSource& dns) {
 std::vector<Verified> Verifier::finish(DnsSource& dns) {
     if (splitter_.too_large()) {
         Verified verified;
-        conclude(verified, Verdict::PermError, fmt::format("the header is larger than {} octets", limits_.header_octets));
+        conclude(verified, Verdict::PermError,
+                 fmt::format("the header is larger than {} octets", limits_.header_octets));
         return {verified};
     }
     // A message may end with its header (RFC 5322, 3.5).

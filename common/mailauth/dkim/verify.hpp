@@ -28,28 +28,29 @@ enum class Verdict {
 std::string_view verdict_name(Verdict verdict) noexcept;
 
 struct Limits {
-    std::size_t signatures = 10;            // the first ones are checked, the rest not looked at
+    std::size_t signatures = 10;  // the first ones are checked, the rest not looked at
     std::size_t header_octets = 1u << 20;
-    unsigned least_rsa_bits = 1024;         // RFC 8301, 3.2
+    unsigned least_rsa_bits = 1024;  // RFC 8301, 3.2
     unsigned most_rsa_bits = 8192;
     std::int64_t clock_skew_s = 300;
-    bool accept_partial_body = false;       // l= that leaves an end of the body unsigned
+    bool accept_partial_body = false;  // l= that leaves an end of the body unsigned
 };
 
 struct Verified {
     Verdict verdict = Verdict::Neutral;
-    std::string reason;          // for people; untrusted bytes escaped
-    std::string domain;          // d=, in A-labels; empty where it could not be read
+    std::string reason;  // for people; untrusted bytes escaped
+    std::string domain;  // d=, in A-labels; empty where it could not be read
     std::string selector;
-    std::string identity;        // i=
-    std::string algorithm;       // "rsa-sha256", as written
-    std::string signature_start; // the first 8 characters of b=: header.b
+    std::string identity;         // i=
+    std::string algorithm;        // "rsa-sha256", as written
+    std::string signature_start;  // the first 8 characters of b=: header.b
     unsigned key_bits = 0;
-    bool testing = false;        // the domain only tries it out (t=y): a failure is to mean nothing
+    bool testing = false;              // the domain only tries it out (t=y): a failure is to mean nothing
     std::vector<std::string> headers;  // h=, in lower case
 };
 
-// Feed it the message in pieces of any size, LF or CRLF, then finish. Memory is bounded by the header limit. Single use.
+// Feed it the message in pieces of any size, LF or CRLF, then finish. Memory is bounded by the header limit. Single
+// use.
 class Verifier {
 public:
     explicit Verifier(std::int64_t now_s, const Limits& limits = {});

@@ -24,8 +24,14 @@ constexpr std::size_t kMaxExplanation = 450;  // fits one line of a reply (RFC 5
 
 Evaluation::Evaluation(const Ip& ip, std::string_view local_part, std::string_view sender_domain, const Facts& facts,
                        DnsSource& dns, const Limits& limits)
-    : ip_(ip), local_part_(local_part), sender_domain_(sender_domain), facts_(facts), dns_(dns), limits_(limits),
-      deadline_(std::chrono::steady_clock::now() + limits.time), ascii_local_part_(text::is_ascii(local_part)),
+    : ip_(ip),
+      local_part_(local_part),
+      sender_domain_(sender_domain),
+      facts_(facts),
+      dns_(dns),
+      limits_(limits),
+      deadline_(std::chrono::steady_clock::now() + limits.time),
+      ascii_local_part_(text::is_ascii(local_part)),
       helo_(text::is_ascii(facts.helo) ? facts.helo : dns_domain(facts.helo)) {}
 
 Verdict Evaluation::check_host(const std::string& domain) { return evaluate(domain, false); }
@@ -96,7 +102,8 @@ Verdict Evaluation::evaluate(const std::string& domain, bool included) {
             exp_domain_ = domain;
         }
         const std::string inner = directive.mechanism == Mechanism::Include ? fmt::format(" ({})", reason) : "";
-        reason = fmt::format("{}: matched '{}'{}", text::printable(domain, 100), text::printable(directive.text, 100), inner);
+        reason = fmt::format("{}: matched '{}'{}", text::printable(domain, 100), text::printable(directive.text, 100),
+                             inner);
         return verdict_of(directive.qualifier);
     }
     if (record->redirect && !record->has_all) return follow_redirect(domain, *record, included);
@@ -106,7 +113,8 @@ Verdict Evaluation::evaluate(const std::string& domain, bool included) {
 
 // 6.1: the result is the other domain's, and so is the explanation; only having no record is an error here.
 Verdict Evaluation::follow_redirect(const std::string& domain, const Record& record, bool included) {
-    if (++lookups > limits_.lookups) return permanent(domain, fmt::format("more than {} terms ask DNS", limits_.lookups));
+    if (++lookups > limits_.lookups)
+        return permanent(domain, fmt::format("more than {} terms ask DNS", limits_.lookups));
     if (out_of_time()) {
         reason = "the check took too long";
         return Verdict::TempError;
@@ -150,9 +158,7 @@ Evaluation::Match Evaluation::include(const std::string& domain, const std::stri
         case Verdict::Pass: return Match::Yes;
         case Verdict::TempError: return Match::TempError;
         case Verdict::PermError: return Match::PermError;
-        case Verdict::None:
-            permanent(domain, fmt::format("include: {}", std::string(reason)));
-            return Match::PermError;
+        case Verdict::None: permanent(domain, fmt::format("include: {}", std::string(reason))); return Match::PermError;
         default: return Match::No;
     }
 }

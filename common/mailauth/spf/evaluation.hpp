@@ -13,8 +13,8 @@ namespace gk::mailauth::spf {
 // One run of check_host() (RFC 7208, 4), its include and redirect with it; for check.cpp alone. Single use.
 class Evaluation {
 public:
-    Evaluation(const Ip& ip, std::string_view local_part, std::string_view sender_domain, const Facts& facts, DnsSource& dns,
-               const Limits& limits);
+    Evaluation(const Ip& ip, std::string_view local_part, std::string_view sender_domain, const Facts& facts,
+               DnsSource& dns, const Limits& limits);
 
     Verdict check_host(const std::string& domain);
     // The text of exp= of the record that failed last; empty where there is none or anything about it is wrong (6.2).
@@ -37,7 +37,7 @@ private:
 
     // Does one of NAME's addresses lie in the directive's prefix? FOUND: whether it has any.
     Match has_address(const std::string& name, const Directive& directive, bool& found);
-    const std::vector<std::string>& validated_names();  // 5.5, first asked for when needed
+    const std::vector<std::string>& validated_names();      // 5.5, first asked for when needed
     std::string validated_name(const std::string& domain);  // %{p}
     MacroFacts macros(const std::string& domain);
     Match count_void();

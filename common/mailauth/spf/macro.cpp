@@ -14,9 +14,9 @@ constexpr std::string_view kDelimiters = ".-+,/_=";
 constexpr std::size_t kMaxName = 253;
 
 struct Macro {
-    char letter = 0;        // lower case
-    bool escape = false;    // written in upper case: URL-escaped (7.3)
-    std::size_t keep = 0;   // right-hand parts kept; 0: all
+    char letter = 0;       // lower case
+    bool escape = false;   // written in upper case: URL-escaped (7.3)
+    std::size_t keep = 0;  // right-hand parts kept; 0: all
     bool reverse = false;
     std::string_view delimiters = ".";
 };
@@ -54,7 +54,8 @@ Result<Macro> parse_macro(std::string_view text, std::size_t& length) {
 std::string dotted(const Ip& ip) {
     if (!ip.v6) return ip.text();
     std::string out;
-    for (const auto octet : ip.octets) out += fmt::format("{}{:X}.{:X}", out.empty() ? "" : ".", octet >> 4, octet & 15);
+    for (const auto octet : ip.octets)
+        out += fmt::format("{}{:X}.{:X}", out.empty() ? "" : ".", octet >> 4, octet & 15);
     return out;
 }
 
@@ -79,8 +80,7 @@ std::string url_escaped(std::string_view s) {
     for (const char c : s) {
         if (text::is_alpha(c) || text::is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos)
             out += c;
-        else
-            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
     return out;
 }
@@ -88,10 +88,8 @@ std::string url_escaped(std::string_view s) {
 std::string transformed(std::string_view value, const Macro& macro) {
     std::vector<std::string> parts(1);
     for (const char c : value) {
-        if (macro.delimiters.find(c) != std::string_view::npos)
-            parts.emplace_back();
-        else
-            parts.back() += c;
+        if (macro.delimiters.find(c) != std::string_view::npos) parts.emplace_back();
+        else parts.back() += c;
     }
     if (macro.reverse) std::reverse(parts.begin(), parts.end());
     if (macro.keep > 0 && macro.keep < parts.size())

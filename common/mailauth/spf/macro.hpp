@@ -18,7 +18,7 @@ struct MacroFacts {
     std::string_view sender_domain;  // the domain of the sender
     std::string_view domain;         // the domain that is evaluated at present: changes with include and redirect
     std::string_view helo;
-    std::string_view receiver;       // the host that asks; "unknown"
+    std::string_view receiver;  // the host that asks; "unknown"
     Ip ip;
     std::int64_t now_s = 0;
     std::function<std::string()> validated_name;  // %{p}: asks DNS, so only where it is there
@@ -39,7 +39,8 @@ bool uses_local_part(std::string_view text) noexcept;
 
 // TEXT must have passed a check above.
 std::string expand(std::string_view text, const MacroFacts& facts);
-// As expand, for a name to be asked for: labels are dropped on the left until it fits 253 octets (7.3), and a final dot.
+// As expand, for a name to be asked for: labels are dropped on the left until it fits 253 octets (7.3), and a final
+// dot.
 std::string expand_domain(std::string_view text, const MacroFacts& facts);
 
 }  // namespace gk::mailauth::spf

@@ -17,8 +17,9 @@ Error wrong(std::string_view term, std::string_view what) {
 
 std::optional<Mechanism> mechanism_named(std::string_view name) {
     static constexpr std::pair<std::string_view, Mechanism> kNames[] = {
-        {"all", Mechanism::All}, {"include", Mechanism::Include}, {"a", Mechanism::A},     {"mx", Mechanism::Mx},
-        {"ptr", Mechanism::Ptr}, {"ip4", Mechanism::Ip4},         {"ip6", Mechanism::Ip6}, {"exists", Mechanism::Exists}};
+        {"all", Mechanism::All}, {"include", Mechanism::Include}, {"a", Mechanism::A},
+        {"mx", Mechanism::Mx},   {"ptr", Mechanism::Ptr},         {"ip4", Mechanism::Ip4},
+        {"ip6", Mechanism::Ip6}, {"exists", Mechanism::Exists}};
     for (const auto& [known, mechanism] : kNames)
         if (text::equals_nocase(name, known)) return mechanism;
     return std::nullopt;
@@ -32,7 +33,9 @@ std::optional<unsigned> prefix_length(std::string_view digits, unsigned most) {
     return static_cast<unsigned>(*value);
 }
 
-bool all_digits(std::string_view s) { return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos; }
+bool all_digits(std::string_view s) {
+    return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 // Takes dual-cidr-length off the end of REST. A slash may stand in a macro-string too, so only "/digits" and
 // "//digits" at the very end are one.

@@ -15,11 +15,11 @@ namespace gk::mailauth::spf {
 enum class Mechanism { All, Include, A, Mx, Ptr, Ip4, Ip6, Exists };
 
 struct Directive {
-    char qualifier = '+';         // + - ~ ?
+    char qualifier = '+';  // + - ~ ?
     Mechanism mechanism = Mechanism::All;
-    std::string text;             // as written
-    std::string domain;           // domain-spec, macros not expanded; empty: the domain itself
-    Ip network;                   // of ip4 and ip6
+    std::string text;    // as written
+    std::string domain;  // domain-spec, macros not expanded; empty: the domain itself
+    Ip network;          // of ip4 and ip6
     unsigned prefix4 = 32, prefix6 = 128;
 
     // Terms that ask DNS, of which a check may evaluate ten (4.6.4).

@@ -24,13 +24,15 @@ Evaluation::Match Evaluation::address(const Directive& directive, const std::str
     return match == Match::No && !found ? count_void() : match;
 }
 
-Evaluation::Match Evaluation::mail_exchangers(const std::string& domain, const Directive& directive, const std::string& target) {
+Evaluation::Match Evaluation::mail_exchangers(const std::string& domain, const Directive& directive,
+                                              const std::string& target) {
     const auto lookup = dns_.mx(target);
     if (lookup.outcome == Outcome::TempError) return temporary(lookup.error);
     if (!lookup.found()) return count_void();
     // 4.6.4: more than ten names are an error, even where one of the first would match.
     if (lookup.records.size() > limits_.mx_hosts) {
-        permanent(domain, fmt::format("'{}' has more than {} MX records", text::printable(directive.text, 100), limits_.mx_hosts));
+        permanent(domain, fmt::format("'{}' has more than {} MX records", text::printable(directive.text, 100),
+                                      limits_.mx_hosts));
         return Match::PermError;
     }
     bool found = false;

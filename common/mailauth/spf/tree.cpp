@@ -41,7 +41,8 @@ void Walk::problem(const std::string& domain, std::string_view what) {
 }
 
 Tree::Line& Walk::add(unsigned depth, const std::string& domain, std::string_view term) {
-    return tree.lines.emplace_back(Tree::Line{depth, text::printable(domain, 255), text::printable(term), tree.lookups, {}});
+    return tree.lines.emplace_back(
+        Tree::Line{depth, text::printable(domain, 255), text::printable(term), tree.lookups, {}});
 }
 
 std::string Walk::nothing() {
@@ -77,7 +78,8 @@ std::string Walk::mail_exchangers(const std::string& name) {
     std::vector<std::string> hosts;
     for (const auto& mx : lookup.records) {
         if (hosts.size() >= limits_.mx_hosts) break;
-        hosts.push_back(fmt::format("{} [{}]", text::printable(mx.host, 100), fits_dns(mx.host) ? addresses(mx.host) : ""));
+        hosts.push_back(
+            fmt::format("{} [{}]", text::printable(mx.host, 100), fits_dns(mx.host) ? addresses(mx.host) : ""));
     }
     return text::join(hosts, ", ");
 }
@@ -132,10 +134,8 @@ void Walk::record(const std::string& domain, unsigned depth) {
     }
     if (records.empty()) {
         add(depth, domain, "").note = "no SPF record";
-        if (path_.empty())
-            tree.none = true;
-        else
-            problem(domain, "has no SPF record");
+        if (path_.empty()) tree.none = true;
+        else problem(domain, "has no SPF record");
         return;
     }
     if (records.size() > 1) problem(domain, fmt::format("has {} SPF records", records.size()));
@@ -152,10 +152,8 @@ void Walk::record(const std::string& domain, unsigned depth) {
     if (record->redirect && !record->has_all) {
         ++tree.lookups;
         auto& line = add(depth, domain, "redirect=" + *record->redirect);
-        if (has_macros(*record->redirect))
-            line.note = "depends on the message";
-        else
-            descend("redirect", domain, *record->redirect, depth + 1);
+        if (has_macros(*record->redirect)) line.note = "depends on the message";
+        else descend("redirect", domain, *record->redirect, depth + 1);
     } else if (record->redirect) {
         add(depth, domain, "redirect=" + *record->redirect).note = "does nothing beside all";
     }
@@ -169,7 +167,8 @@ Tree show(std::string_view domain, DnsSource& dns, const Limits& limits) {
     Walk walk(dns, limits);
     const std::string name = dns_domain(domain);
     if (name.empty()) {
-        walk.tree.problems.push_back(fmt::format("'{}' is not a domain name of two labels or more", text::printable(domain, 100)));
+        walk.tree.problems.push_back(
+            fmt::format("'{}' is not a domain name of two labels or more", text::printable(domain, 100)));
         return std::move(walk.tree);
     }
     walk.record(name, 0);
@@ -177,8 +176,10 @@ Tree show(std::string_view domain, DnsSource& dns, const Limits& limits) {
     if (tree.lookups > limits.lookups)
         tree.problems.push_back(fmt::format("{} terms ask DNS, {} are permitted", tree.lookups, limits.lookups));
     if (tree.void_lookups > limits.void_lookups)
-        tree.problems.push_back(fmt::format("{} terms find nothing in DNS, {} are permitted", tree.void_lookups, limits.void_lookups));
-    if (tree.lines.size() >= kMaxLines) tree.problems.push_back(fmt::format("more than {} terms: not all are shown", kMaxLines));
+        tree.problems.push_back(
+            fmt::format("{} terms find nothing in DNS, {} are permitted", tree.void_lookups, limits.void_lookups));
+    if (tree.lines.size() >= kMaxLines)
+        tree.problems.push_back(fmt::format("more than {} terms: not all are shown", kMaxLines));
     return std::move(walk.tree);
 }
 

@@ -10,10 +10,12 @@ void Session::on(const Auth& auth) {
     if (helo_.empty() || !extended_) return refuse(503, "5.5.1", "EHLO first");
     if (in_mail_) return refuse(503, "5.5.1", "not within a transaction");
     if (!account_.empty()) return refuse(503, "5.5.1", "authenticated already");
-    if (!tls_ && settings_.tls_available && settings_.mechanisms_clear.empty()) return refuse(530, "5.7.0", "STARTTLS first");
+    if (!tls_ && settings_.tls_available && settings_.mechanisms_clear.empty())
+        return refuse(530, "5.7.0", "STARTTLS first");
     const auto& offered = mechanisms();
     if (std::find(offered.begin(), offered.end(), auth.mechanism) == offered.end()) {
-        const bool needs_tls = !tls_ && std::find(settings_.mechanisms.begin(), settings_.mechanisms.end(), auth.mechanism) != settings_.mechanisms.end();
+        const bool needs_tls = !tls_ && std::find(settings_.mechanisms.begin(), settings_.mechanisms.end(),
+                                                  auth.mechanism) != settings_.mechanisms.end();
         if (needs_tls) return refuse(538, "5.7.11", "that mechanism needs STARTTLS");
         return refuse(504, "5.5.4", "that mechanism is not offered");
     }
@@ -68,7 +70,8 @@ void Session::auth_succeeded(std::string account, const std::optional<std::strin
 void Session::auth_failed(const Reply& reply) {
     waiting_ = Waiting::No;
     refuse(reply.code, reply.enhanced, reply.text);
-    if (++auth_failures_ >= settings_.limits.max_auth_failures) hang_up(421, "4.7.0", settings_.hostname + " too many failed logins");
+    if (++auth_failures_ >= settings_.limits.max_auth_failures)
+        hang_up(421, "4.7.0", settings_.hostname + " too many failed logins");
 }
 
 }  // namespace gk::smtp

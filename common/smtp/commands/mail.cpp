@@ -7,14 +7,17 @@ namespace gk::smtp {
 void Session::on(const Mail& mail) {
     if (helo_.empty()) return refuse(503, "5.5.1", "EHLO first");
     if (in_mail_) return refuse(503, "5.5.1", "a transaction is open already");
-    if (is_submission() && !tls_ && settings_.tls_available && settings_.mechanisms_clear.empty()) return refuse(530, "5.7.0", "STARTTLS first");
+    if (is_submission() && !tls_ && settings_.tls_available && settings_.mechanisms_clear.empty())
+        return refuse(530, "5.7.0", "STARTTLS first");
     if (is_submission() && account_.empty()) return refuse(530, "5.7.0", "authentication required");
-    if (mail.path.domain.empty() && !mail.path.is_null()) return refuse(501, "5.1.7", "the reverse-path needs a domain");
+    if (mail.path.domain.empty() && !mail.path.is_null())
+        return refuse(501, "5.1.7", "the reverse-path needs a domain");
     // RFC 6531, 3.5
     if (!mail.smtputf8 && !mail.path.is_ascii()) return refuse(553, "5.6.7", "the address needs SMTPUTF8");
     if (mail.size.value_or(0) > settings_.limits.max_size)
         return refuse(552, "5.3.4", "message is larger than " + std::to_string(settings_.limits.max_size) + " bytes");
-    if (messages_ >= settings_.limits.max_messages) return hang_up(421, "4.7.0", settings_.hostname + " enough messages for one connection");
+    if (messages_ >= settings_.limits.max_messages)
+        return hang_up(421, "4.7.0", settings_.hostname + " enough messages for one connection");
     asked_mail_ = mail;
     waiting_ = Waiting::Sender;
     effect_ = CheckSender{};

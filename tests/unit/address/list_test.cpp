@@ -11,12 +11,9 @@ std::string show(std::string_view value) {
     std::string out;
     for (const Listed& a : parse_list(value)) {
         if (!out.empty()) out += " / ";
-        if (a.kind == Listed::Kind::GroupBegin)
-            out += a.name + ":";
-        else if (a.kind == Listed::Kind::GroupEnd)
-            out += ";";
-        else
-            out += a.name + "|" + a.route + "|" + a.local_part + "|" + a.domain;
+        if (a.kind == Listed::Kind::GroupBegin) out += a.name + ":";
+        else if (a.kind == Listed::Kind::GroupEnd) out += ";";
+        else out += a.name + "|" + a.route + "|" + a.local_part + "|" + a.domain;
     }
     return out;
 }
@@ -74,7 +71,8 @@ TEST(AddressList, ReadsWhatSendersGetWrong) {
 
 TEST(AddressList, TakesTimeLinearInHostileLength) {
     // Each of these is quadratic in a parser that looks back or copies what it has read.
-    for (const std::string_view unit : {"a ", "(", "<", "\"", "a@", "=?", "(a)", "<a", ",", ":", ";", "[", "a.", "@", "\\", "=?a?q?"}) {
+    for (const std::string_view unit :
+         {"a ", "(", "<", "\"", "a@", "=?", "(a)", "<a", ",", ":", ";", "[", "a.", "@", "\\", "=?a?q?"}) {
         std::string value = "(" + std::string(30'000, 'c') + ")";
         while (value.size() < 400'000) value += unit;
         const std::clock_t before = std::clock();  // of the processor: the machine may be busy with other things

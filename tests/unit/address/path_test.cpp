@@ -41,11 +41,35 @@ TEST(Path, TakesTheNullPathAndPostmasterWherePermitted) {
 }
 
 TEST(Path, RefusesWhatIsNoPath) {
-    for (const std::string_view bad :
-         {"", "ann@a.test", "<ann@a.test", "<ann>", "<@a.test>", "<ann@>", "<.a@a.test>", "<a.@a.test>", "<a..b@a.test>",
-          "<a b@a.test>", "<a@a..test>", "<a@-a.test>", "<a@a-.test>", "<a@.test>", "<a@a.test x>", "<a@b@c.test>", "<\"a@a.test>",
-          "<a@[1.2.3]>", "<a@[300.1.1.1]>", "<a@[IPv6:zz]>", "<a@[192.0.2.1>", "<a@[tag:content]>", "< a@a.test>", "<a%b\r@a.test>",
-          "<\"a\tb\"@a.test>", "<\"a\\\n\"@a.test>", "<a(comment)@a.test>", "<\"a\"b@a.test>", "<a@a.test\"\">"})
+    for (const std::string_view bad : {"",
+                                       "ann@a.test",
+                                       "<ann@a.test",
+                                       "<ann>",
+                                       "<@a.test>",
+                                       "<ann@>",
+                                       "<.a@a.test>",
+                                       "<a.@a.test>",
+                                       "<a..b@a.test>",
+                                       "<a b@a.test>",
+                                       "<a@a..test>",
+                                       "<a@-a.test>",
+                                       "<a@a-.test>",
+                                       "<a@.test>",
+                                       "<a@a.test x>",
+                                       "<a@b@c.test>",
+                                       "<\"a@a.test>",
+                                       "<a@[1.2.3]>",
+                                       "<a@[300.1.1.1]>",
+                                       "<a@[IPv6:zz]>",
+                                       "<a@[192.0.2.1>",
+                                       "<a@[tag:content]>",
+                                       "< a@a.test>",
+                                       "<a%b\r@a.test>",
+                                       "<\"a\tb\"@a.test>",
+                                       "<\"a\\\n\"@a.test>",
+                                       "<a(comment)@a.test>",
+                                       "<\"a\"b@a.test>",
+                                       "<a@a.test\"\">"})
         EXPECT_TRUE(read(bad).starts_with("error")) << bad;
     EXPECT_TRUE(read(std::string("<a\0b@a.test>", 12)).starts_with("error"));
     EXPECT_TRUE(read(std::string("<\"a\0b\"@a.test>", 14)).starts_with("error"));

@@ -31,7 +31,8 @@ TEST(OsError, SaysWhatTheCallerMayDo) {
     EXPECT_EQ(os_error(ENOSPC, "x").code, Errc::Temporary);
     EXPECT_EQ(os_error(EACCES, "x").code, Errc::Denied);
     EXPECT_EQ(os_error(ENOENT, "cannot open 'y'").text, "cannot open 'y': No such file or directory");
-    for (int code = 0; code <= static_cast<int>(Errc::Bug); ++code) EXPECT_FALSE(errc_name(static_cast<Errc>(code)).empty());
+    for (int code = 0; code <= static_cast<int>(Errc::Bug); ++code)
+        EXPECT_FALSE(errc_name(static_cast<Errc>(code)).empty());
 }
 
 TEST(Ids, SortByTimeAndNeverRepeat) {
@@ -55,10 +56,12 @@ TEST(Time, ReadsBackWhatItPrints) {
     EXPECT_EQ(format_rfc3339(t), "2026-11-22T09:30:37Z");
     EXPECT_EQ(parse_rfc3339("2026-11-22T09:30:37Z"), t);
     EXPECT_EQ(parse_rfc3339("2026-11-22T11:30:37+02:00"), t);
-    EXPECT_EQ(parse_rfc3339(format_rfc3339(t + std::chrono::milliseconds(250), true)), t + std::chrono::milliseconds(250));
+    EXPECT_EQ(parse_rfc3339(format_rfc3339(t + std::chrono::milliseconds(250), true)),
+              t + std::chrono::milliseconds(250));
     EXPECT_EQ(to_unix_s(t), 1'795'339'837);
-    for (const char* bad : {"", "2026-11-22", "2026-13-22T09:30:37Z", "2026-02-30T09:30:37Z", "2026-11-22T25:30:37Z", "2026-11-22T09:30:37",
-                            "2026-11-22T09:30:37.Z", "2026-11-22T09:30:37+2:00", "2026-11-22T09:30:37+24:00"})
+    for (const char* bad :
+         {"", "2026-11-22", "2026-13-22T09:30:37Z", "2026-02-30T09:30:37Z", "2026-11-22T25:30:37Z",
+          "2026-11-22T09:30:37", "2026-11-22T09:30:37.Z", "2026-11-22T09:30:37+2:00", "2026-11-22T09:30:37+24:00"})
         EXPECT_FALSE(parse_rfc3339(bad)) << bad;
 }
 
@@ -81,20 +84,20 @@ std::string logged(const char* format, log::Level least, void (*write)()) {
     return ::testing::internal::GetCapturedStderr();
 }
 
-void sample() {
-    log::Event("message.accepted").field("id", "X\n\"1").field("size", 12).field("tls", true);
-}
+void sample() { log::Event("message.accepted").field("id", "X\n\"1").field("size", 12).field("tls", true); }
 
 TEST(Events, AreOneLineOfJsonWithTypedFields) {
     const std::string line = logged("json", log::Level::Info, sample);
     EXPECT_NE(line.find(R"("program":"gk-test")"), std::string::npos) << line;
-    EXPECT_NE(line.find(R"("event":"message.accepted","id":"X\n\"1","size":12,"tls":true})"), std::string::npos) << line;
+    EXPECT_NE(line.find(R"("event":"message.accepted","id":"X\n\"1","size":12,"tls":true})"), std::string::npos)
+        << line;
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
 }
 
 TEST(Events, CarryThePriorityForTheJournal) {
     EXPECT_EQ(logged("journal", log::Level::Info, sample).substr(0, 20), "<6>message.accepted ");
-    EXPECT_NE(logged("text", log::Level::Info, sample).find(" gk-test message.accepted id=\"X\\n\\\"1\" size=12"), std::string::npos);
+    EXPECT_NE(logged("text", log::Level::Info, sample).find(" gk-test message.accepted id=\"X\\n\\\"1\" size=12"),
+              std::string::npos);
 }
 
 TEST(Events, BelowTheWantedLevelAreNotWritten) { EXPECT_EQ(logged("json", log::Level::Warning, sample), ""); }

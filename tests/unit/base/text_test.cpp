@@ -25,19 +25,26 @@ TEST(Text, SplitsAndKeepsEmptyParts) {
 
 TEST(Text, ReadsOnlyWholeNumbersThatFit) {
     EXPECT_EQ(to_uint("18446744073709551615"), UINT64_MAX);
-    for (const char* bad : {"18446744073709551616", "", "-1", "+1", "1 ", " 1", "0x1", "1a"}) EXPECT_FALSE(to_uint(bad)) << bad;
+    for (const char* bad : {"18446744073709551616", "", "-1", "+1", "1 ", " 1", "0x1", "1a"})
+        EXPECT_FALSE(to_uint(bad)) << bad;
     EXPECT_EQ(to_int("-12"), -12);
     EXPECT_FALSE(to_int("--1"));
 }
 
 TEST(Text, ReadsBase64AsRfc4648Prints) {
     // RFC 4648, section 10
-    for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{
-             {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}) {
+    for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                                                       {"f", "Zg=="},
+                                                                                       {"fo", "Zm8="},
+                                                                                       {"foo", "Zm9v"},
+                                                                                       {"foob", "Zm9vYg=="},
+                                                                                       {"fooba", "Zm9vYmE="},
+                                                                                       {"foobar", "Zm9vYmFy"}}) {
         EXPECT_EQ(to_base64(plain), coded);
         EXPECT_EQ(from_base64(coded), plain);
     }
-    for (const char* bad : {"Zg", "Zg=", "Z===", "Zh==", "Zm9=", "Zm 9", "=Zg=", "Zm9v|"}) EXPECT_FALSE(from_base64(bad)) << bad;
+    for (const char* bad : {"Zg", "Zg=", "Z===", "Zh==", "Zm9=", "Zm 9", "=Zg=", "Zm9v|"})
+        EXPECT_FALSE(from_base64(bad)) << bad;
 }
 
 TEST(Text, ReadsHexAndPercentBack) {
@@ -58,7 +65,8 @@ TEST(Text, ShowsHostileBytesHarmlessly) {
 
 TEST(Text, KnowsUtf8FromWhatLooksLikeIt) {
     EXPECT_TRUE(is_utf8("plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"));
-    for (const char* bad : {"\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3", "\x80", "\xF8\x88\x80\x80\x80"})
+    for (const char* bad :
+         {"\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3", "\x80", "\xF8\x88\x80\x80\x80"})
         EXPECT_FALSE(is_utf8(bad));
 }
 
@@ -67,7 +75,8 @@ TEST(Text, ReadsSizesAndDurationsAsPeopleWriteThem) {
     EXPECT_EQ(to_size("64k"), 64u << 10);
     EXPECT_EQ(to_size("1GiB"), 1u << 30);
     EXPECT_EQ(to_size("500"), 500u);
-    for (const char* bad : {"", "MB", "1XB", "99999999999999999999", "18446744073709551615k", "-1"}) EXPECT_FALSE(to_size(bad)) << bad;
+    for (const char* bad : {"", "MB", "1XB", "99999999999999999999", "18446744073709551615k", "-1"})
+        EXPECT_FALSE(to_size(bad)) << bad;
     EXPECT_EQ(to_duration_s("1h30m"), 5400);
     EXPECT_EQ(to_duration_s("45"), 45);
     EXPECT_EQ(to_duration_s("1w"), 604800);

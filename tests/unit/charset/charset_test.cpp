@@ -37,7 +37,8 @@ TEST(Charset, NeverFails) {
     EXPECT_EQ(to_utf8("a\x82", "shift_jis"), "a\xEF\xBF\xBD");
     EXPECT_EQ(to_utf8("\xFF\x41", "euc-jp"), "\xEF\xBF\xBD\x41");
     EXPECT_EQ(to_utf8("", "utf-8"), "");
-    for (const char* name : {"utf-16", "utf-7", "iso-2022-jp", "iso-2022-kr", "gb18030", "big5", "euc-tw", "utf-32", "koi8-u"})
+    for (const char* name :
+         {"utf-16", "utf-7", "iso-2022-jp", "iso-2022-kr", "gb18030", "big5", "euc-tw", "utf-32", "koi8-u"})
         for (int seed = 0; seed < 50; ++seed) {
             std::string bytes;
             for (int i = 0; i < 97; ++i) bytes += static_cast<char>((seed * 131 + i * i * 7 + i * seed) & 0xFF);
@@ -97,7 +98,8 @@ TEST(Charset, FoldsCase) {
 }
 
 TEST(Charset, ReadsUtf8Strictly) {
-    for (const std::string_view bad : {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE0\x80\x80", "\x80", "\xF8\x88"}) {
+    for (const std::string_view bad :
+         {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE0\x80\x80", "\x80", "\xF8\x88"}) {
         std::size_t pos = 0;
         EXPECT_EQ(next_utf8(bad, pos), U'\uFFFD');
         EXPECT_EQ(pos, 1u);
@@ -123,8 +125,8 @@ TEST(Mutf7, DecodesWhatItEncodes) {
 }
 
 TEST(Mutf7, RefusesWhatIsNotCanonical) {
-    for (const char* bad : {"&", "&AOk", "&AGE-", "&Jjo!", "&U,BTFw-&ZeVnLIqe-", "é", "&AOl-", "&AA-", "&2D0-", "&3gA-", "a\tb",
-                            "&2D0AYQ-", "&AOkA-"})
+    for (const char* bad : {"&", "&AOk", "&AGE-", "&Jjo!", "&U,BTFw-&ZeVnLIqe-", "é", "&AOl-", "&AA-", "&2D0-", "&3gA-",
+                            "a\tb", "&2D0AYQ-", "&AOkA-"})
         EXPECT_EQ(from_mutf7(bad), std::nullopt) << bad;
 }
 

@@ -18,15 +18,26 @@ struct Sample {
               .commands = {{.name = "list",
                             .summary = "list what waits",
                             .options = {{"--sender", &sender, "only this sender", "ADDRESS"}},
-                            .run = [this] { ran = "list"; return 0; }},
+                            .run =
+                                [this] {
+                                    ran = "list";
+                                    return 0;
+                                }},
                            {.name = "delete",
                             .summary = "delete some",
                             .options = {{"--dry-run", &dry_run, "only say what would happen"}},
                             .operands = {{"id", &ids, "what to delete"}},
-                            .run = [this] { ran = "delete"; return 1; }}},
+                            .run =
+                                [this] {
+                                    ran = "delete";
+                                    return 1;
+                                }}},
               .examples = {"gk-sample list --json"}};
 
-    struct Said { int code; std::string out, err; };
+    struct Said {
+        int code;
+        std::string out, err;
+    };
     Said run(std::vector<std::string> words) {
         words.insert(words.begin(), "gk-sample");
         std::vector<char*> argv;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <pty.h>
-#include <thread>
 #include <unistd.h>
+#include <thread>
 
 #include "common/cli/cli.hpp"
 #include "common/os/fd.hpp"
@@ -39,7 +39,9 @@ struct Terminal {
         person = os::Fd(ends[0]);
         program = os::Fd(ends[1]);
     }
-    void type(std::string_view text) { EXPECT_EQ(::write(person.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+    void type(std::string_view text) {
+        EXPECT_EQ(::write(person.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    }
     // Types TEXT once the program has shown PROMPT.
     void answer(const std::string& prompt, std::string_view text) {
         while (shown.find(prompt, seen) == std::string::npos && read_some()) {}

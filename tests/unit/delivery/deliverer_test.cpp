@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/delivery/deliverer.hpp"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <cstdlib>
 
 #include "common/delivery/content.hpp"
 #include "common/os/file.hpp"
@@ -32,7 +32,8 @@ protected:
         ASSERT_TRUE(directory_->add_account("cat@a.test", {.name = "", .admin = false, .quota_bytes = 2000}, actor));
         ASSERT_TRUE(directory_->add_alias("all@a.test", {"ann@a.test", "ben@a.test", "cat@a.test"}, actor));
         ASSERT_TRUE(directory_->add_alias("out@a.test", {"zoe@elsewhere.test"}, actor));
-        ASSERT_TRUE(directory_->add_alias("mixed@a.test", {"ann@a.test", "zoe@elsewhere.test", "yan@elsewhere.test"}, actor));
+        ASSERT_TRUE(
+            directory_->add_alias("mixed@a.test", {"ann@a.test", "zoe@elsewhere.test", "yan@elsewhere.test"}, actor));
         open("");
     }
     void TearDown() override {
@@ -57,7 +58,7 @@ protected:
         std::vector<Recipient> recipients;
         for (const auto& address : addresses) {
             Recipient recipient;
-        recipient.address = address;
+            recipient.address = address;
             EXPECT_TRUE(deliverer_->check(recipient, 0).positive()) << address;
             recipients.push_back(recipient);
         }
@@ -144,7 +145,8 @@ TEST_F(Delivery, FilesSubAddressesWhereTheMailboxExists) {
     ASSERT_EQ(outcome.filed.size(), 1u);
     EXPECT_EQ(outcome.filed[0].mailbox, "Lists");
     EXPECT_EQ(stored("ann", "/.Lists").size(), 1u);
-    for (const char* hostile : {"ann+a/b@a.test", "ann+~@a.test", "ann+a.b@a.test", "ann+INBOX@a.test"}) EXPECT_EQ(deliver({hostile}).at(0).filed.at(0).mailbox, "INBOX") << hostile;
+    for (const char* hostile : {"ann+a/b@a.test", "ann+~@a.test", "ann+a.b@a.test", "ann+INBOX@a.test"})
+        EXPECT_EQ(deliver({hostile}).at(0).filed.at(0).mailbox, "INBOX") << hostile;
 }
 
 TEST_F(Delivery, MakesOrIgnoresTheSubAddressMailboxAsConfigured) {
@@ -240,7 +242,8 @@ TEST(Content, HoldsTheSameBytesInMemoryAndInAFile) {
     for (const std::size_t limit : {std::size_t{0}, std::size_t{1000}, std::size_t{300'000}, bytes.size()}) {
         Content content(limit, "/tmp");
         for (int again = 0; again < 2; ++again) {
-            for (std::size_t at = 0; at < bytes.size(); at += 7777) ASSERT_TRUE(content.write(std::string_view(bytes).substr(at, 7777)));
+            for (std::size_t at = 0; at < bytes.size(); at += 7777)
+                ASSERT_TRUE(content.write(std::string_view(bytes).substr(at, 7777)));
             const auto view = content.bytes();
             ASSERT_TRUE(view);
             EXPECT_TRUE(*view == bytes) << limit;

@@ -168,7 +168,8 @@ TEST_F(DirectoryTest, AnswersManyThreadsWhileAToolChangesIt) {
         threads.emplace_back([&] {
             while (!stop) {
                 const auto ann = reader->resolve("ann@a.test"), nobody = reader->resolve("nobody@a.test");
-                if (!ann || ann->accounts.size() != 1 || !nobody || nobody->kind != Resolution::Kind::NoSuchUser) ++wrong;
+                if (!ann || ann->accounts.size() != 1 || !nobody || nobody->kind != Resolution::Kind::NoSuchUser)
+                    ++wrong;
             }
         });
     }

@@ -2,11 +2,11 @@
 #include "common/dns/resolver.hpp"
 
 #include <arpa/inet.h>
-#include <atomic>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <atomic>
 
 #include "common/base/text.hpp"
 
@@ -24,12 +24,18 @@ std::string wire_name(std::string_view name) {
         }
     return out + '\0';
 }
-std::string wire_mx(int preference, std::string_view host) { return "\0"s + static_cast<char>(preference) + wire_name(host); }
+std::string wire_mx(int preference, std::string_view host) {
+    return "\0"s + static_cast<char>(preference) + wire_name(host);
+}
 
 // Answers from a table, by UDP, on a port of its own.
 class TestServer {
 public:
-    struct Answer { int rcode = 0; std::vector<std::string> rdata; bool silent = false; };
+    struct Answer {
+        int rcode = 0;
+        std::vector<std::string> rdata;
+        bool silent = false;
+    };
     std::map<std::pair<std::string, int>, Answer> answers;  // a name without an entry does not exist
     std::atomic<int> asked{0};
 
@@ -43,7 +49,9 @@ public:
         (void)::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
         port_ = ntohs(address.sin_port);
     }
-    void start() { thread_ = std::thread([this] { run(); }); }
+    void start() {
+        thread_ = std::thread([this] { run(); });
+    }
     ~TestServer() {
         stopping_ = true;
         if (thread_.joinable()) thread_.join();
@@ -62,7 +70,8 @@ private:
             const ssize_t n = ::recvfrom(fd_, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &length);
             if (n < 17) continue;
             const std::string reply = answer(std::string(buffer, static_cast<std::size_t>(n)));
-            if (!reply.empty()) (void)::sendto(fd_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
+            if (!reply.empty())
+                (void)::sendto(fd_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
         }
     }
     std::string answer(const std::string& query) {
@@ -83,7 +92,8 @@ private:
         out += static_cast<char>(0x80 | a.rcode);
         out += "\0\1\0"s + static_cast<char>(a.rdata.size()) + "\0\0\0\0"s + question;
         for (const auto& rdata : a.rdata)
-            out += "\xc0\x0c\0"s + static_cast<char>(type) + "\0\1\0\0\0\x3c"s + static_cast<char>(rdata.size() >> 8) + static_cast<char>(rdata.size()) + rdata;
+            out += "\xc0\x0c\0"s + static_cast<char>(type) + "\0\1\0\0\0\x3c"s + static_cast<char>(rdata.size() >> 8) +
+                   static_cast<char>(rdata.size()) + rdata;
         return out;
     }
 
@@ -103,7 +113,8 @@ std::unique_ptr<Resolver> resolver_for(const TestServer& server, int timeout_ms 
 
 TEST(Resolver, FindsMailHostsByPreference) {
     TestServer server;
-    server.answers[{"b.test", 15}] = {0, {wire_mx(20, "second.test"), wire_mx(10, "First.test"), wire_mx(20, "third.test")}};
+    server.answers[{"b.test", 15}] = {
+        0, {wire_mx(20, "second.test"), wire_mx(10, "First.test"), wire_mx(20, "third.test")}};
     server.start();
     auto resolver = resolver_for(server);
     const auto found = find_mail_hosts(*resolver, "B.test");
@@ -162,7 +173,9 @@ TEST(Resolver, KeepsItsOwnTimeout) {
 
 TEST(Resolver, ReadsTxtPtrAndTlsa) {
     TestServer server;
-    server.answers[{"t.test", 16}] = {0, {"\5v=spf\4" "1 -a"s}};
+    server.answers[{"t.test", 16}] = {0,
+                                      {"\5v=spf\4"
+                                       "1 -a"s}};
     server.answers[{"1.2.0.192.in-addr.arpa", 12}] = {0, {wire_name("host.test")}};
     server.answers[{"_25._tcp.mx.test", 52}] = {0, {"\3\1\1" + std::string(32, 'x')}};
     server.start();
@@ -176,7 +189,8 @@ TEST(Resolver, ReadsTxtPtrAndTlsa) {
 
 TEST(Resolver, ManyThreadsAsk) {
     TestServer server;
-    for (int i = 0; i < 50; ++i) server.answers[{fmt::format("d{}.test", i), 15}] = {0, {wire_mx(10, fmt::format("mx{}.test", i))}};
+    for (int i = 0; i < 50; ++i)
+        server.answers[{fmt::format("d{}.test", i), 15}] = {0, {wire_mx(10, fmt::format("mx{}.test", i))}};
     server.start();
     auto resolver = resolver_for(server);
     std::vector<std::thread> threads;
@@ -197,7 +211,8 @@ TEST(Resolver, RefusesWhatIsNoName) {
     TestServer server;
     server.start();
     auto resolver = resolver_for(server);
-    for (const std::string_view name : {"", ".", "a..b", "a b", "ü.test", "a\\b"}) EXPECT_EQ(resolver->mx(name).error().code, Errc::BadInput) << name;
+    for (const std::string_view name : {"", ".", "a..b", "a b", "ü.test", "a\\b"})
+        EXPECT_EQ(resolver->mx(name).error().code, Errc::BadInput) << name;
     EXPECT_EQ(server.asked, 0);
 }
 
@@ -212,12 +227,16 @@ TEST(Resolver, AsksForEscapedOctets) {
     const auto answer = resolver->a("ann\\043x\\0611.a.test");
     ASSERT_TRUE(answer) << answer.error().text;
     EXPECT_EQ(answer->records, std::vector<std::string>{"127.0.0.2"});
-    for (const std::string_view wrong : {"a\\256.test", "a\\1.test", "a\\"}) EXPECT_EQ(resolver->a(wrong).error().code, Errc::BadInput) << wrong;
+    for (const std::string_view wrong : {"a\\256.test", "a\\1.test", "a\\"})
+        EXPECT_EQ(resolver->a(wrong).error().code, Errc::BadInput) << wrong;
 }
 
 TEST(Resolver, HostileRecordsAreLeftOut) {
     TestServer server;
-    server.answers[{"x.test", 15}] = {0, {"\0\x0a\x3f" "short"s, wire_mx(10, "good.test")}};
+    server.answers[{"x.test", 15}] = {0,
+                                      {"\0\x0a\x3f"
+                                       "short"s,
+                                       wire_mx(10, "good.test")}};
     server.start();
     auto resolver = resolver_for(server);
     const auto mx = resolver->mx("x.test");
@@ -226,13 +245,21 @@ TEST(Resolver, HostileRecordsAreLeftOut) {
 
 TEST(Records, AreBounded) {
     std::size_t offset = 0;
-    EXPECT_FALSE(parse_name("\x05" "ab", offset));
+    EXPECT_FALSE(
+        parse_name("\x05"
+                   "ab",
+                   offset));
     offset = 0;
     EXPECT_FALSE(parse_name("\xc0\x00"s, offset));
     offset = 0;
-    EXPECT_EQ(*parse_name("\x03" "a.\x01\x00"s, offset), "a\\.\\001");
+    EXPECT_EQ(*parse_name("\x03"
+                          "a.\x01\x00"s,
+                          offset),
+              "a\\.\\001");
     EXPECT_FALSE(parse_mx("\0"s));
-    EXPECT_FALSE(parse_txt("\x05" "ab"));
+    EXPECT_FALSE(
+        parse_txt("\x05"
+                  "ab"));
     EXPECT_EQ(*reverse_name("2001:db8::1"), "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
     EXPECT_FALSE(reverse_name("1.2.3"));
 }

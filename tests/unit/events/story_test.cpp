@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/events/story.hpp"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
+#include <cstdlib>
 
 #include "common/os/file.hpp"
 
@@ -17,22 +17,31 @@ struct Logs {
         path = ::mkdtemp(name.data());
     }
     ~Logs() { (void)os::remove_tree(path); }
-    void add(const std::string& program, const std::string& text) { ASSERT_TRUE(os::append_file(path + "/" + program + ".log", text, false)); }
+    void add(const std::string& program, const std::string& text) {
+        ASSERT_TRUE(os::append_file(path + "/" + program + ".log", text, false));
+    }
     std::string path;
 };
 
 std::string line(const char* second, const char* program, const std::string& rest) {
-    return std::string("{\"time\":\"2026-11-22T09:30:") + second + "Z\",\"level\":\"info\",\"program\":\"" + program + "\",\"pid\":7,\"event\":" + rest + "}\n";
+    return std::string("{\"time\":\"2026-11-22T09:30:") + second + "Z\",\"level\":\"info\",\"program\":\"" + program +
+           "\",\"pid\":7,\"event\":" + rest + "}\n";
 }
 
 }  // namespace
 
 TEST(LogTrace, TellsOneStoryAcrossPrograms) {
     Logs logs;
-    logs.add("gk-smtpd", "some library's words\n" + line("01.000", "gk-smtpd", R"("message.accepted","id":"T1","from":"ann@a.test","to":"bob@b.test","size":1200)") +
+    logs.add("gk-smtpd", "some library's words\n" +
+                             line("01.000", "gk-smtpd",
+                                  R"("message.accepted","id":"T1","from":"ann@a.test","to":"bob@b.test","size":1200)") +
                              line("01.500", "gk-smtpd", R"("message.accepted","id":"T2","from":"eve@e.test")"));
-    logs.add("gk-queue", line("03.000", "gk-queue", R"("queue.delivered","id":"T1","queue":"Q1","recipient":"bob@b.test","peer":"192.0.2.1","reply":"250 2.0.0 ok")") +
-                             line("02.000", "gk-queue", R"("queue.accepted","id":"T1","queue":"Q1","sender":"ann@a.test")"));
+    logs.add(
+        "gk-queue",
+        line(
+            "03.000", "gk-queue",
+            R"("queue.delivered","id":"T1","queue":"Q1","recipient":"bob@b.test","peer":"192.0.2.1","reply":"250 2.0.0 ok")") +
+            line("02.000", "gk-queue", R"("queue.accepted","id":"T1","queue":"Q1","sender":"ann@a.test")"));
     const auto lines = [&](const auto& take) { return read_logs(logs.path, take); };
     const auto story = trace("Q1", lines, parse_log_line);  // by the queue's id, the trace id follows
     ASSERT_TRUE(story);
@@ -45,9 +54,12 @@ TEST(LogTrace, TellsOneStoryAcrossPrograms) {
 
 TEST(LogTrace, FollowsTheNoticeThatCameOfAMessage) {
     Logs logs;
-    logs.add("a", line("03.000", "gk-deliver", R"("message.delivered","id":"D1","account":"ann@a.test","mailbox":"INBOX","uid":4)") +
-                      line("02.000", "gk-queue", R"("queue.bounced","id":"T1","queue":"Q1","to":"ann@a.test","dsn":"D1")"));
-    const auto story = trace("T1", [&](const auto& take) { return read_logs(logs.path, take); }, parse_log_line);
+    logs.add("a",
+             line("03.000", "gk-deliver",
+                  R"("message.delivered","id":"D1","account":"ann@a.test","mailbox":"INBOX","uid":4)") +
+                 line("02.000", "gk-queue", R"("queue.bounced","id":"T1","queue":"Q1","to":"ann@a.test","dsn":"D1")"));
+    const auto story = trace(
+        "T1", [&](const auto& take) { return read_logs(logs.path, take); }, parse_log_line);
     ASSERT_EQ(story->size(), 2u);
     EXPECT_EQ(describe((*story)[1]), "filed for ann@a.test in INBOX as UID 4");
 }
@@ -55,12 +67,15 @@ TEST(LogTrace, FollowsTheNoticeThatCameOfAMessage) {
 TEST(LogTrace, DoesNotTakeAnIdInsideAnotherFieldForOne) {
     Logs logs;
     logs.add("a", line("01.000", "gk-smtpd", R"("message.accepted","id":"T2","from":"T1@a.test")"));
-    EXPECT_TRUE(trace("T1", [&](const auto& take) { return read_logs(logs.path, take); }, parse_log_line)->empty());
+    EXPECT_TRUE(trace(
+                    "T1", [&](const auto& take) { return read_logs(logs.path, take); }, parse_log_line)
+                    ->empty());
 }
 
 TEST(LogRecord, ReadsTheJournal) {
-    const auto record = parse_journal_line(R"({"__REALTIME_TIMESTAMP":"1795339801000000","SYSLOG_IDENTIFIER":"gk-smtpd","_PID":"7","PRIORITY":"4",)"
-                                           R"("MESSAGE":"message.refused id=\"T1\" from=\"\" reply=\"550 5.1.1 no \\\"x\\\"\" ms=3"})");
+    const auto record = parse_journal_line(
+        R"({"__REALTIME_TIMESTAMP":"1795339801000000","SYSLOG_IDENTIFIER":"gk-smtpd","_PID":"7","PRIORITY":"4",)"
+        R"("MESSAGE":"message.refused id=\"T1\" from=\"\" reply=\"550 5.1.1 no \\\"x\\\"\" ms=3"})");
     ASSERT_TRUE(record);
     EXPECT_EQ(record->event, "message.refused");
     EXPECT_EQ(record->level, "warning");
@@ -73,7 +88,9 @@ TEST(LogRecord, ReadsTheJournal) {
 }
 
 TEST(LogRecord, IsNoneWhereTheLineIsNoEvent) {
-    for (const char* text : {"", "{", "{}", "[]", "gk-smtpd: cannot open 'x'", R"({"event":"a.b"})", R"({"time":"soon","event":"a.b"})"}) EXPECT_FALSE(parse_log_line(text)) << text;
+    for (const char* text :
+         {"", "{", "{}", "[]", "gk-smtpd: cannot open 'x'", R"({"event":"a.b"})", R"({"time":"soon","event":"a.b"})"})
+        EXPECT_FALSE(parse_log_line(text)) << text;
 }
 
 TEST(LogRecord, ShowsNothingThatATerminalObeys) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/format/format.hpp"
 
+#include "common/base/text.hpp"
 #include "common/imap/format/match.hpp"
 #include "common/imap/format/section.hpp"
-#include "common/base/text.hpp"
 
 namespace gk::imap {
 namespace {
@@ -36,14 +36,17 @@ TEST(ImapEnvelope, HasRfc3501sForm) {
     EXPECT_EQ(envelope("Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\nSubject: a \"b\"\nFrom: Terry Gray <gray@a.test>\n"
                        "To: imap@b.test\nCc: minutes@c.test, John Klensin <k@d.test>\nMessage-ID: <1@a.test>\n\n"),
               "(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"a \\\"b\\\"\" ((\"Terry Gray\" NIL \"gray\" \"a.test\")) "
-              "((\"Terry Gray\" NIL \"gray\" \"a.test\")) ((\"Terry Gray\" NIL \"gray\" \"a.test\")) ((NIL NIL \"imap\" \"b.test\")) "
+              "((\"Terry Gray\" NIL \"gray\" \"a.test\")) ((\"Terry Gray\" NIL \"gray\" \"a.test\")) ((NIL NIL "
+              "\"imap\" \"b.test\")) "
               "((NIL NIL \"minutes\" \"c.test\")(\"John Klensin\" NIL \"k\" \"d.test\")) NIL NIL \"<1@a.test>\")");
     EXPECT_EQ(envelope(""), "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
     EXPECT_EQ(envelope("To: G: a@b.test;\nSender: s@a.test\nReply-To: \nFrom: X <@r.test:f@a.test>\nSubject:\n\n"),
-              "(NIL \"\" ((\"X\" \"@r.test\" \"f\" \"a.test\")) ((NIL NIL \"s\" \"a.test\")) ((\"X\" \"@r.test\" \"f\" \"a.test\")) "
+              "(NIL \"\" ((\"X\" \"@r.test\" \"f\" \"a.test\")) ((NIL NIL \"s\" \"a.test\")) ((\"X\" \"@r.test\" \"f\" "
+              "\"a.test\")) "
               "((NIL NIL \"G\" NIL)(NIL NIL \"a\" \"b.test\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)");
     EXPECT_EQ(envelope("Subject: ä\nFrom: nobody\n\n", true),
-              "(NIL \"ä\" ((NIL NIL \"nobody\" \"\")) ((NIL NIL \"nobody\" \"\")) ((NIL NIL \"nobody\" \"\")) NIL NIL NIL NIL NIL)");
+              "(NIL \"ä\" ((NIL NIL \"nobody\" \"\")) ((NIL NIL \"nobody\" \"\")) ((NIL NIL \"nobody\" \"\")) NIL NIL "
+              "NIL NIL NIL)");
 }
 
 std::string body(std::string_view file, bool extensions, const message::Limits& limits = {}) {
@@ -54,25 +57,34 @@ std::string body(std::string_view file, bool extensions, const message::Limits& 
 
 TEST(ImapBody, HasRfc3501sForm) {
     EXPECT_EQ(body("\nhello\n", false), R"(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 7 1))");
-    EXPECT_EQ(body("Content-Type: image/png; name=a\nContent-ID: <i>\nContent-Description: d\nContent-Transfer-Encoding: base64\n"
-                   "Content-MD5: m\nContent-Disposition: attachment; filename=a\nContent-Language: en\nContent-Location: l\n\nAA==\n",
+    EXPECT_EQ(body("Content-Type: image/png; name=a\nContent-ID: <i>\nContent-Description: "
+                   "d\nContent-Transfer-Encoding: base64\n"
+                   "Content-MD5: m\nContent-Disposition: attachment; filename=a\nContent-Language: "
+                   "en\nContent-Location: l\n\nAA==\n",
                    true),
               R"(("image" "png" ("name" "a") "<i>" "d" "base64" 6 "m" ("attachment" ("filename" "a")) ("en") "l"))");
-    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x\nContent-Type: text/html; charset=utf-8\n\nb\n--x--\n", false),
-              R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 1 0)("text" "html" ("charset" "utf-8") NIL NIL "7bit" 1 0) "mixed"))");
-    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x--\n", true),
-              R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 1 0 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))");
+    EXPECT_EQ(
+        body("Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x\nContent-Type: text/html; "
+             "charset=utf-8\n\nb\n--x--\n",
+             false),
+        R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 1 0)("text" "html" ("charset" "utf-8") NIL NIL "7bit" 1 0) "mixed"))");
+    EXPECT_EQ(
+        body("Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x--\n", true),
+        R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 1 0 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))");
     EXPECT_EQ(body("Content-Type: message/rfc822\n\nSubject: s\n\nb\n", true),
               R"(("message" "rfc822" NIL NIL NIL "7bit" 17 (NIL "s" NIL NIL NIL NIL NIL NIL NIL NIL) )"
               R"(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1 NIL NIL NIL NIL) 3 NIL NIL NIL NIL))");
 }
 
 TEST(ImapBody, ShowsNothingItDoesNotTakeApart) {
-    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\nnone\n", false), R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0) "mixed"))");
-    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\n", true),
-              R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))");
+    EXPECT_EQ(body("Content-Type: multipart/mixed; boundary=x\n\nnone\n", false),
+              R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0) "mixed"))");
+    EXPECT_EQ(
+        body("Content-Type: multipart/mixed; boundary=x\n\n", true),
+        R"((("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))");
     EXPECT_TRUE(body("Content-Type: multipart/mixed\n\nx", false).starts_with(R"(("text" "plain")"));
-    EXPECT_TRUE(body("Content-Type: multipart/mixed; boundary=x\n\n--x\n", false, {.depth = 0}).starts_with(R"(("application" "octet-stream")"));
+    EXPECT_TRUE(body("Content-Type: multipart/mixed; boundary=x\n\n--x\n", false, {.depth = 0})
+                    .starts_with(R"(("application" "octet-stream")"));
     EXPECT_TRUE(body("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ==\n", false)
                     .starts_with(R"(("application" "octet-stream" NIL NIL NIL "base64")"));
 }
@@ -97,23 +109,25 @@ TEST(ImapDate, FormatsAndParsesInternalDates) {
     EXPECT_EQ(to_unix_s(*parse_internal_date("17-Jul-1996 02:44:25 -0700")), 837596665);
     EXPECT_EQ(to_unix_s(*parse_internal_date(" 1-jan-1970 00:00:00 +0000")), 0);
     EXPECT_EQ(to_unix_s(*parse_internal_date("1-Jan-1970 00:00:00 +0000")), 0);
-    for (const std::string_view bad : {"", "17-Jul-1996", "32-Jul-1996 02:44:25 -0700", "17-Xyz-1996 02:44:25 -0700",
-                                       "17-Jul-1996 25:44:25 -0700", "17-Jul-1996 02:44:25 00700", "0x-Jul-1996 02:44:25 -0700",
-                                       "7-Jul-1996 02:44:25 -070"})
+    for (const std::string_view bad :
+         {"", "17-Jul-1996", "32-Jul-1996 02:44:25 -0700", "17-Xyz-1996 02:44:25 -0700", "17-Jul-1996 25:44:25 -0700",
+          "17-Jul-1996 02:44:25 00700", "0x-Jul-1996 02:44:25 -0700", "7-Jul-1996 02:44:25 -070"})
         EXPECT_FALSE(parse_internal_date(bad)) << bad;
 }
 
 TEST(ImapSection, ParsesAndFormats) {
-    for (const char* spec : {"", "1", "1.2.3", "HEADER", "TEXT", "1.MIME", "2.HEADER", "2.1.TEXT", "HEADER.FIELDS (From To)",
-                             "1.HEADER.FIELDS.NOT (X \"a b\")", "HEADER.FIELDS (\"a\\\"]\")"}) {
+    for (const char* spec :
+         {"", "1", "1.2.3", "HEADER", "TEXT", "1.MIME", "2.HEADER", "2.1.TEXT", "HEADER.FIELDS (From To)",
+          "1.HEADER.FIELDS.NOT (X \"a b\")", "HEADER.FIELDS (\"a\\\"]\")"}) {
         const auto section = parse_section(spec);
         ASSERT_TRUE(section) << spec;
         EXPECT_EQ(format_section(*section), spec);
     }
     EXPECT_EQ(format_section(*parse_section("header.fields (\"From\")")), "HEADER.FIELDS (From)");
-    for (const char* bad : {"0", "01", "1.", ".1", "1.0", "MIME", "x", "HEADER.FIELDS", "HEADER.FIELDS ()", "HEADER.FIELDS (a",
-                            "HEADER.FIELDS (a  b)", "HEADER (a)", "TEXT x", "1 2", "99999999999", "HEADER.FIELDS (\"a)", "HEADER.FIELDS (\"a\"b)",
-                            "HEADER.FIELDS (\"a\\", "HEADER.FIELDS (\"\")"})
+    for (const char* bad :
+         {"0", "01", "1.", ".1", "1.0", "MIME", "x", "HEADER.FIELDS", "HEADER.FIELDS ()", "HEADER.FIELDS (a",
+          "HEADER.FIELDS (a  b)", "HEADER (a)", "TEXT x", "1 2", "99999999999", "HEADER.FIELDS (\"a)",
+          "HEADER.FIELDS (\"a\"b)", "HEADER.FIELDS (\"a\\", "HEADER.FIELDS (\"\")"})
         EXPECT_FALSE(parse_section(bad)) << bad;
     std::string deep = "1";
     for (int i = 0; i < 2000; ++i) deep += ".1";
@@ -123,10 +137,12 @@ TEST(ImapSection, ParsesAndFormats) {
 constexpr std::string_view kFile =
     "From: Ann\nTo: Bob\nContent-Type: multipart/mixed; boundary=x\n\npre\n"
     "--x\n\none\ntwo\n"
-    "--x\nContent-Type: message/rfc822\n\nSubject: in\nContent-Type: multipart/mixed; boundary=y\n\n--y\nA: b\n\ninner\n--y--\n"
+    "--x\nContent-Type: message/rfc822\n\nSubject: in\nContent-Type: multipart/mixed; boundary=y\n\n--y\nA: "
+    "b\n\ninner\n--y--\n"
     "--x\nContent-Type: message/rfc822\n\nSubject: leaf\n\nlast\n--x--\n";
 
-std::string section(std::string_view spec, std::string_view file = kFile, std::optional<Partial> partial = std::nullopt) {
+std::string section(std::string_view spec, std::string_view file = kFile,
+                    std::optional<Partial> partial = std::nullopt) {
     const auto structure = message::scan(file);
     const auto content = find_section(structure, file, *parse_section(spec), partial);
     if (!content) return "NIL";
@@ -173,12 +189,13 @@ TEST(ImapSection, FiltersHeaderFields) {
 }
 
 TEST(ImapSection, PartialsCutTheWireForm) {
-    for (const std::string_view file : {kFile, std::string_view("A: b\r\n\r\na\r\nb\n\nc\r\r\n\r"), std::string_view("\n\n\n\n"),
-                                        std::string_view("A: b\n\n\r\n\r\n\n")}) {
+    for (const std::string_view file : {kFile, std::string_view("A: b\r\n\r\na\r\nb\n\nc\r\r\n\r"),
+                                        std::string_view("\n\n\n\n"), std::string_view("A: b\n\n\r\n\r\n\n")}) {
         const std::string whole = section("", file);
         for (std::size_t offset = 0; offset <= whole.size() + 1; ++offset)
             for (const std::size_t length : {0ul, 1ul, 2ul, 3ul, 7ul, 1000ul})
-                ASSERT_EQ(section("", file, Partial{offset, length}), offset > whole.size() ? "" : whole.substr(offset, length))
+                ASSERT_EQ(section("", file, Partial{offset, length}),
+                          offset > whole.size() ? "" : whole.substr(offset, length))
                     << offset << '.' << length;
     }
     const std::string stored = "A: b\r\n\r\na\nb\r\n";
@@ -206,9 +223,11 @@ TEST(CrlfWriter, GivesTheSameAtEverySplit) {
 }
 
 constexpr std::string_view kSearched =
-    "From: =?utf-8?q?J=C3=B6rg?= Doe <joerg@a.test>\nTo: Bob <bob@b.test>\nSubject: =?koi8-r?B?8NLJ18XU?=\nX-Note: ABC\n"
+    "From: =?utf-8?q?J=C3=B6rg?= Doe <joerg@a.test>\nTo: Bob <bob@b.test>\nSubject: =?koi8-r?B?8NLJ18XU?=\nX-Note: "
+    "ABC\n"
     "Date: 1 Jan 2000 00:30 +0100\nContent-Type: multipart/mixed; boundary=x\n\n"
-    "--x\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nDas Caf=E9 ist o=\nffen\n"
+    "--x\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nDas Caf=E9 ist "
+    "o=\nffen\n"
     "--x\nContent-Type: application/pdf; name=secret.pdf\nContent-Transfer-Encoding: base64\n\naGVsbG8=\n"
     "--x\nContent-Type: message/rfc822\n\nSubject: enclosed\n\ninner text\n--x--\n";
 
@@ -261,7 +280,8 @@ TEST(ImapSearch, ComparesTheSendersDay) {
     EXPECT_EQ(sent_day(message::scan("").envelope()), std::nullopt);
     EXPECT_EQ(sent_day(message::scan("Date: x\n\n").envelope()), std::nullopt);
     EXPECT_EQ(parse_search_date("01-feb-1970"), 31);
-    for (const char* bad : {"", "1-Feb", "32-Feb-1994", "1-Foo-1994", "1-Feb-94", "x-Feb-1994", "0-Feb-1994", "1-anf-1994"})
+    for (const char* bad :
+         {"", "1-Feb", "32-Feb-1994", "1-Foo-1994", "1-Feb-94", "x-Feb-1994", "0-Feb-1994", "1-anf-1994"})
         EXPECT_EQ(parse_search_date(bad), std::nullopt) << bad;
 }
 

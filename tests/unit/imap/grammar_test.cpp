@@ -88,7 +88,9 @@ TEST(ImapParser, ReadsStringsInAllTheirForms) {
 }
 
 TEST(ImapParser, ReadsFetchItems) {
-    const auto fetch = parsed<Fetch>("a UID FETCH 1:* (FLAGS UID BODY.PEEK[1.2.HEADER.FIELDS (From \"To\")]<0.1024> BODY[] BINARY.SIZE[3] BODYSTRUCTURE)");
+    const auto fetch = parsed<Fetch>(
+        "a UID FETCH 1:* (FLAGS UID BODY.PEEK[1.2.HEADER.FIELDS (From \"To\")]<0.1024> BODY[] BINARY.SIZE[3] "
+        "BODYSTRUCTURE)");
     EXPECT_TRUE(fetch.uid);
     ASSERT_EQ(fetch.items.size(), 6u);
     EXPECT_EQ(fetch.items[2].kind, FetchItem::Kind::BodySection);
@@ -104,14 +106,17 @@ TEST(ImapParser, ReadsFetchItems) {
     EXPECT_EQ(parsed<Fetch>("a FETCH 1 full").items.size(), 5u);
     EXPECT_EQ(parsed<Fetch>("a FETCH 1 fast").items.size(), 3u);
     EXPECT_EQ(parsed<Fetch>("a FETCH 1 RFC822.HEADER").items[0].kind, FetchItem::Kind::Rfc822Header);
-    for (const char* wrong : {"a FETCH 1 ()", "a FETCH 1 (ALL)", "a FETCH 1 BODY[", "a FETCH 1 BODY[1.]", "a FETCH 1 BODY[MIME]",
-                              "a FETCH 1 BODY[0]", "a FETCH 1 BODY[]<1>", "a FETCH 1 BODY[]<0.0>", "a FETCH 1 BINARY[TEXT]", "a FETCH 1 NOSUCH",
-                              "a FETCH 1", "a FETCH 1 (FLAGS", "a FETCH 1 (FLAGS) x", "a FETCH 1 BODYX", "a FETCH 1 BODY[HEADER.FIELDS ()]"})
+    for (const char* wrong :
+         {"a FETCH 1 ()", "a FETCH 1 (ALL)", "a FETCH 1 BODY[", "a FETCH 1 BODY[1.]", "a FETCH 1 BODY[MIME]",
+          "a FETCH 1 BODY[0]", "a FETCH 1 BODY[]<1>", "a FETCH 1 BODY[]<0.0>", "a FETCH 1 BINARY[TEXT]",
+          "a FETCH 1 NOSUCH", "a FETCH 1", "a FETCH 1 (FLAGS", "a FETCH 1 (FLAGS) x", "a FETCH 1 BODYX",
+          "a FETCH 1 BODY[HEADER.FIELDS ()]"})
         EXPECT_NE(complaint(wrong), "") << wrong;
 }
 
 TEST(ImapParser, ReadsSearchTrees) {
-    const auto search = parsed<Search>("a SEARCH CHARSET utf-8 OR (FROM \"ann\" SINCE 1-Feb-2026) NOT DELETED 2:4 UID 7 KEYWORD $Junk LARGER 100");
+    const auto search = parsed<Search>(
+        "a SEARCH CHARSET utf-8 OR (FROM \"ann\" SINCE 1-Feb-2026) NOT DELETED 2:4 UID 7 KEYWORD $Junk LARGER 100");
     EXPECT_EQ(search.charset, "UTF-8");
     ASSERT_EQ(search.key.kind, SearchKey::Kind::And);
     ASSERT_EQ(search.key.children.size(), 5u);
@@ -125,8 +130,9 @@ TEST(ImapParser, ReadsSearchTrees) {
     EXPECT_TRUE(extended.extended && extended.min && extended.count && extended.save && !extended.all && extended.uid);
     EXPECT_TRUE(parsed<Search>("a SEARCH RETURN () ALL").all);
     EXPECT_EQ(parsed<Search>("a SEARCH $").key.kind, SearchKey::Kind::Set);
-    for (const char* wrong : {"a SEARCH", "a SEARCH NOSUCH", "a SEARCH OR ALL", "a SEARCH (ALL", "a SEARCH BEFORE 31-Feb-2026", "a SEARCH FROM",
-                              "a SEARCH RETURN (NO) ALL", "a SEARCH ALL )"})
+    for (const char* wrong :
+         {"a SEARCH", "a SEARCH NOSUCH", "a SEARCH OR ALL", "a SEARCH (ALL", "a SEARCH BEFORE 31-Feb-2026",
+          "a SEARCH FROM", "a SEARCH RETURN (NO) ALL", "a SEARCH ALL )"})
         EXPECT_NE(complaint(wrong), "") << wrong;
 }
 
@@ -140,7 +146,8 @@ TEST(ImapParser, BoundsTheDepthOfASearch) {
 }
 
 TEST(ImapParser, ReadsTheExtendedList) {
-    const auto list = parsed<List>("a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"INBOX\" \"a/%\") RETURN (CHILDREN STATUS (MESSAGES UNSEEN))");
+    const auto list = parsed<List>(
+        "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"INBOX\" \"a/%\") RETURN (CHILDREN STATUS (MESSAGES UNSEEN))");
     EXPECT_TRUE(list.extended && list.select_subscribed && list.select_recursive_match && list.return_children);
     EXPECT_EQ(list.patterns, (std::vector<std::string>{"INBOX", "a/%"}));
     EXPECT_EQ(list.return_status.size(), 2u);
@@ -158,7 +165,8 @@ TEST(ImapParser, ReadsAppendUpToItsMessage) {
     EXPECT_FALSE(append.sync);
     EXPECT_TRUE(parsed<Append>("a APPEND Sent ~{3}").binary);
     EXPECT_EQ(parsed<Append>("a APPEND Sent \" 1-Jul-1996 02:44:25 +0000\" {1}").date_unix_s, 836189065);
-    for (const char* wrong : {"a APPEND Sent (\\Seen) \"32-Jul-1996 02:44:25 -0700\" {3}", "a APPEND Sent (\\Seen)", "a APPEND {3}"})
+    for (const char* wrong :
+         {"a APPEND Sent (\\Seen) \"32-Jul-1996 02:44:25 -0700\" {3}", "a APPEND Sent (\\Seen)", "a APPEND {3}"})
         EXPECT_NE(complaint(wrong), "") << wrong;
 }
 
@@ -181,12 +189,15 @@ TEST(ImapParser, ReadsStoreCopyAndTheRest) {
 
 TEST(ImapReader, GivesTheSameEventsHoweverTheBytesAreSplit) {
     const std::string said =
-        "a NOOP\r\nb SELECT {5}\r\nINBOX\r\nc SELECT {2+}\r\nab \r\nd IDLE\r\nDONE\r\ne APPEND x {4+}\r\nab\r\n\r\nf APPEND {1}\r\ny (\\Seen) {2}\r\nhi"
+        "a NOOP\r\nb SELECT {5}\r\nINBOX\r\nc SELECT {2+}\r\nab \r\nd IDLE\r\nDONE\r\ne APPEND x {4+}\r\nab\r\n\r\nf "
+        "APPEND {1}\r\ny (\\Seen) {2}\r\nhi"
         "\r\n g\r\n\r\nh FETCH 1 (\r\ni NOOP\n* BAD\r\nj APPEND x {2+}\r\nhi {2+}\r\nyo\r\nk NOOP\r\n";
     const std::string whole = events(said, said.size());
     EXPECT_EQ(whole,
-              "command a 1\n+\ncommand b 11\nbad c SELECT: unexpected ' '\ncommand d 6\nline DONE\ncommand e 23\nmessage ab\r\n\n"
-              "+\ncommand f 23\nmessage hi\nbad * a tag is missing\nbad * a tag is missing\nbad h FETCH: an unknown item to fetch\n"
+              "command a 1\n+\ncommand b 11\nbad c SELECT: unexpected ' '\ncommand d 6\nline DONE\ncommand e "
+              "23\nmessage ab\r\n\n"
+              "+\ncommand f 23\nmessage hi\nbad * a tag is missing\nbad * a tag is missing\nbad h FETCH: an unknown "
+              "item to fetch\n"
               "command i 1\nbad * a tag is missing\ncommand j 23\nmessage hi and more\ncommand k 1\n");
     for (std::size_t piece = 1; piece < said.size(); ++piece) ASSERT_EQ(events(said, piece), whole) << piece;
 }
@@ -200,15 +211,18 @@ TEST(ImapReader, AnswersAnEndlessLineOnceAndGoesOnAfterIt) {
         EXPECT_EQ(events(said, piece, limits), "bad a a line is longer than 100 bytes\ncommand b 1\n") << piece;
     const std::string endless = "a " + std::string(50'000, 'x');
     for (const std::size_t piece : {1, 4096, 60'000})
-        EXPECT_EQ(events(endless, piece, limits), "bad a a line is longer than 100 bytes\nfatal too much to skip\n") << piece;
+        EXPECT_EQ(events(endless, piece, limits), "bad a a line is longer than 100 bytes\nfatal too much to skip\n")
+            << piece;
 }
 
 TEST(ImapReader, RefusesLargeLiteralsAndSkipsThoseThatCome) {
     ReaderLimits limits;
     limits.literal = 10;
     limits.skipped = 1000;
-    EXPECT_EQ(events("a SELECT {11}\r\nb NOOP\r\n", 3, limits), "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
-    EXPECT_EQ(events("a SELECT {11+}\r\n12345\r\n8901\r\nb NOOP\r\n", 3, limits), "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
+    EXPECT_EQ(events("a SELECT {11}\r\nb NOOP\r\n", 3, limits),
+              "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
+    EXPECT_EQ(events("a SELECT {11+}\r\n12345\r\n8901\r\nb NOOP\r\n", 3, limits),
+              "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
     EXPECT_EQ(events("a RENAME {11+}\r\n12345\r\n8901 {3+}\r\nxyz\r\nb NOOP\r\n", 3, limits),
               "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
     EXPECT_EQ(events("a SELECT {99999+}\r\n12345\r\n", 3, limits),

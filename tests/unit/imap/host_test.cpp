@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <csignal>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "common/base/ids.hpp"
 #include "common/imap/handover.hpp"
@@ -55,7 +55,9 @@ std::string read_until(int fd, std::string_view wanted) {
     return heard;
 }
 
-void tell(int fd, std::string_view text) { ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+void tell(int fd, std::string_view text) {
+    ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
 
 std::shared_ptr<store::Account> open_account(const std::string& home) {
     store::AccountOptions options;
@@ -65,7 +67,13 @@ std::shared_ptr<store::Account> open_account(const std::string& home) {
 }
 
 TEST(ImapHandover, ReadsWhatItWrites) {
-    const Handover handover{.ticket = "a\tb", .ip = "2001:db8::1", .port = 993, .tls = true, .session_id = "S", .tag = "A%1", .with_capabilities = true};
+    const Handover handover{.ticket = "a\tb",
+                            .ip = "2001:db8::1",
+                            .port = 993,
+                            .tls = true,
+                            .session_id = "S",
+                            .tag = "A%1",
+                            .with_capabilities = true};
     const std::string line = format_handover(handover);
     ASSERT_EQ(line.back(), '\n');
     const auto read = parse_handover(std::string_view(line).substr(0, line.size() - 1));
@@ -75,7 +83,8 @@ TEST(ImapHandover, ReadsWhatItWrites) {
     EXPECT_EQ(read->port, 993);
     EXPECT_EQ(read->tag, handover.tag);
     EXPECT_TRUE(read->tls && read->with_capabilities);
-    for (const char* wrong : {"", "SESSION", "SESSION\tticket=x", "SESSION\tticket=x\ttag=a%0Ab", "SESSION\tticket=%zz\ttag=a", "HELLO\tticket=x\ttag=a"})
+    for (const char* wrong : {"", "SESSION", "SESSION\tticket=x", "SESSION\tticket=x\ttag=a%0Ab",
+                              "SESSION\tticket=%zz\ttag=a", "HELLO\tticket=x\ttag=a"})
         EXPECT_FALSE(parse_handover(wrong)) << wrong;
     const auto refused = parse_handover_answer("FAIL\tcode=temp\ttext=too%20many");
     ASSERT_TRUE(refused);
@@ -131,7 +140,8 @@ TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
 
 TEST(ImapHost, NamesHomesOnlyInsideTheMail) {
     EXPECT_EQ(home_of("/m", "ann@a.test").value(), "/m/a.test/ann");
-    for (const char* wrong : {"", "ann", "@a.test", "ann@", "../x@a.test", "ann@..", "a/b@a.test", "ann@a/b", ".x@a.test"})
+    for (const char* wrong :
+         {"", "ann", "@a.test", "ann@", "../x@a.test", "ann@..", "a/b@a.test", "ann@a/b", ".x@a.test"})
         EXPECT_FALSE(home_of("/m", wrong)) << wrong;
 }
 
@@ -179,7 +189,8 @@ TEST(ImapCarry, GivesUpOnAClientThatTakesNothing) {
     Pair client(SOCK_STREAM);
     Session session(open_account(directory.path));
     std::string message = "Subject: x\r\n\r\n" + std::string(4 << 20, 'x');
-    session.feed("a APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message + "\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\n");
+    session.feed("a APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message +
+                 "\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\n");
     CarryOptions options;
     options.in = options.out = client.b.get();
     options.write_timeout = 50ms;

@@ -13,8 +13,12 @@ namespace {
 const std::vector<std::string> kWithTls = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
 const std::vector<std::string> kInTheClear = {"SCRAM-SHA-256"};
 
-PreLoginOptions encrypted() { return {.hostname = "imap.a.test", .tls = true, .starttls = true, .mechanisms = kWithTls}; }
-PreLoginOptions clear() { return {.hostname = "imap.a.test", .tls = false, .starttls = true, .mechanisms = kInTheClear}; }
+PreLoginOptions encrypted() {
+    return {.hostname = "imap.a.test", .tls = true, .starttls = true, .mechanisms = kWithTls};
+}
+PreLoginOptions clear() {
+    return {.hostname = "imap.a.test", .tls = false, .starttls = true, .mechanisms = kInTheClear};
+}
 
 // Plays a host: knows one account, ann with password "tanstaaf", and a SCRAM that takes any proof.
 struct Host {
@@ -110,7 +114,8 @@ TEST(ImapPreLogin, HandsOverAfterLoginAndKeepsWhatFollows) {
 }
 
 TEST(ImapPreLogin, TakesNamesAndPasswordsAsLiterals) {
-    EXPECT_EQ(talk(encrypted(), "a LOGIN {3}\r\nann {8}\r\ntanstaaf\r\n"), "+ go ahead\r\n+ go ahead\r\n<a ann@a.test t1>");
+    EXPECT_EQ(talk(encrypted(), "a LOGIN {3}\r\nann {8}\r\ntanstaaf\r\n"),
+              "+ go ahead\r\n+ go ahead\r\n<a ann@a.test t1>");
     EXPECT_EQ(talk(encrypted(), "a LOGIN {3+}\r\nann {8+}\r\ntanstaaf\r\n"), "<a ann@a.test t1>");
 }
 
@@ -126,7 +131,8 @@ TEST(ImapPreLogin, OffersWhatTheConnectionAllows) {
 
 TEST(ImapPreLogin, RefusesPasswordsInTheClear) {
     EXPECT_EQ(talk(clear(), "a LOGIN ann tanstaaf\r\n"), "a NO [PRIVACYREQUIRED] LOGIN needs TLS first\r\n");
-    EXPECT_EQ(talk(clear(), "a AUTHENTICATE PLAIN AGFubgB0YW5zdGFhZg==\r\n"), "a NO [PRIVACYREQUIRED] this mechanism needs TLS first\r\n");
+    EXPECT_EQ(talk(clear(), "a AUTHENTICATE PLAIN AGFubgB0YW5zdGFhZg==\r\n"),
+              "a NO [PRIVACYREQUIRED] this mechanism needs TLS first\r\n");
     EXPECT_EQ(talk(clear(), "a AUTHENTICATE KERBEROS_V4\r\n"), "a NO [CANNOT] no such mechanism\r\n");
 }
 
@@ -142,7 +148,8 @@ TEST(ImapPreLogin, DiscardsWhatWasInjectedBeforeTls) {
 TEST(ImapPreLogin, SendsTheServersProofBeforeTheSession) {
     Host host(encrypted());
     host.feed("a AUTHENTICATE SCRAM-SHA-256 Y2xpZW50LWZpcnN0\r\nY2xpZW50LWZpbmFs\r\n");
-    EXPECT_EQ(host.transcript, "+ " + text::to_base64("server-first") + "\r\n+ " + text::to_base64("server-final") + "\r\n");
+    EXPECT_EQ(host.transcript,
+              "+ " + text::to_base64("server-first") + "\r\n+ " + text::to_base64("server-final") + "\r\n");
     host.feed("\r\n");
     EXPECT_TRUE(host.transcript.ends_with("<a ann@a.test t2>"));
     EXPECT_EQ(host.asked, (std::vector<std::string>{"SCRAM-SHA-256 client-first", "continue client-final"}));
@@ -164,15 +171,18 @@ TEST(ImapPreLogin, EndsTheExchangeThatTheClientCancels) {
 }
 
 TEST(ImapPreLogin, RefusesANulInAUserName) {
-    EXPECT_EQ(talk(encrypted(), "a AUTHENTICATE LOGIN " + text::to_base64(std::string("ann\0x", 5)) + "\r\ndGFuc3RhYWY=\r\n"),
-              "+ UGFzc3dvcmQ6\r\na BAD a NUL in the response\r\n");
+    EXPECT_EQ(
+        talk(encrypted(), "a AUTHENTICATE LOGIN " + text::to_base64(std::string("ann\0x", 5)) + "\r\ndGFuc3RhYWY=\r\n"),
+        "+ UGFzc3dvcmQ6\r\na BAD a NUL in the response\r\n");
 }
 
 TEST(ImapPreLogin, EndsAfterTooManyFailures) {
     std::string all;
     for (int i = 0; i < 6; ++i) all += "a LOGIN ann wrong\r\n";
     const std::string said = talk(encrypted(), all);
-    EXPECT_TRUE(said.ends_with("a NO [AUTHENTICATIONFAILED] authentication failed\r\n* BYE too many failed logins\r\n<close>")) << said;
+    EXPECT_TRUE(
+        said.ends_with("a NO [AUTHENTICATIONFAILED] authentication failed\r\n* BYE too many failed logins\r\n<close>"))
+        << said;
     std::string noops;
     for (int i = 0; i < 101; ++i) noops += "a NOOP\r\n";
     EXPECT_TRUE(talk(encrypted(), noops).ends_with("* BYE too many commands\r\n<close>"));

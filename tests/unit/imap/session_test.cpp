@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/session.hpp"
 
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <gtest/gtest.h>
+#include <filesystem>
+#include <fstream>
 
 #include "common/base/ids.hpp"
 #include "common/base/text.hpp"
@@ -87,7 +87,8 @@ TEST(ImapSession, FollowsItsTranscriptsHoweverTheBytesAreSplit) {
         test::expect_said(transcript, whole);
         // Every split of the grammar is in the reader's test; here the session is what may not care.
         for (const std::size_t piece : {1, 2, 3, 7, 61, 200, 1000})
-            EXPECT_EQ(without_numbers(replay(piece)), without_numbers(whole)) << transcript.name << ", in pieces of " << piece;
+            EXPECT_EQ(without_numbers(replay(piece)), without_numbers(whole))
+                << transcript.name << ", in pieces of " << piece;
     }
 }
 
@@ -102,7 +103,8 @@ TEST(ImapSession, SendsAStoredMessageAsTheClientSentIt) {
     const std::string fetched = say(session, "b FETCH 1 BODY.PEEK[]\r\n");
     EXPECT_EQ(fetched, fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n{})\r\nb OK Fetched\r\n", message.size(), message));
     const std::string part = say(session, "c FETCH 1 BODY.PEEK[]<500000.70000>\r\n");
-    EXPECT_EQ(part, "* 1 FETCH (BODY[]<500000> {70000}\r\n" + message.substr(500'000, 70'000) + ")\r\nc OK Fetched\r\n");
+    EXPECT_EQ(part,
+              "* 1 FETCH (BODY[]<500000> {70000}\r\n" + message.substr(500'000, 70'000) + ")\r\nc OK Fetched\r\n");
 }
 
 TEST(ImapSession, DoesNotHoldALargeAnswerInMemory) {
@@ -143,9 +145,10 @@ TEST(ImapSession, TellsAnIdleClientWhatAnotherSessionDoes) {
     EXPECT_TRUE(one.idling());
     say(two, "b STORE 1 +FLAGS (\\Flagged Work)\r\n");
     one.changed();
-    EXPECT_EQ(drain(one), "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)\r\n"
-                          "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work \\*)] Flags permitted\r\n"
-                          "* 1 FETCH (FLAGS (\\Flagged \\Recent Work))\r\n");
+    EXPECT_EQ(drain(one),
+              "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)\r\n"
+              "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work \\*)] Flags permitted\r\n"
+              "* 1 FETCH (FLAGS (\\Flagged \\Recent Work))\r\n");
     say(two, "c STORE 1 +FLAGS.SILENT \\Deleted\r\nd EXPUNGE\r\n" + append("INBOX", "Subject: c\r\n\r\n3"));
     one.changed();
     const std::string news = drain(one);
@@ -156,7 +159,8 @@ TEST(ImapSession, TellsAnIdleClientWhatAnotherSessionDoes) {
 TEST(ImapSession, KeepsSequenceNumbersWhileAFetchStoreOrSearchRuns) {
     Home home;
     Session one(home.account()), two(home.account());
-    for (const char* body : {"1", "2", "3"}) say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", body, body)));
+    for (const char* body : {"1", "2", "3"})
+        say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", body, body)));
     say(one, "a SELECT INBOX\r\n");
     say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\n");
     EXPECT_EQ(say(one, "b FETCH 2:3 UID\r\n"), "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nb OK Fetched\r\n");
@@ -185,7 +189,8 @@ TEST(ImapSession, FollowsToolsThatTouchTheFiles) {
     std::ofstream(maildir + "/tmp/1.foreign") << "Subject: foreign\n\nhello\n";
     fs::rename(maildir + "/tmp/1.foreign", maildir + "/new/1.foreign");
     EXPECT_EQ(say(session, "b NOOP\r\n"), "* 1 EXISTS\r\n* 1 RECENT\r\nb OK Nothing done\r\n");
-    EXPECT_EQ(say(session, "c FETCH 1 BODY.PEEK[TEXT]\r\n"), "* 1 FETCH (BODY[TEXT] {7}\r\nhello\r\n)\r\nc OK Fetched\r\n");
+    EXPECT_EQ(say(session, "c FETCH 1 BODY.PEEK[TEXT]\r\n"),
+              "* 1 FETCH (BODY[TEXT] {7}\r\nhello\r\n)\r\nc OK Fetched\r\n");
 }
 
 TEST(ImapSession, SaysGoodbyeWhenItsMailboxIsDeletedElsewhere) {
@@ -204,7 +209,8 @@ TEST(ImapSession, EndsAfterTooManyBadCommands) {
     std::string said;
     for (int i = 0; i < 50 && !session.closed(); ++i) said += say(session, "x NONSENSE\r\n");
     EXPECT_TRUE(session.closed());
-    EXPECT_TRUE(said.ends_with("x BAD unknown command 'NONSENSE'\r\n* BYE Too many commands that make no sense\r\n")) << said;
+    EXPECT_TRUE(said.ends_with("x BAD unknown command 'NONSENSE'\r\n* BYE Too many commands that make no sense\r\n"))
+        << said;
 }
 
 TEST(ImapSession, AnAppendCutOffLeavesNothing) {
@@ -230,7 +236,9 @@ TEST(ImapSession, GreetsBothWays) {
 TEST(ImapSession, GivesBinaryPartsWithNulsAsLiteral8) {
     Home home;
     Session session(home.account());
-    say(session, append("INBOX", "MIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n") +
+    say(session, append("INBOX",
+                        "MIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: "
+                        "base64\r\n\r\nAAEC\r\n") +
                      append("INBOX", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: x-nobody-knows\r\n\r\nAAEC\r\n"));
     say(session, "a SELECT INBOX\r\n");
     EXPECT_EQ(say(session, "b FETCH 1 (BINARY.PEEK[1] BINARY.SIZE[1])\r\n"),

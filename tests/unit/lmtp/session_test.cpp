@@ -121,7 +121,8 @@ TEST(LmtpSession, NeverAnswersForARecipientThatTheMailroomForgot) {
     s.begin();
     s.say("RCPT TO:<ben@a.test>\r\n");
     s.mailroom.replies_short = true;
-    EXPECT_EQ(s.say("DATA\r\nx: y\r\n\r\n.\r\n").substr(24), "250 2.0.0 delivered\r\n451 4.3.0 no answer for this recipient\r\n");
+    EXPECT_EQ(s.say("DATA\r\nx: y\r\n\r\n.\r\n").substr(24),
+              "250 2.0.0 delivered\r\n451 4.3.0 no answer for this recipient\r\n");
 }
 
 TEST(LmtpSession, AnswersNothingAfterQuit) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <gmock/gmock.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <thread>
 
 #include "common/lmtp_client/lmtp_client.hpp"
 
@@ -18,7 +18,9 @@ namespace {
 class Rote {
 public:
     // Each answer is sent once HEARD ends with what it waits for.
-    struct Turn { std::string until, answer; };
+    struct Turn {
+        std::string until, answer;
+    };
     explicit Rote(std::vector<Turn> turns) {
         int fds[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
@@ -48,13 +50,17 @@ private:
 };
 
 const Rote::Turn kGreeting{"", "220 ready\r\n"};
-const Rote::Turn kFull{"LHLO mx.test\r\n", "250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SIZE 1000\r\n250-DSN\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250 XGKTRACE\r\n"};
+const Rote::Turn kFull{"LHLO mx.test\r\n",
+                       "250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SIZE "
+                       "1000\r\n250-DSN\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250 XGKTRACE\r\n"};
 const Rote::Turn kBare{"LHLO mx.test\r\n", "250-h\r\n250 PIPELINING\r\n"};
 
 }  // namespace
 
 TEST(LmtpClient, HandsOverInOneRoundTripAStep) {
-    Rote rote({kGreeting, kFull, {"RCPT TO:<a@here.test> NOTIFY=NEVER ORCPT=rfc822;x\r\n", "250 2.1.0 ok\r\n250 2.1.5 ok\r\n"},
+    Rote rote({kGreeting,
+               kFull,
+               {"RCPT TO:<a@here.test> NOTIFY=NEVER ORCPT=rfc822;x\r\n", "250 2.1.0 ok\r\n250 2.1.5 ok\r\n"},
                {"RCPT TO:<b@here.test>\r\n", "550 5.1.1 no such user\r\n"},
                {"BDAT 5 LAST\r\nab\r\nc", "250-2.0.0 kept\r\n250 2.0.0 indeed\r\n"}});
     auto session = Session::over(std::move(rote.client), "mx.test", 5s).value();
@@ -67,11 +73,16 @@ TEST(LmtpClient, HandsOverInOneRoundTripAStep) {
     ASSERT_EQ(replies.size(), 1u);
     EXPECT_EQ(replies[0].text, "kept\nindeed");
     rote.join();
-    EXPECT_THAT(rote.heard, HasSubstr("MAIL FROM:<s@far.test> SIZE=5 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e1 XGKTRACE=T1\r\nRCPT"));
+    EXPECT_THAT(
+        rote.heard,
+        HasSubstr("MAIL FROM:<s@far.test> SIZE=5 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e1 XGKTRACE=T1\r\nRCPT"));
 }
 
 TEST(LmtpClient, StuffsDotsForAServerWithoutChunking) {
-    Rote rote({kGreeting, kBare, {"RCPT TO:<a@here.test>\r\n", "250 ok\r\n250 ok\r\n"}, {"DATA\r\n", "354 go\r\n"},
+    Rote rote({kGreeting,
+               kBare,
+               {"RCPT TO:<a@here.test>\r\n", "250 ok\r\n250 ok\r\n"},
+               {"DATA\r\n", "354 go\r\n"},
                {"\r\n.\r\n", "250 ok\r\n"}});
     auto session = Session::over(std::move(rote.client), "mx.test", 5s).value();
     session->begin({"", "T1", 0, false, "", "", ""});
@@ -103,7 +114,9 @@ TEST(LmtpClient, TakesA421ForTheEndOfTheSessionAndNotForAnAnswer) {
 }
 
 TEST(LmtpClient, ResetsATransactionThatWasLeftOpen) {
-    Rote rote({kGreeting, kFull, {"RCPT TO:<a@here.test>\r\n", "250 ok\r\n250 ok\r\n"},
+    Rote rote({kGreeting,
+               kFull,
+               {"RCPT TO:<a@here.test>\r\n", "250 ok\r\n250 ok\r\n"},
                {"RCPT TO:<b@here.test>\r\n", "250 reset\r\n250 ok\r\n250 ok\r\n"}});
     auto session = Session::over(std::move(rote.client), "mx.test", 5s).value();
     session->begin({"s@far.test", "", 0, false, "", "", ""});

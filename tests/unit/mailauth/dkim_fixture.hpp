@@ -55,7 +55,8 @@ inline const Keys& keys() {
     return made;
 }
 
-inline std::string sign(std::string_view message, SignOptions options = {}, std::vector<SignWith> with = {keys().with(Algorithm::Ed25519Sha256)}) {
+inline std::string sign(std::string_view message, SignOptions options = {},
+                        std::vector<SignWith> with = {keys().with(Algorithm::Ed25519Sha256)}) {
     if (options.timestamp_s == 0) options.timestamp_s = kNow;
     Signer signer(std::move(options));
     signer.feed(message);

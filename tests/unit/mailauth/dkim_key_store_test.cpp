@@ -66,7 +66,8 @@ TEST_F(DkimKeyStore, ListsByDomainAndAge) {
 TEST_F(DkimKeyStore, TakesNoNameThatLeadsElsewhere) {
     const KeyStore store(directory_ + "/dkim");
     for (const char* selector : {"", "../x", "a/b", ".", "..", "A", "ü"})
-        EXPECT_EQ(store.create("a.test", selector, keys().rsa, KeyState::Active, 1).error().code, Errc::BadInput) << selector;
+        EXPECT_EQ(store.create("a.test", selector, keys().rsa, KeyState::Active, 1).error().code, Errc::BadInput)
+            << selector;
     for (const char* domain : {"", "..", "a/b.test", "../a.test", "A.test", "test"})
         EXPECT_EQ(store.create(domain, "s", keys().rsa, KeyState::Active, 1).error().code, Errc::BadInput) << domain;
     EXPECT_EQ(store.find("a.test", "none").error().code, Errc::NotFound);
@@ -82,7 +83,9 @@ TEST(DkimZone, SplitsLongRecordsIntoStrings) {
 
 TEST(DkimSelector, IsMadeFromTheMonthAndNotTakenTwice) {
     EXPECT_EQ(default_selector(Algorithm::RsaSha256, kNow, {}), "202609a-rsa");
-    EXPECT_EQ(default_selector(Algorithm::RsaSha256, kNow, {{.domain = "a.test", .selector = "202609a-rsa", .key_path = ""}}), "202609b-rsa");
+    EXPECT_EQ(
+        default_selector(Algorithm::RsaSha256, kNow, {{.domain = "a.test", .selector = "202609a-rsa", .key_path = ""}}),
+        "202609b-rsa");
 }
 
 }  // namespace

@@ -50,8 +50,13 @@ TEST(DkimVerify, DoesNotDependOnHowBytesAreSplit) {
 TEST(DkimVerify, FailsWhereAnySignedOctetWasChanged) {
     auto dns = rfc_keys();
     const std::string message = data_file("rfc6376-a2.eml");
-    for (const auto& [from, to] : {std::pair{"dinner", "supper"}, {"lost", "won!"}, {"joe@football.example.com>", "eve@football.example.com>"},
-                                  {"\nJoe.", "\nJoe. "}, {"AuUo", "BuUo"}, {"2jUS", "3jUS"}, {"  [192.0.2.1]", " [192.0.2.1]"}}) {
+    for (const auto& [from, to] : {std::pair{"dinner", "supper"},
+                                   {"lost", "won!"},
+                                   {"joe@football.example.com>", "eve@football.example.com>"},
+                                   {"\nJoe.", "\nJoe. "},
+                                   {"AuUo", "BuUo"},
+                                   {"2jUS", "3jUS"},
+                                   {"  [192.0.2.1]", " [192.0.2.1]"}}) {
         const auto verified = one(verify(with_tag(message, from, to), dns));
         EXPECT_EQ(verified.verdict, Verdict::Fail) << from << ": " << verified.reason;
     }
@@ -91,7 +96,8 @@ TEST(DkimVerify, RefusesWeakKeysAndOldHashes) {
     const auto weak = PrivateKey::generate(Algorithm::RsaSha256, 768).value();
     DnsTable dns;
     dns.add("w._domainkey.a.test", "TXT", format_key_record(weak));
-    const SignWith with{"a.test", "w", "", Algorithm::RsaSha256, [&](std::string_view digest) { return weak.sign(digest); }};
+    const SignWith with{"a.test", "w", "", Algorithm::RsaSha256,
+                        [&](std::string_view digest) { return weak.sign(digest); }};
     const auto verified = one(verify(sign(kMessage, {}, {with}), dns));
     EXPECT_EQ(verified.verdict, Verdict::Policy);
     EXPECT_EQ(verified.key_bits, 768u);
@@ -105,7 +111,8 @@ TEST(DkimVerify, RefusesKeysOfAbsurdSize) {
     // A modulus of 20,000 bits in an RSAPublicKey, which no library call is to meet.
     std::string number = "\x02\x82\x09\xc5" + std::string(1, '\0') + std::string(2500, '\xc3');
     std::string body = number + "\x02\x03\x01" + std::string(1, '\0') + "\x01";
-    std::string der = "\x30\x82" + std::string{static_cast<char>(body.size() >> 8), static_cast<char>(body.size() & 0xff)} + body;
+    std::string der =
+        "\x30\x82" + std::string{static_cast<char>(body.size() >> 8), static_cast<char>(body.size() & 0xff)} + body;
     dns.add("r._domainkey.a.test", "TXT", "v=DKIM1; p=" + text::to_base64(der));
     const auto verified = one(verify(sign(kMessage, {}, {keys().with(Algorithm::RsaSha256)}), dns));
     EXPECT_EQ(verified.verdict, Verdict::PermError) << verified.reason;
@@ -130,8 +137,9 @@ TEST(DkimVerify, AcceptsABodyLengthOnlyWhereItCoversTheBody) {
         hashes.feed(body);
         hashes.finish();
         const std::string header = "From: a@a.test\r\n";
-        std::string field = "DKIM-Signature: v=1; a=ed25519-sha256; d=a.test; s=e; h=from; l=" + std::to_string(length) +
-                            "; bh=" + text::to_base64(hashes.of(slot).digest) + "; b=";
+        std::string field =
+            "DKIM-Signature: v=1; a=ed25519-sha256; d=a.test; s=e; h=from; l=" + std::to_string(length) +
+            "; bh=" + text::to_base64(hashes.of(slot).digest) + "; b=";
         const auto digest = header_digest(HeaderFields(header), {"from"}, field, Canon::Simple);
         field += text::to_base64(keys().ed25519.sign(digest).value()) + "\r\n";
         return field + header + "\r\n" + sent;
@@ -140,16 +148,27 @@ TEST(DkimVerify, AcceptsABodyLengthOnlyWhereItCoversTheBody) {
     const auto longer = one(verify(signed_to(7, body + "buy!\r\n"), dns));
     EXPECT_EQ(longer.verdict, Verdict::Policy);
     EXPECT_EQ(longer.reason, "6 octets of the body are past l=");
-    EXPECT_EQ(one(verify(signed_to(7, body + "buy!\r\n"), dns, 50, kNow, {.accept_partial_body = true})).verdict, Verdict::Pass);
+    EXPECT_EQ(one(verify(signed_to(7, body + "buy!\r\n"), dns, 50, kNow, {.accept_partial_body = true})).verdict,
+              Verdict::Pass);
     EXPECT_EQ(one(verify(signed_to(100, body), dns)).verdict, Verdict::Fail);
 }
 
 TEST(DkimVerify, CallsMalformedSignaturesNeutralAndNamesThem) {
     auto dns = keys().dns;
     const std::string good = sign(kMessage);
-    for (const auto& [from, to] : {std::pair{"v=1; ", ""}, {"v=1", "v=2"}, {"d=a.test", "d=a..test"}, {"s=e;", "s=;"}, {"h=from:", "h="},
-                                  {"c=relaxed/", "c=strict/"}, {"b=", "z="}, {"a=ed25519-sha256", "a=ed448"}, {" t=", " t=x"},
-                                  {"v=1; ", "v=1; v=1; "}, {"v=1; ", "v=1; i=@b.test; "}, {"v=1; ", "v=1; q=http; "}, {"v=1; ", "v=1;; "}}) {
+    for (const auto& [from, to] : {std::pair{"v=1; ", ""},
+                                   {"v=1", "v=2"},
+                                   {"d=a.test", "d=a..test"},
+                                   {"s=e;", "s=;"},
+                                   {"h=from:", "h="},
+                                   {"c=relaxed/", "c=strict/"},
+                                   {"b=", "z="},
+                                   {"a=ed25519-sha256", "a=ed448"},
+                                   {" t=", " t=x"},
+                                   {"v=1; ", "v=1; v=1; "},
+                                   {"v=1; ", "v=1; i=@b.test; "},
+                                   {"v=1; ", "v=1; q=http; "},
+                                   {"v=1; ", "v=1;; "}}) {
         const auto verified = one(verify(text::replace_all(good, from, to), dns));
         if (std::string_view(from) == "h=from:") {
             // from is there once more, oversigned.
@@ -183,7 +202,8 @@ TEST(DkimVerify, ReadsDomainsBeyondAscii) {
     const auto& key = keys().ed25519;
     DnsTable dns;
     dns.add("xn--e1aybc._domainkey.xn--bcher-kva.test", "TXT", format_key_record(key));
-    const SignWith with{"bücher.test", "тест", "jürgen@bücher.test", Algorithm::Ed25519Sha256, [&](std::string_view d) { return key.sign(d); }};
+    const SignWith with{"bücher.test", "тест", "jürgen@bücher.test", Algorithm::Ed25519Sha256,
+                        [&](std::string_view d) { return key.sign(d); }};
     const auto verified = one(verify(sign(kMessage, {}, {with}), dns));
     EXPECT_EQ(verified.verdict, Verdict::Pass) << verified.reason;
     EXPECT_EQ(verified.domain, "xn--bcher-kva.test");

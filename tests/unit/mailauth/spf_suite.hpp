@@ -15,8 +15,8 @@ struct SuiteCase {
     std::string name;
     std::shared_ptr<DnsTable> zone;
     std::string ip, helo, mail_from;
-    std::vector<std::string> results;   // any of them
-    std::string explanation;            // empty: not looked at; "DEFAULT": none from the domain
+    std::vector<std::string> results;  // any of them
+    std::string explanation;           // empty: not looked at; "DEFAULT": none from the domain
 };
 inline void PrintTo(const SuiteCase& each, std::ostream* out) { *out << each.name; }
 

@@ -17,7 +17,8 @@ SuiteCase parse_case(std::string_view line, const std::string& file) {
     SuiteCase each;
     each.name = std::string(line.substr(5, colon - 5));
     const auto facts = text::words(line.substr(colon + 1, equals - colon - 1));
-    if (facts.size() != 3) throw std::runtime_error("tests/data/spf/" + file + ": three facts are needed: " + std::string(line));
+    if (facts.size() != 3)
+        throw std::runtime_error("tests/data/spf/" + file + ": three facts are needed: " + std::string(line));
     each.ip = facts[0];
     each.helo = facts[1];
     each.mail_from = facts[2] == "<>" ? "" : facts[2];

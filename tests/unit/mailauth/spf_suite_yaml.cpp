@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cstdlib>
 #include <dirent.h>
+#include <cstdlib>
 #include <functional>
 
 #include "common/base/text.hpp"
@@ -12,7 +12,10 @@
 namespace gk::mailauth::spf {
 namespace {
 
-struct Line { std::size_t indent; std::string text; };
+struct Line {
+    std::size_t indent;
+    std::string text;
+};
 
 std::string suite_path() {
     if (const char* given = std::getenv("GK_SPF_SUITE")) return given;
@@ -48,7 +51,8 @@ std::string double_quoted(std::string_view s) {
 std::string scalar(std::string_view s) {
     s = text::trim(s);
     if (s.size() >= 2 && s.front() == '"' && s.back() == '"') return double_quoted(s.substr(1, s.size() - 2));
-    if (s.size() >= 2 && s.front() == '\'' && s.back() == '\'') return text::replace_all(s.substr(1, s.size() - 2), "''", "'");
+    if (s.size() >= 2 && s.front() == '\'' && s.back() == '\'')
+        return text::replace_all(s.substr(1, s.size() - 2), "''", "'");
     if (s.starts_with(">-") || s.starts_with("|-")) s = text::trim(s.substr(2));
     else if (s.starts_with("|") || s.starts_with(">")) s = text::trim(s.substr(1));
     return std::string(s);
@@ -72,7 +76,9 @@ std::vector<std::string> list(std::string_view s) {
 }
 
 // Entries of one document at indent 4, with what is folded below them.
-void read_document(const std::vector<Line>& lines, std::size_t& at, const std::function<void(std::string_view section, std::string_view name, const std::string& entry)>& sink) {
+void read_document(
+    const std::vector<Line>& lines, std::size_t& at,
+    const std::function<void(std::string_view section, std::string_view name, const std::string& entry)>& sink) {
     std::string section, name;
     while (at < lines.size() && lines[at].text != "---") {
         const Line& line = lines[at++];

@@ -13,7 +13,11 @@ namespace {
 Facts facts_of(const SuiteCase& each) {
     const auto ip = Ip::parse(each.ip);
     EXPECT_TRUE(ip) << each.ip;
-    return {.ip = ip.value_or(Ip()), .helo = each.helo, .mail_from = each.mail_from, .receiver = "unknown", .now_s = 1'700'000'000};
+    return {.ip = ip.value_or(Ip()),
+            .helo = each.helo,
+            .mail_from = each.mail_from,
+            .receiver = "unknown",
+            .now_s = 1'700'000'000};
 }
 
 void expect_answer(const SuiteCase& each) {

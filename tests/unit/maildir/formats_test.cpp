@@ -41,7 +41,8 @@ TEST(MaildirUidlist, PassesOverTornAndDisorderedLines) {
 }
 
 TEST(MaildirUidlist, BelievesNothingWithoutAHeader) {
-    for (const std::string bytes : {"", "\n", "1 V5 N2\n", "3 N2\n1 :a\n", "3 V99999999999 N1\n"}) EXPECT_FALSE(parse_uidlist(bytes)) << bytes;
+    for (const std::string bytes : {"", "\n", "1 V5 N2\n", "3 N2\n1 :a\n", "3 V99999999999 N1\n"})
+        EXPECT_FALSE(parse_uidlist(bytes)) << bytes;
 }
 
 TEST(MaildirUidlist, ReadsBackWhatItWrites) {
@@ -73,21 +74,25 @@ TEST(MaildirSubscriptions, ReadsAndWritesDovecotsVersion2) {
 }
 
 TEST(MaildirSubscriptions, ReadsTheOlderForm) {
-    EXPECT_EQ(parse_subscriptions("Sent\nA.B\nC/D\ninbox\n"), (std::vector<std::string>{"A/B", "C/D", "INBOX", "Sent"}));
+    EXPECT_EQ(parse_subscriptions("Sent\nA.B\nC/D\ninbox\n"),
+              (std::vector<std::string>{"A/B", "C/D", "INBOX", "Sent"}));
 }
 
 TEST(MaildirLayout, MapsNamesToDirectoriesAndBack) {
     EXPECT_EQ(directory_of("INBOX"), "");
     EXPECT_EQ(directory_of("A/Entwürfe"), ".A.Entw&APw-rfe");
     EXPECT_EQ(name_of(".A.Entw&APw-rfe"), "A/Entwürfe");
-    for (const char* none : {"", ".", "..", "A", ".A..B", "..gk-removed.x", ".INBOX", ".a&b", ".a/b"}) EXPECT_FALSE(name_of(none)) << none;
+    for (const char* none : {"", ".", "..", "A", ".A..B", "..gk-removed.x", ".INBOX", ".a&b", ".a/b"})
+        EXPECT_FALSE(name_of(none)) << none;
 }
 
 TEST(MaildirLayout, RefusesNamesThatCannotBeMailboxes) {
-    for (const std::string name : {"", "a.b", "a//b", "/a", "a/", "..", "a\x01", "\xff", "a*", "100%", "~", "inbox", "Inbox/x"})
+    for (const std::string name :
+         {"", "a.b", "a//b", "/a", "a/", "..", "a\x01", "\xff", "a*", "100%", "~", "inbox", "Inbox/x"})
         EXPECT_FALSE(check_name(name)) << name;
     EXPECT_FALSE(check_name(std::string(256, 'x')));
-    for (const std::string name : {"a", "a/b", "INBOX/x", "日本語", "a & b", "x~"}) EXPECT_TRUE(check_name(name)) << name;
+    for (const std::string name : {"a", "a/b", "INBOX/x", "日本語", "a & b", "x~"})
+        EXPECT_TRUE(check_name(name)) << name;
 }
 
 TEST(MaildirState, ReadsBackWhatItWrites) {
@@ -109,7 +114,9 @@ TEST(MaildirState, KeepsLinesItDoesNotKnow) {
 }
 
 TEST(MaildirState, PassesOverWhatIsMalformed) {
-    const auto state = parse_state("uid-ceiling -1\nmodseq-ceiling x\nkeyword 5 low\nkeyword 70 high\nkeyword 30\nmessages 30 4,3\nmessages 31 0:5\n");
+    const auto state = parse_state(
+        "uid-ceiling -1\nmodseq-ceiling x\nkeyword 5 low\nkeyword 70 high\nkeyword 30\nmessages 30 4,3\nmessages 31 "
+        "0:5\n");
     EXPECT_EQ(state.uid_ceiling, 1u);
     EXPECT_EQ(state.modseq_ceiling, 1u);
     EXPECT_TRUE(state.keywords.empty());

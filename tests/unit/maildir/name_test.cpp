@@ -35,7 +35,8 @@ TEST(MaildirName, ReadsNoFlagsWhereThereIsNoInfo) {
 }
 
 TEST(MaildirName, RefusesWhatIsNoMessage) {
-    for (const std::string name : {"", ".", "..", ".hidden", ":2,S", "a\nb", "a/b"}) EXPECT_FALSE(parse_name(name)) << name;
+    for (const std::string name : {"", ".", "..", ".hidden", ":2,S", "a\nb", "a/b"})
+        EXPECT_FALSE(parse_name(name)) << name;
     EXPECT_FALSE(parse_name(std::string(256, 'a')));
 }
 

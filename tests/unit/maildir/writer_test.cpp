@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "common/maildir/writer.hpp"
 
-#include <atomic>
-#include <cerrno>
-#include <csignal>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <thread>
 #include <unistd.h>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <thread>
 
 #include "common/os/file.hpp"
 
-// This program's own fsync and syncfs stand before libc's: they count, wait a little as a disk does, and fail when told.
+// This program's own fsync and syncfs stand before libc's: they count, wait a little as a disk does, and fail when
+// told.
 namespace {
 std::atomic<int> fsync_calls{0}, syncfs_calls{0}, fsync_failures{0}, syncfs_failures{0};
 std::atomic<int> flush_delay_us{0};
@@ -100,7 +101,8 @@ TEST_F(MaildirWriter, KeepsEveryByteOfLargeMessagesWhateverThePieces) {
     for (const std::size_t piece : {std::size_t{1000}, std::size_t{65'535}, std::size_t{65'537}, bytes.size()}) {
         auto made = writer.create(box_, "big" + std::to_string(piece));
         ASSERT_TRUE(made);
-        for (std::size_t at = 0; at < bytes.size(); at += piece) ASSERT_TRUE(made->write(std::string_view(bytes).substr(at, piece)));
+        for (std::size_t at = 0; at < bytes.size(); at += piece)
+            ASSERT_TRUE(made->write(std::string_view(bytes).substr(at, piece)));
         EXPECT_EQ(made->size(), bytes.size());
         ASSERT_TRUE(commit(writer, *made, Sub::Cur, "big" + std::to_string(piece) + ":2,S"));
         EXPECT_EQ(*os::read_file(box_ + "/cur/big" + std::to_string(piece) + ":2,S"), bytes);
@@ -197,7 +199,8 @@ TEST_F(MaildirWriter, CommitsSeveralMessagesWithTwoFlushes) {
     std::vector<NewMessage> messages;
     for (int i = 0; i < 5; ++i) messages.push_back(message(writer, std::to_string(i)));
     std::vector<Placement> placements;
-    for (int i = 0; i < 5; ++i) placements.push_back({&messages[static_cast<std::size_t>(i)], Sub::Cur, std::to_string(i) + ":2,"});
+    for (int i = 0; i < 5; ++i)
+        placements.push_back({&messages[static_cast<std::size_t>(i)], Sub::Cur, std::to_string(i) + ":2,"});
     ASSERT_TRUE(writer.commit(placements));
     EXPECT_EQ(syncfs_calls, 1);
     EXPECT_EQ(fsync_calls, 1);
@@ -210,7 +213,8 @@ TEST_F(MaildirWriter, CommitsAllOfSeveralMessagesOrNone) {
         std::vector<NewMessage> messages;
         std::vector<Placement> placements;
         for (int i = 0; i < 4; ++i) messages.push_back(message(writer, std::to_string(i)));
-        for (int i = 0; i < 4; ++i) placements.push_back({&messages[static_cast<std::size_t>(i)], Sub::New, std::to_string(i)});
+        for (int i = 0; i < 4; ++i)
+            placements.push_back({&messages[static_cast<std::size_t>(i)], Sub::New, std::to_string(i)});
         if (failing == 0) syncfs_failures = 1;
         if (failing == 1) fsync_failures = 1;
         if (failing == 2) placements[3].name = "0";  // taken by the first of them

@@ -108,9 +108,12 @@ std::string all_text(std::string_view file) {
 }
 
 TEST(Text, IsDecodedInChunks) {
-    EXPECT_EQ(all_text("Content-Type: text/plain; charset=koi8-r\nContent-Transfer-Encoding: base64\n\n8NLJ18XU\n"), "Привет");
-    EXPECT_EQ(all_text("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\ncaf=E9\n"),
-              "café\n");
+    EXPECT_EQ(all_text("Content-Type: text/plain; charset=koi8-r\nContent-Transfer-Encoding: base64\n\n8NLJ18XU\n"),
+              "Привет");
+    EXPECT_EQ(
+        all_text(
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\ncaf=E9\n"),
+        "café\n");
     std::string file = "Content-Type: text/plain; charset=utf-8\n\n", body;
     for (int i = 0; i < 60'000; ++i) body += "é€";
     EXPECT_EQ(all_text(file + body), body);

@@ -53,7 +53,7 @@ TEST(Words, DecodeAsRfc2047Says) {
 }
 
 TEST(Words, LiveWithWhatSendersGetWrong) {
-    EXPECT_EQ(decode_words("=?utf-8?B?w6k?="), "é");  // padding forgotten
+    EXPECT_EQ(decode_words("=?utf-8?B?w6k?="), "é");                  // padding forgotten
     EXPECT_EQ(decode_words("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?="), "é");  // a character split over two words
     EXPECT_EQ(decode_words("=?utf-8?Q?a b?="), "a b");
     EXPECT_EQ(decode_words("=?utf-8?Q?a=ZZ=4?="), "a=ZZ=4");
@@ -116,7 +116,9 @@ TEST(Structured, ReadsParameters) {
     EXPECT_EQ(parse_structured(many).parameters.size(), 1000u);
 }
 
-std::optional<std::string> filename(std::string_view value) { return find_parameter(parse_structured(value).parameters, "filename"); }
+std::optional<std::string> filename(std::string_view value) {
+    return find_parameter(parse_structured(value).parameters, "filename");
+}
 
 TEST(Parameter, DecodesRfc2231) {
     EXPECT_EQ(filename("a; filename=x"), "x");

@@ -98,7 +98,8 @@ TEST(Scan, LivesWithMissingBoundaries) {
     EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x\n\nb\n"),
               "multipart/mixed\n text/plain \"a\"\n text/plain \"b~\"\n");
     // The outer boundary ends what the inner one did not.
-    EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\na\n--x\n\nb\n--x--"),
+    EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; "
+                   "boundary=y\n\n--y\n\na\n--x\n\nb\n--x--"),
               "multipart/mixed\n multipart/mixed\n  text/plain \"a\"\n text/plain \"b\"\n");
     // A part that is cut short within its header.
     EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n--x\n\nb\n--x--"),
@@ -130,14 +131,16 @@ TEST(Scan, TellsDelimitersApart) {
                    "--xy\n\na\n--x-\n--xz\n--xy--\n--x--  \n--x\n"),
               "multipart/mixed\n multipart/mixed\n  text/plain \"a~--x-~--xz\"\n");
     // The same boundary twice: the inner part's.
-    EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\na\n--x--\n--x\n\nb\n--x--"),
+    EXPECT_EQ(show("Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; "
+                   "boundary=x\n\n--x\n\na\n--x--\n--x\n\nb\n--x--"),
               "multipart/mixed\n multipart/mixed\n  text/plain \"a\"\n text/plain \"b\"\n");
     EXPECT_EQ(show("Content-Type: multipart/mixed; boundary*=us-ascii''x%79\n\n--xy\n\na\n--xy--"),
               "multipart/mixed\n text/plain \"a\"\n");
 }
 
 TEST(Scan, DigestPartsAreMessages) {
-    EXPECT_EQ(show("Content-Type: multipart/digest; boundary=x\n\n--x\n\nSubject: a\n\nb\n--x\nContent-Type: text/plain\n\nc\n--x--"),
+    EXPECT_EQ(show("Content-Type: multipart/digest; boundary=x\n\n--x\n\nSubject: a\n\nb\n--x\nContent-Type: "
+                   "text/plain\n\nc\n--x--"),
               "multipart/digest\n message/rfc822\n  text/plain \"b\"\n text/plain \"c\"\n");
 }
 
@@ -210,7 +213,8 @@ TEST(Scan, BoundsTheMemoryOfDetails) {
 
 TEST(Scan, ReadsThePartsFields) {
     const Structure s = scan(
-        "Content-Type: image/PNG; name=\"a b.png\"; X=y (comment)\nContent-ID: <1@a>\nContent-Description: a\n picture\n"
+        "Content-Type: image/PNG; name=\"a b.png\"; X=y (comment)\nContent-ID: <1@a>\nContent-Description: a\n "
+        "picture\n"
         "Content-MD5: Q2hlY2s=\nContent-Disposition: ATTACHMENT; filename=a.png; size=3\nContent-Language: de, en (x)\n"
         "Content-Location: http://a.test/\nContent-Transfer-Encoding:  Base64 (c)\nContent-ID: <2@a>\n\n");
     const Part& p = s.root();

@@ -13,7 +13,8 @@ namespace {
 const std::string kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
 
 std::string header(char command, char family, const std::string& payload) {
-    return kSignature + command + family + static_cast<char>(payload.size() >> 8) + static_cast<char>(payload.size()) + payload;
+    return kSignature + command + family + static_cast<char>(payload.size() >> 8) + static_cast<char>(payload.size()) +
+           payload;
 }
 
 const std::string kV4Payload("\xc0\x00\x02\x01\x7f\x00\x00\x01\x30\x39\x00\x19", 12);
@@ -57,10 +58,10 @@ TEST(ProxyV2, WantsMoreUntilAllIsThere) {
 TEST(ProxyV2, RefusesWhatIsNone) {
     EXPECT_FALSE(parse_proxy_v2("EHLO client.test\r\n"));
     EXPECT_FALSE(parse_proxy_v2("PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n"));
-    EXPECT_FALSE(parse_proxy_v2(header('\x11', '\x11', kV4Payload)));           // version 1
-    EXPECT_FALSE(parse_proxy_v2(header('\x22', '\x11', kV4Payload)));           // no such command
-    EXPECT_FALSE(parse_proxy_v2(header('\x21', '\x12', kV4Payload)));           // UDP
-    EXPECT_FALSE(parse_proxy_v2(header('\x21', '\0', "")));                     // no address: not the proxy's own rights
+    EXPECT_FALSE(parse_proxy_v2(header('\x11', '\x11', kV4Payload)));  // version 1
+    EXPECT_FALSE(parse_proxy_v2(header('\x22', '\x11', kV4Payload)));  // no such command
+    EXPECT_FALSE(parse_proxy_v2(header('\x21', '\x12', kV4Payload)));  // UDP
+    EXPECT_FALSE(parse_proxy_v2(header('\x21', '\0', "")));            // no address: not the proxy's own rights
     EXPECT_FALSE(parse_proxy_v2(header('\x21', '\x11', "short")));
     EXPECT_FALSE(parse_proxy_v2(header('\x21', '\x31', std::string(216, 'x'))));  // UNIX
     EXPECT_FALSE(parse_proxy_v2(header('\x21', '\x11', std::string(5000, 'x'))));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <condition_variable>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <condition_variable>
 #include <thread>
 
 #include "common/net/server.hpp"
@@ -192,8 +192,7 @@ TEST(Server, ShutsDownWhatDoesNotEndInTime) {
         std::move(listeners), ServerOptions{},
         [&](Accepted accepted) {
             char buffer[8];
-            while (accepted.stream->read_some(buffer, 60s).value_or(0) > 0) {
-            }
+            while (accepted.stream->read_some(buffer, 60s).value_or(0) > 0) {}
         },
         [](Accepted, Refusal) {});
     ASSERT_TRUE(server->start());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <csignal>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <csignal>
+#include <thread>
 
 #include "common/base/ids.hpp"
 #include "common/net/network.hpp"

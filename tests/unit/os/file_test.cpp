@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/file.hpp"
 
-#include <csignal>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <csignal>
 
 #include "common/base/ids.hpp"
 #include "common/os/daemon.hpp"

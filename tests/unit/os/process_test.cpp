@@ -30,7 +30,7 @@ std::string shell(const std::string& script, os::Spawn what = {}) {
 
 TEST(Spawn, PassesDescriptorsInOrderAndNoOthers) {
     int ends[2], other[2];
-    ASSERT_EQ(::pipe(ends), 0);   // not close-on-exec: must not leak all the same
+    ASSERT_EQ(::pipe(ends), 0);  // not close-on-exec: must not leak all the same
     ASSERT_EQ(::pipe(other), 0);
     ASSERT_EQ(::write(ends[1], "first", 5), 5);
     ASSERT_EQ(::write(other[1], "second", 6), 6);
@@ -58,7 +58,8 @@ TEST(Spawn, ReportsAProgramThatCannotRun) {
 }
 
 TEST(Spawn, StartsWithAnEmptyEnvironmentAndSignalMask) {
-    EXPECT_EQ(shell("env | grep -v -e ^PWD= -e ^SHLVL= -e ^_=; grep SigBlk /proc/self/status"), "SigBlk:\t0000000000000000\n");
+    EXPECT_EQ(shell("env | grep -v -e ^PWD= -e ^SHLVL= -e ^_=; grep SigBlk /proc/self/status"),
+              "SigBlk:\t0000000000000000\n");
 }
 
 TEST(Identity, UnknownNamesAreErrors) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/os/sandbox.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -11,8 +9,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <thread>
 
 #include "common/os/file.hpp"
 
@@ -57,14 +57,17 @@ TEST(Sandbox, OpensOnlyWhatIsNamed) {
     ASSERT_TRUE(os::append_file(elsewhere.path + "/secret", "x", false));
     ASSERT_TRUE(os::append_file(home.path + "/mine", "x", false));
     os::Sandbox sandbox{.read_only = {"/etc/hostname-that-is-not-there"}, .read_write = {home.path}};
-    const int outcome = confined(sandbox, [&] {
-        if (::open((elsewhere.path + "/secret").c_str(), O_RDONLY) >= 0 || errno != EACCES) return 1;
-        if (::open((home.path + "/mine").c_str(), O_RDWR) < 0) return 2;
-        if (::mkdir((home.path + "/new").c_str(), 0700) != 0) return 3;
-        if (::rename((home.path + "/mine").c_str(), (home.path + "/new/mine").c_str()) != 0) return 4;
-        if (::open((elsewhere.path + "/more").c_str(), O_WRONLY | O_CREAT, 0600) >= 0) return 5;
-        return 0;
-    }, true);
+    const int outcome = confined(
+        sandbox,
+        [&] {
+            if (::open((elsewhere.path + "/secret").c_str(), O_RDONLY) >= 0 || errno != EACCES) return 1;
+            if (::open((home.path + "/mine").c_str(), O_RDWR) < 0) return 2;
+            if (::mkdir((home.path + "/new").c_str(), 0700) != 0) return 3;
+            if (::rename((home.path + "/mine").c_str(), (home.path + "/new/mine").c_str()) != 0) return 4;
+            if (::open((elsewhere.path + "/more").c_str(), O_WRONLY | O_CREAT, 0600) >= 0) return 5;
+            return 0;
+        },
+        true);
     SKIP_WITHOUT_KERNEL(outcome);
     EXPECT_EQ(outcome, 0);
 }
@@ -72,12 +75,15 @@ TEST(Sandbox, OpensOnlyWhatIsNamed) {
 TEST(Sandbox, ReadOnlyMeansReadOnly) {
     TemporaryDirectory shared;
     ASSERT_TRUE(os::append_file(shared.path + "/page", "x", false));
-    const int outcome = confined({.read_only = {shared.path}}, [&] {
-        if (::open((shared.path + "/page").c_str(), O_RDONLY) < 0) return 1;
-        if (::open((shared.path + "/page").c_str(), O_WRONLY) >= 0) return 2;
-        if (::unlink((shared.path + "/page").c_str()) == 0) return 3;
-        return 0;
-    }, true);
+    const int outcome = confined(
+        {.read_only = {shared.path}},
+        [&] {
+            if (::open((shared.path + "/page").c_str(), O_RDONLY) < 0) return 1;
+            if (::open((shared.path + "/page").c_str(), O_WRONLY) >= 0) return 2;
+            if (::unlink((shared.path + "/page").c_str()) == 0) return 3;
+            return 0;
+        },
+        true);
     SKIP_WITHOUT_KERNEL(outcome);
     EXPECT_EQ(outcome, 0);
 }
@@ -142,12 +148,17 @@ TEST(Sandbox, AllowsUnixSocketsAloneWhereAskedTo) {
 }
 
 TEST(Sandbox, EndsTheProcessThatTraces) {
-    const int outcome = confined({.confine_files = false}, [] { return static_cast<int>(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); });
+    const int outcome = confined({.confine_files = false},
+                                 [] { return static_cast<int>(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); });
     SKIP_WITHOUT_KERNEL(outcome);
     EXPECT_EQ(outcome, 1000 + SIGSYS);
-    EXPECT_EQ(confined({.confine_files = false}, [] { return ::mount("none", "/mnt", "tmpfs", 0, nullptr); }), 1000 + SIGSYS);
-    EXPECT_EQ(confined({.confine_files = false, .may_fork = true}, [] { return ::unshare(CLONE_NEWUSER); }), 1000 + SIGSYS);
-    EXPECT_EQ(confined({.confine_files = false}, [] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }), 1000 + SIGSYS);
+    EXPECT_EQ(confined({.confine_files = false}, [] { return ::mount("none", "/mnt", "tmpfs", 0, nullptr); }),
+              1000 + SIGSYS);
+    EXPECT_EQ(confined({.confine_files = false, .may_fork = true}, [] { return ::unshare(CLONE_NEWUSER); }),
+              1000 + SIGSYS);
+    EXPECT_EQ(
+        confined({.confine_files = false}, [] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }),
+        1000 + SIGSYS);
 }
 
 TEST(Sandbox, LetsAChildForkAndExecuteWhereAskedTo) {
@@ -171,7 +182,8 @@ TEST(Sandbox, LetsAChildForkAndExecuteWhereAskedTo) {
 TEST(Sandbox, RefusesACallOfAnotherArchitecturesTable) {
     // x32: the same kernel entered by the other table must not be a way round the rules.
 #ifdef __x86_64__
-    const int outcome = confined({.confine_files = false}, [] { return static_cast<int>(::syscall(0x40000000 + SYS_getpid)); });
+    const int outcome =
+        confined({.confine_files = false}, [] { return static_cast<int>(::syscall(0x40000000 + SYS_getpid)); });
     SKIP_WITHOUT_KERNEL(outcome);
     EXPECT_GE(outcome, 1000);
 #endif
@@ -181,7 +193,10 @@ TEST(Sandbox, LeavesNoCapabilities) {
     auto status = [] {
         auto text = os::read_file("/proc/self/status");
         if (!text) return 1;
-        return text->find("CapEff:\t0000000000000000") != std::string::npos && text->find("NoNewPrivs:\t1") != std::string::npos ? 0 : 2;
+        return text->find("CapEff:\t0000000000000000") != std::string::npos &&
+                       text->find("NoNewPrivs:\t1") != std::string::npos
+                   ? 0
+                   : 2;
     };
     const int outcome = confined({.confine_files = false}, status);
     SKIP_WITHOUT_KERNEL(outcome);

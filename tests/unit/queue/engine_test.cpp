@@ -28,12 +28,14 @@ struct Bed {
         settings.hostname = "mx.a.test";
         settings.schedule.first = seconds(1);
         settings.schedule.most = seconds(1);
-        settings.timeouts.command = settings.timeouts.data_end = settings.timeouts.handshake = std::chrono::milliseconds(2000);
+        settings.timeouts.command = settings.timeouts.data_end = settings.timeouts.handshake =
+            std::chrono::milliseconds(2000);
         settings.connect_timeout = std::chrono::milliseconds(500);
         settings.drain_timeout = std::chrono::milliseconds(3000);
         settings.dns.servers = {"127.0.0.1@1"};
         settings.dns.timeout = std::chrono::milliseconds(300);
-        settings.routes = {{"b.test", fmt::format("127.0.0.1:{}", peer.port())}, {"a.test", fmt::format("[127.0.0.1]:{}", home.port())},
+        settings.routes = {{"b.test", fmt::format("127.0.0.1:{}", peer.port())},
+                           {"a.test", fmt::format("[127.0.0.1]:{}", home.port())},
                            {"dead.test", "127.0.0.1:1"}};
     }
     ~Bed() {
@@ -70,7 +72,10 @@ struct Bed {
     bool idle() {
         return until([&] { return engine->is_idle(); });
     }
-    std::size_t files() { return os::list_directory(settings.spool_dir + "/active")->size() + os::list_directory(settings.spool_dir + "/new")->size(); }
+    std::size_t files() {
+        return os::list_directory(settings.spool_dir + "/active")->size() +
+               os::list_directory(settings.spool_dir + "/new")->size();
+    }
 
     std::string dir;
     ScriptedPeer peer, home;
@@ -228,7 +233,8 @@ TEST(QueueEngine, WarnsOnceOfDelay) {
     EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Action: delayed\r\n"));
     ASSERT_TRUE(bed.until([&] {
         auto detail = bed.engine->show(id);
-        return detail && std::count_if(detail->outcomes.begin(), detail->outcomes.end(), [](const Outcome& o) { return o.kind == OutcomeKind::Deferred; }) >= 3;
+        return detail && std::count_if(detail->outcomes.begin(), detail->outcomes.end(),
+                                       [](const Outcome& o) { return o.kind == OutcomeKind::Deferred; }) >= 3;
     }));
     EXPECT_EQ(bed.home.received().size(), 1u);
 }
@@ -285,7 +291,8 @@ TEST(QueueEngine, ContinuesWhereTheLastOneEnded) {
     bed.engine.reset();
     EXPECT_EQ(bed.peer.received().size(), 1u);
     // Also without the index, which only repeats what the files say.
-    for (const char* name : {"/queue.db", "/queue.db-wal", "/queue.db-shm"}) (void)os::unlink(bed.settings.spool_dir + name);
+    for (const char* name : {"/queue.db", "/queue.db-wal", "/queue.db-shm"})
+        (void)os::unlink(bed.settings.spool_dir + name);
     bed.start();
     EXPECT_TRUE(bed.engine->change(Action::Retry, id));
     ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));

@@ -36,13 +36,15 @@ TEST(Routes, AreRead) {
     EXPECT_EQ(parse_route("[2001:db8::1]:26")->host, "2001:db8::1");
     EXPECT_EQ(parse_route("lmtp:unix:/run/x.sock")->path, "/run/x.sock");
     EXPECT_EQ(parse_route("lmtp:box.test")->port, 24);
-    for (const char* bad : {"", ":25", "host:", "host:0", "host:70000", "host:x", "[::1", "[::1]25", "a b:25", "[::1]:", "lmtp:unix:x/y"})
+    for (const char* bad :
+         {"", ":25", "host:", "host:0", "host:70000", "host:x", "[::1", "[::1]25", "a b:25", "[::1]:", "lmtp:unix:x/y"})
         EXPECT_FALSE(parse_route(bad)) << bad;
 }
 
 TEST(Routes, TheNearestOneCounts) {
     const auto local = [](std::string_view domain) -> Result<bool> { return domain == "local.test"; };
-    const auto routes = Routes::create({{"b.test", "one:1"}, {".b.test", "two:2"}, {"*", "rest:3"}}, 25, local, "/run/lmtp.sock");
+    const auto routes =
+        Routes::create({{"b.test", "one:1"}, {".b.test", "two:2"}, {"*", "rest:3"}}, 25, local, "/run/lmtp.sock");
     ASSERT_TRUE(routes);
     EXPECT_EQ(routes->find("b.test")->key(), "one:1");
     EXPECT_EQ(routes->find("x.y.b.test")->key(), "two:2");
@@ -71,21 +73,26 @@ Envelope envelope() {
     e.reverse_path = "ann@a.test";
     e.envid = "env+2Bid";
     e.arrival = from_unix_s(1'700'000'000);
-    e.recipients.push_back({"bob@b.test", "rfc822;Bob+2Bx@b.test", kNotifyUnset, "550 5.1.1 no such user " + std::string(200, 'x') + " " + std::string(200, 'y')});
+    e.recipients.push_back({"bob@b.test", "rfc822;Bob+2Bx@b.test", kNotifyUnset,
+                            "550 5.1.1 no such user " + std::string(200, 'x') + " " + std::string(200, 'y')});
     return e;
 }
 
 std::string compose(const Envelope& e, DsnAction action, std::string_view original, bool full) {
-    return compose_dsn(e, MessageState::of(e, {}), {{0, action, from_unix_s(1'700'500'000)}}, {"mx.a.test", 1000}, original, full, "DSNID", from_unix_s(1'700'000'500));
+    return compose_dsn(e, MessageState::of(e, {}), {{0, action, from_unix_s(1'700'500'000)}}, {"mx.a.test", 1000},
+                       original, full, "DSNID", from_unix_s(1'700'000'500));
 }
 
 TEST(Dsn, SaysWhatRfc3464Wants) {
-    const auto dsn = compose(envelope(), DsnAction::Failed, "Message-ID: <1@a.test>\r\nSubject: x\r\n\r\nbody\r\n", true);
-    for (const char* part : {"From: Mail Delivery System <MAILER-DAEMON@mx.a.test>\r\n", "To: <ann@a.test>\r\n", "Auto-Submitted: auto-replied\r\n",
-                             "report-type=delivery-status", "Original-Envelope-Id: env+id\r\n", "Reporting-MTA: dns; mx.a.test\r\n",
-                             "Original-Recipient: rfc822; Bob+x@b.test\r\n", "Final-Recipient: rfc822; bob@b.test\r\n", "Action: failed\r\n",
-                             "Status: 5.1.1\r\n", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "In-Reply-To: <1@a.test>\r\n",
-                             "Content-Type: message/rfc822\r\n", "\r\n\r\nbody\r\n", "\r\n--=_DSNID--\r\n"})
+    const auto dsn =
+        compose(envelope(), DsnAction::Failed, "Message-ID: <1@a.test>\r\nSubject: x\r\n\r\nbody\r\n", true);
+    for (const char* part :
+         {"From: Mail Delivery System <MAILER-DAEMON@mx.a.test>\r\n", "To: <ann@a.test>\r\n",
+          "Auto-Submitted: auto-replied\r\n", "report-type=delivery-status", "Original-Envelope-Id: env+id\r\n",
+          "Reporting-MTA: dns; mx.a.test\r\n", "Original-Recipient: rfc822; Bob+x@b.test\r\n",
+          "Final-Recipient: rfc822; bob@b.test\r\n", "Action: failed\r\n", "Status: 5.1.1\r\n",
+          "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "In-Reply-To: <1@a.test>\r\n",
+          "Content-Type: message/rfc822\r\n", "\r\n\r\nbody\r\n", "\r\n--=_DSNID--\r\n"})
         EXPECT_THAT(dsn, HasSubstr(part));
     for (const auto line : text::split(dsn, '\n')) EXPECT_LT(line.size(), 998u);
     EXPECT_EQ(dsn.find('\n') == 0 || dsn[dsn.find('\n') - 1] == '\r', true);

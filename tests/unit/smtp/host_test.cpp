@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
 #include <filesystem>
 #include <fstream>
-#include <gmock/gmock.h>
 #include <thread>
 
 #include "common/auth/wire.hpp"
@@ -62,7 +62,8 @@ private:
                 std::lock_guard lock(mutex_);
                 commands_ += *line + "\n";
             }
-            if (line->starts_with("LHLO")) say("250-h\r\n250-CHUNKING\r\n250-DSN\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250 XGKTRACE");
+            if (line->starts_with("LHLO"))
+                say("250-h\r\n250-CHUNKING\r\n250-DSN\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250 XGKTRACE");
             else if (line->starts_with("MAIL") || line->starts_with("RSET")) {
                 accepted.clear();
                 say("250 2.1.0 ok");
@@ -79,7 +80,9 @@ private:
                     messages_.push_back(*content);
                 }
                 for (const auto& address : accepted)
-                    say(address.starts_with("slow") ? "452 4.2.2 full" : address.starts_with("bad") ? "552 5.2.3 too large for me" : "250 2.0.0 kept");
+                    say(address.starts_with("slow")  ? "452 4.2.2 full"
+                        : address.starts_with("bad") ? "552 5.2.3 too large for me"
+                                                     : "250 2.0.0 kept");
             }
         }
     }
@@ -113,7 +116,8 @@ protected:
         std::vector<net::Listener> listeners;
         listeners.push_back({std::move(fd), role, false});
         server = std::make_unique<net::Server>(
-            std::move(listeners), std::move(options), [this](net::Accepted accepted) { host->serve(std::move(accepted)); },
+            std::move(listeners), std::move(options),
+            [this](net::Accepted accepted) { host->serve(std::move(accepted)); },
             [this](net::Accepted accepted, net::Refusal refusal) { host->refuse(std::move(accepted), refusal); });
         host->set_server(server.get());
         ASSERT_TRUE(server->start());
@@ -145,8 +149,7 @@ protected:
     std::vector<std::string> spooled() const {
         std::vector<std::string> files;
         const auto entries = os::list_directory(paths.spool + "/new").value();
-        for (const auto& entry : entries)
-            files.push_back(os::read_file(paths.spool + "/new/" + entry.name).value());
+        for (const auto& entry : entries) files.push_back(os::read_file(paths.spool + "/new/" + entry.name).value());
         return files;
     }
     static std::string envelope_of(const std::string& spooled) { return spooled.substr(0, spooled.find("Received:")); }
@@ -170,8 +173,9 @@ TEST_F(SmtpHost, HandsAMessageToDeliverWithItsReceivedField) {
     talk(*client, std::string(kHello) + "RCPT TO:<bob@here.test>\r\nDATA\r\n", 5);
     EXPECT_THAT(talk(*client, "Subject: x\r\n\r\n..dot\r\n.\r\n", 1), StartsWith("250 2.0.0 ok "));
     ASSERT_EQ(deliver->messages().size(), 1u);
-    EXPECT_THAT(deliver->messages()[0], AllOf(StartsWith("Received: from client.test ([127.0.0.1])\r\n\tby mx.test with ESMTP id "),
-                                              HasSubstr("\r\n\tfor <bob@here.test>;\r\n\t"), HasSubstr("\r\nSubject: x\r\n\r\n.dot\r\n")));
+    EXPECT_THAT(deliver->messages()[0],
+                AllOf(StartsWith("Received: from client.test ([127.0.0.1])\r\n\tby mx.test with ESMTP id "),
+                      HasSubstr("\r\n\tfor <bob@here.test>;\r\n\t"), HasSubstr("\r\nSubject: x\r\n\r\n.dot\r\n")));
     EXPECT_THAT(deliver->messages()[0], Not(HasSubstr("Message-ID")));
     EXPECT_THAT(deliver->commands(), HasSubstr("MAIL FROM:<ann@far.test> XGKTRACE="));
     EXPECT_TRUE(spooled().empty());
@@ -196,7 +200,8 @@ TEST_F(SmtpHost, FindsADeliverThatWasRestarted) {
     auto client = connect();
     talk(*client, "EHLO c\r\nMAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nRSET\r\n", 5);
     deliver.reset();
-    EXPECT_THAT(talk(*client, "MAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nRSET\r\n", 3), HasSubstr("451 4.3.0"));
+    EXPECT_THAT(talk(*client, "MAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nRSET\r\n", 3),
+                HasSubstr("451 4.3.0"));
     deliver = std::make_unique<FakeDeliver>(paths.run + "/lmtp.sock");
     EXPECT_THAT(talk(*client, "MAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\n", 2), HasSubstr("250 2.1.5"));
 }
@@ -204,23 +209,31 @@ TEST_F(SmtpHost, FindsADeliverThatWasRestarted) {
 TEST_F(SmtpHost, SpoolsTheRecipientsThatDeliverDefersOrFailsLate) {
     start();
     auto client = connect();
-    talk(*client, std::string(kHello) + "RCPT TO:<bob@here.test>\r\nRCPT TO:<slow@here.test> NOTIFY=DELAY\r\nRCPT TO:<bad@here.test>\r\nDATA\r\n", 7);
+    talk(*client,
+         std::string(kHello) +
+             "RCPT TO:<bob@here.test>\r\nRCPT TO:<slow@here.test> NOTIFY=DELAY\r\nRCPT TO:<bad@here.test>\r\nDATA\r\n",
+         7);
     EXPECT_THAT(talk(*client, "x\r\n.\r\n", 1), StartsWith("250"));
     const auto files = spooled();
     ASSERT_EQ(files.size(), 1u);
-    EXPECT_THAT(envelope_of(files[0]), AllOf(HasSubstr("slow@here.test"), HasSubstr("bad@here.test"), HasSubstr("5.2.3"), Not(HasSubstr("bob@"))));
+    EXPECT_THAT(envelope_of(files[0]), AllOf(HasSubstr("slow@here.test"), HasSubstr("bad@here.test"),
+                                             HasSubstr("5.2.3"), Not(HasSubstr("bob@"))));
     EXPECT_THAT(files[0], HasSubstr("\r\nx\r\n"));
 }
 
 TEST_F(SmtpHost, SpoolsTheReportOfADeliveryThatWasAskedFor) {
     start();
     auto client = connect();
-    talk(*client, std::string(kHello) + "RCPT TO:<bob@here.test> NOTIFY=SUCCESS,FAILURE\r\nRCPT TO:<ann@here.test> NOTIFY=FAILURE\r\nDATA\r\n", 6);
+    talk(*client,
+         std::string(kHello) +
+             "RCPT TO:<bob@here.test> NOTIFY=SUCCESS,FAILURE\r\nRCPT TO:<ann@here.test> NOTIFY=FAILURE\r\nDATA\r\n",
+         6);
     EXPECT_THAT(talk(*client, "x\r\n.\r\n", 1), StartsWith("250"));
     EXPECT_EQ(deliver->messages().size(), 1u);
     const auto files = spooled();
     ASSERT_EQ(files.size(), 1u);
-    EXPECT_THAT(envelope_of(files[0]), AllOf(HasSubstr("bob@here.test"), HasSubstr("delivered="), Not(HasSubstr("ann@here.test"))));
+    EXPECT_THAT(envelope_of(files[0]),
+                AllOf(HasSubstr("bob@here.test"), HasSubstr("delivered="), Not(HasSubstr("ann@here.test"))));
     talk(*client, "MAIL FROM:<>\r\nRCPT TO:<bob@here.test> NOTIFY=SUCCESS\r\nDATA\r\n", 3);
     EXPECT_THAT(talk(*client, "x\r\n.\r\n", 1), StartsWith("250"));
     EXPECT_EQ(spooled().size(), 1u);
@@ -253,7 +266,8 @@ TEST_F(SmtpHost, AnswersTempfailWhenTheMessageIsNotDurable) {
     testing::internal::CaptureStderr();
     EXPECT_EQ(talk(*client, "x\r\n.\r\n", 1), "451 4.3.0 cannot store the message now\r\n");
     // The client is not told why; the administrator is.
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), AllOf(HasSubstr("message.deferred"), HasSubstr("Not a directory")));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                AllOf(HasSubstr("message.deferred"), HasSubstr("Not a directory")));
 }
 
 TEST_F(SmtpHost, TakesALargeMessageThroughAFile) {
@@ -297,7 +311,8 @@ TEST_F(SmtpHost, ClosesWhenThePlainBytesBehindStartTlsAreNoHandshake) {
     talk(*client, "EHLO c\r\n", 2);
     const auto heard = talk(*client, "STARTTLS\r\nMAIL FROM:<eve@far.test>\r\n", 1);
     EXPECT_THAT(heard, HasSubstr("220 2.0.0"));
-    EXPECT_THAT(talk(*client, "RCPT TO:<bob@here.test>\r\nRSET\r\n", 2), AllOf(Not(HasSubstr("250")), HasSubstr("(closed)")));
+    EXPECT_THAT(talk(*client, "RCPT TO:<bob@here.test>\r\nRSET\r\n", 2),
+                AllOf(Not(HasSubstr("250")), HasSubstr("(closed)")));
 }
 
 TEST_F(SmtpHost, SaysItsLastWordToAClientThatIsStillSending) {
@@ -357,7 +372,8 @@ TEST_F(SmtpHost, PutsAnEmptyLineBeforeContentThatWouldContinueItsOwnFields) {
     start();
     auto client = connect();
     talk(*client, "EHLO client.test\r\n", 2);
-    for (const char* content : {"\tby forged.test\r\nSubject: x\r\n\r\n.\r\n", "no field at all\r\n\r\n.\r\n", "quite a long line without any field\r\n.\r\n"}) {
+    for (const char* content : {"\tby forged.test\r\nSubject: x\r\n\r\n.\r\n", "no field at all\r\n\r\n.\r\n",
+                                "quite a long line without any field\r\n.\r\n"}) {
         talk(*client, "MAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 3);
         EXPECT_THAT(talk(*client, content, 1), StartsWith("250"));
     }
@@ -371,7 +387,10 @@ TEST_F(SmtpHost, PutsAnEmptyLineBeforeContentThatWouldContinueItsOwnFields) {
 TEST_F(SmtpHost, DoesNotWriteAHeloThatIsNotAsciiIntoAMessageThatIs) {
     start();
     auto client = connect();
-    talk(*client, "EHLO b\xC3\xBC" "ro\r\nMAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 5);
+    talk(*client,
+         "EHLO b\xC3\xBC"
+         "ro\r\nMAIL FROM:<ann@far.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n",
+         5);
     EXPECT_THAT(talk(*client, "Subject: x\r\n\r\n.\r\n", 1), StartsWith("250"));
     EXPECT_THAT(deliver->messages().at(0), StartsWith("Received: from unknown ([127.0.0.1])"));
 }
@@ -385,7 +404,8 @@ public:
         std::vector<net::Listener> listeners;
         listeners.push_back({net::listen_unix(path).value(), "auth", false});
         server_ = std::make_unique<net::Server>(
-            std::move(listeners), net::ServerOptions{}, [this](net::Accepted accepted) { serve(*accepted.stream); }, [](net::Accepted, net::Refusal) {});
+            std::move(listeners), net::ServerOptions{}, [this](net::Accepted accepted) { serve(*accepted.stream); },
+            [](net::Accepted, net::Refusal) {});
         EXPECT_TRUE(server_->start());
     }
     std::atomic<int> asked{0};
@@ -403,7 +423,8 @@ private:
             if (std::holds_alternative<auth::Begin>(*request)) reply.user = "ann@here.test";
             if (const auto* sender = std::get_if<auth::Sender>(&*request)) {
                 ++asked;
-                if (sender->user != "ann@here.test" || (sender->address != "ann@here.test" && sender->address != "sales@here.test")) {
+                if (sender->user != "ann@here.test" ||
+                    (sender->address != "ann@here.test" && sender->address != "sales@here.test")) {
                     reply.kind = auth::Reply::Kind::Fail;
                     reply.code = auth::FailCode::Denied;
                 }
@@ -443,9 +464,13 @@ TEST_F(Submission, RefusesAFromThatIsNotTheAccounts) {
     EXPECT_THAT(submit("From: Ann <ann@here.test>\r\n\r\nx\r\n"), StartsWith("250"));
     EXPECT_THAT(submit("FROM :\r\n\tSales <sales@here.test>\r\n\r\nx\r\n"), StartsWith("250"));
     EXPECT_EQ(authd->asked, 2);  // and remembered
-    for (const char* header : {"From: boss@here.test\r\n", "From: ann@here.test, boss@here.test\r\n", "from: \"ann@here.test\"\r\n <boss@here.test>\r\n",
-                               "From: ann@here.test\r\nFROM: boss@here.test\r\n", "Subject: x\r\nFrom\t: boss@here.test\r\n"})
-        EXPECT_THAT(submit(std::string(header) + "\r\nx\r\n"), StartsWith("550 5.7.1 you may not write as boss@here.test")) << header;
+    for (const char* header :
+         {"From: boss@here.test\r\n", "From: ann@here.test, boss@here.test\r\n",
+          "from: \"ann@here.test\"\r\n <boss@here.test>\r\n", "From: ann@here.test\r\nFROM: boss@here.test\r\n",
+          "Subject: x\r\nFrom\t: boss@here.test\r\n"})
+        EXPECT_THAT(submit(std::string(header) + "\r\nx\r\n"),
+                    StartsWith("550 5.7.1 you may not write as boss@here.test"))
+            << header;
     EXPECT_THAT(submit("From: nobody at all\r\n\r\nx\r\n"), StartsWith("550 5."));
     EXPECT_THAT(submit("From: ann@here.test" + std::string(20'000, ' ') + "\r\n\r\nx\r\n"), StartsWith("550 5.6.0"));
     EXPECT_EQ(deliver->messages().size(), 2u);
@@ -464,6 +489,7 @@ TEST_F(Submission, AddsDateMessageIdAndFromWhereTheyAreMissing) {
     EXPECT_THAT(submit("just text\r\n"), StartsWith("250"));
     const auto messages = deliver->messages();
     ASSERT_EQ(messages.size(), 2u);
-    EXPECT_THAT(messages[0], AllOf(HasSubstr("\r\nDate: "), HasSubstr("\r\nMessage-ID: <"), HasSubstr("\r\nFrom: <ann@here.test>\r\nSubject: x\r\n")));
+    EXPECT_THAT(messages[0], AllOf(HasSubstr("\r\nDate: "), HasSubstr("\r\nMessage-ID: <"),
+                                   HasSubstr("\r\nFrom: <ann@here.test>\r\nSubject: x\r\n")));
     EXPECT_THAT(messages[1], HasSubstr("\r\nFrom: <ann@here.test>\r\n\r\njust text\r\n"));
 }

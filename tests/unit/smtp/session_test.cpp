@@ -36,7 +36,9 @@ class FakeHost {
 public:
     explicit FakeHost(SessionSettings settings)
         : settings_(std::move(settings)),
-          session_(settings_, settings_.service == Service::Submissions ? std::optional(TlsFacts{"TLSv1.3", "TLS_X", "", true}) : std::nullopt) {}
+          session_(settings_, settings_.service == Service::Submissions
+                                  ? std::optional(TlsFacts{"TLSv1.3", "TLS_X", "", true})
+                                  : std::nullopt) {}
 
     // As a client that waits for the handshake before it goes on.
     std::string say(std::string_view bytes) {
@@ -74,7 +76,8 @@ private:
         if (mechanism_ == "LOGIN" && steps_ == 1) return session_.auth_challenge("Password:");
         if (mechanism_.starts_with("SCRAM") && steps_ == 1) return session_.auth_challenge("server-first");
         if (mechanism_.starts_with("SCRAM")) return session_.auth_succeeded("ann@here.test", "server-final");
-        if (response == std::string("\0ann@here.test\0secret", 21)) return session_.auth_succeeded("ann@here.test", std::nullopt);
+        if (response == std::string("\0ann@here.test\0secret", 21))
+            return session_.auth_succeeded("ann@here.test", std::nullopt);
         session_.auth_failed({535, "5.7.8", "authentication failed"});
     }
     void on(const CancelAuthentication&) {}
@@ -90,10 +93,12 @@ private:
         RecipientFacts facts;
         facts.authenticated = !session_.account().empty();
         const auto& path = check.rcpt.path;
-        if (path.is_postmaster() && (path.domain.empty() || path.domain == "here.test")) facts.delivery = {250, "2.1.5", "ok"};
+        if (path.is_postmaster() && (path.domain.empty() || path.domain == "here.test"))
+            facts.delivery = {250, "2.1.5", "ok"};
         else if (path.domain != "here.test") facts.delivery = {551, "5.7.1", "not ours"};
         else if (path.local_part == "full") facts.delivery = {452, "4.2.2", "mailbox full"};
-        else if (path.local_part == "nobody" || path.local_part.find_first_of("%@!") != std::string::npos) facts.delivery = {550, "5.1.1", "no such user"};
+        else if (path.local_part == "nobody" || path.local_part.find_first_of("%@!") != std::string::npos)
+            facts.delivery = {550, "5.1.1", "no such user"};
         else facts.delivery = {250, "2.1.5", "ok"};
         const auto verdict = judge_recipient(facts);
         if (verdict.reply.positive()) ++recipients_;
@@ -102,8 +107,9 @@ private:
     void on(const ContentBytes& bytes) { content += bytes.bytes; }
     void on(const EndContent&) {
         all_content += content;
-        session_.answer({250, "2.0.0", "ok " + std::to_string(recipients_) + " recipients: " +
-                                           text::replace_all(text::replace_all(content, "\r\n", "|"), "\n", "/")});
+        session_.answer({250, "2.0.0",
+                         "ok " + std::to_string(recipients_) +
+                             " recipients: " + text::replace_all(text::replace_all(content, "\r\n", "|"), "\n", "/")});
     }
     void on(const EndTransaction&) { ++transactions_ended; }
 
@@ -133,7 +139,8 @@ std::string start_transaction(FakeHost& host) {
 }  // namespace
 
 TEST(SmtpSession, RepliesInAscii) {
-    EXPECT_EQ((Reply{553, "5.7.1", "not as j\xC3\xBCrg@a.test, nor b\xE2\x80\xA6"}.format()), "553 5.7.1 not as j?rg@a.test, nor b...\r\n");
+    EXPECT_EQ((Reply{553, "5.7.1", "not as j\xC3\xBCrg@a.test, nor b\xE2\x80\xA6"}.format()),
+              "553 5.7.1 not as j?rg@a.test, nor b...\r\n");
 }
 
 TEST(SmtpSession, RepliesAsTheTranscriptsSayAtEverySplit) {
@@ -237,8 +244,13 @@ TEST(SmtpPolicy, RelaysOnlyForThoseWhoMay) {
 
 TEST(HeaderWatch, SeesTheSameAtEverySplit) {
     const std::string_view messages[] = {
-        "From: a@x.test\r\n b@x.test\r\nReceived: x\r\n\tfrom: y\r\nFROM : c@x.test\r\nnonsense\r\n folded\r\nDate:\r\nMessage-Id: <1>\r\n\r\nFrom: d@x.test\r\n",
-        "a line that is no field\r\nFrom: a@x.test\r\n\r\n", " From: a@x.test\r\n\r\n", "\r\nFrom: a@x.test\r\n", "From:", "X-A-Long-Field-Name-Indeed: x\r\nFrom: a@x.test",
+        "From: a@x.test\r\n b@x.test\r\nReceived: x\r\n\tfrom: y\r\nFROM : c@x.test\r\nnonsense\r\n "
+        "folded\r\nDate:\r\nMessage-Id: <1>\r\n\r\nFrom: d@x.test\r\n",
+        "a line that is no field\r\nFrom: a@x.test\r\n\r\n",
+        " From: a@x.test\r\n\r\n",
+        "\r\nFrom: a@x.test\r\n",
+        "From:",
+        "X-A-Long-Field-Name-Indeed: x\r\nFrom: a@x.test",
         "From ann@x.test Mon Jan  1 00:00:00 2024\r\nDate: x\r\n\r\n"};
     for (const auto message : messages) {
         HeaderWatch whole;

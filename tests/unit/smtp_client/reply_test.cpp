@@ -49,7 +49,8 @@ TEST(SmtpReply, TakesNoMoreThanOneReply) {
 }
 
 TEST(SmtpReply, RefusesWhatIsNone) {
-    for (const std::string_view bytes : {"HTTP/1.1 200 OK\r\n", "25\r\n", "250x\r\n", "150 early\r\n", "650 late\r\n", "\r\n", "250-a\r\n251 b\r\n"})
+    for (const std::string_view bytes :
+         {"HTTP/1.1 200 OK\r\n", "25\r\n", "250x\r\n", "150 early\r\n", "650 late\r\n", "\r\n", "250-a\r\n251 b\r\n"})
         EXPECT_EQ(parse(bytes).error().code, Errc::BadInput) << bytes;
 }
 
@@ -72,8 +73,9 @@ TEST(SmtpReply, AnEnhancedCodeOfAnotherClassDoesNotCount) {
 }
 
 TEST(SmtpCapabilities, AreReadFromEhlo) {
-    const auto c = parse_capabilities(*parse("250-mx.test hello\r\n250-PIPELINING\r\n250-size 1000\r\n250-AUTH=LOGIN\r\n250-AUTH PLAIN\r\n"
-                                             "250-LIMITS RCPTMAX=7 MAILMAX=3\r\n250-SMTPUTF8\r\n250 STARTTLS\r\n"));
+    const auto c = parse_capabilities(
+        *parse("250-mx.test hello\r\n250-PIPELINING\r\n250-size 1000\r\n250-AUTH=LOGIN\r\n250-AUTH PLAIN\r\n"
+               "250-LIMITS RCPTMAX=7 MAILMAX=3\r\n250-SMTPUTF8\r\n250 STARTTLS\r\n"));
     EXPECT_TRUE(c.pipelining && c.smtputf8 && c.starttls);
     EXPECT_EQ(c.size, 1000u);
     EXPECT_EQ(c.recipients, 7u);

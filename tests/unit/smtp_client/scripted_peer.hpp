@@ -19,12 +19,14 @@ namespace gk::testing {
 
 // A small SMTP or LMTP server that does as it is told, also what no server should.
 struct Behaviour {
-    std::vector<std::string> ehlo = {"peer.test", "PIPELINING", "8BITMIME", "SIZE 10000000", "DSN", "ENHANCEDSTATUSCODES"};
+    std::vector<std::string> ehlo = {"peer.test",     "PIPELINING", "8BITMIME",
+                                     "SIZE 10000000", "DSN",        "ENHANCEDSTATUSCODES"};
     std::string greeting = "220 peer.test ESMTP\r\n";
-    std::map<std::string, std::string> replies;   // by verb or by the whole line; with CRLF. "." is the end of the message
-    std::string drop_at;                          // closes instead of answering this verb; "connect", "bytes" within the message
+    std::map<std::string, std::string>
+        replies;          // by verb or by the whole line; with CRLF. "." is the end of the message
+    std::string drop_at;  // closes instead of answering this verb; "connect", "bytes" within the message
     bool lmtp = false;
-    bool break_tls = false;                       // says 220 to STARTTLS, then no handshake
+    bool break_tls = false;  // says 220 to STARTTLS, then no handshake
     std::shared_ptr<tls::ServerContext> tls;
 };
 
@@ -36,7 +38,8 @@ struct Received {
 
 class ScriptedPeer {
 public:
-    explicit ScriptedPeer(std::function<Behaviour(int connection)> behave = [](int) { return Behaviour{}; }) : behave_(std::move(behave)) {
+    explicit ScriptedPeer(std::function<Behaviour(int connection)> behave = [](int) { return Behaviour{}; })
+        : behave_(std::move(behave)) {
         auto fd = net::listen_tcp("127.0.0.1", 0);
         listen_ = std::move(*fd);
         port_ = net::local_of(listen_.get()).port;
@@ -124,7 +127,8 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
         std::string reply = "250 2.0.0 ok\r\n";
         if (verb == "EHLO" || verb == "LHLO") {
             reply.clear();
-            for (std::size_t i = 0; i < b.ehlo.size(); ++i) reply += (i + 1 < b.ehlo.size() ? "250-" : "250 ") + b.ehlo[i] + "\r\n";
+            for (std::size_t i = 0; i < b.ehlo.size(); ++i)
+                reply += (i + 1 < b.ehlo.size() ? "250-" : "250 ") + b.ehlo[i] + "\r\n";
         }
         if (verb == "DATA") reply = "354 go\r\n";
         if (verb == "QUIT") reply = "221 2.0.0 bye\r\n";

@@ -37,7 +37,9 @@ Transaction transaction(std::vector<std::string> recipients = {"b@b.test"}) {
 }
 
 Source source(std::string message = std::string(kMessage)) {
-    return [message](std::uint64_t offset, std::size_t count) -> Result<std::string> { return offset >= message.size() ? "" : message.substr(offset, count); };
+    return [message](std::uint64_t offset, std::size_t count) -> Result<std::string> {
+        return offset >= message.size() ? "" : message.substr(offset, count);
+    };
 }
 
 std::shared_ptr<tls::ServerContext> server_tls() {
@@ -71,7 +73,8 @@ TEST(SmtpSession, CarriesSeveralMessages) {
     ScriptedPeer peer;
     auto session = open(peer);
     ASSERT_TRUE(session);
-    for (int i = 0; i < 3; ++i) EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
     EXPECT_EQ(peer.received().size(), 3u);
     EXPECT_EQ(peer.connections(), 1);
 }
@@ -281,14 +284,25 @@ TEST(SmtpSession, IsDeferredWhereverThePeerHangsUp) {
 }
 
 TEST(SmtpSession, AnswersOfEveryClassCountAsTheRfcSays) {
-    struct Case { const char* verb; const char* reply; Verdict::Kind kind; };
-    const Case cases[] = {{"MAIL", "451 4.3.0 no\r\n", Verdict::Kind::Deferred}, {"MAIL", "550 5.7.1 no\r\n", Verdict::Kind::Failed},
-                          {"RCPT", "452 many\r\n", Verdict::Kind::Deferred},     {"RCPT", "552 many\r\n", Verdict::Kind::Deferred},
-                          {"RCPT", "552 5.2.2 full\r\n", Verdict::Kind::Failed}, {"DATA", "451 no\r\n", Verdict::Kind::Deferred},
-                          {"DATA", "554 no\r\n", Verdict::Kind::Failed},         {"DATA", "250 what\r\n", Verdict::Kind::Deferred},
-                          {".", "451 no\r\n", Verdict::Kind::Deferred},          {".", "554 5.6.0 no\r\n", Verdict::Kind::Failed},
-                          {".", "354 what\r\n", Verdict::Kind::Deferred},        {"MAIL", "421 4.3.2 closing\r\n", Verdict::Kind::Deferred},
-                          {"RCPT", "421 closing\r\n", Verdict::Kind::Deferred},  {"RCPT", "junk\r\n", Verdict::Kind::Deferred}};
+    struct Case {
+        const char* verb;
+        const char* reply;
+        Verdict::Kind kind;
+    };
+    const Case cases[] = {{"MAIL", "451 4.3.0 no\r\n", Verdict::Kind::Deferred},
+                          {"MAIL", "550 5.7.1 no\r\n", Verdict::Kind::Failed},
+                          {"RCPT", "452 many\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "552 many\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "552 5.2.2 full\r\n", Verdict::Kind::Failed},
+                          {"DATA", "451 no\r\n", Verdict::Kind::Deferred},
+                          {"DATA", "554 no\r\n", Verdict::Kind::Failed},
+                          {"DATA", "250 what\r\n", Verdict::Kind::Deferred},
+                          {".", "451 no\r\n", Verdict::Kind::Deferred},
+                          {".", "554 5.6.0 no\r\n", Verdict::Kind::Failed},
+                          {".", "354 what\r\n", Verdict::Kind::Deferred},
+                          {"MAIL", "421 4.3.2 closing\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "421 closing\r\n", Verdict::Kind::Deferred},
+                          {"RCPT", "junk\r\n", Verdict::Kind::Deferred}};
     for (const auto& c : cases) {
         ScriptedPeer peer([&](int) {
             Behaviour b;

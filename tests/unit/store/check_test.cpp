@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/store/check.hpp"
 
-#include <set>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <set>
 
 #include "common/db/database.hpp"
 #include "tests/unit/store/store_fixture.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <csignal>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <csignal>
 #include <thread>
 
 #include "tests/unit/store/store_fixture.hpp"
@@ -203,7 +203,11 @@ TEST_F(StoreMessages, AreCopiedByLinkWithEverythingTheyHave) {
     wanted.flags = kAnswered;
     wanted.keywords = {"first", "second"};
     wanted.internal_date = 900'000'000;
-    deliver("Sent", "x\r\n", [] { IncomingMessage m; m.keywords = {"second"}; return m; }());
+    deliver("Sent", "x\r\n", [] {
+        IncomingMessage m;
+        m.keywords = {"second"};
+        return m;
+    }());
     const auto uid = deliver("INBOX", "Subject: c\r\n\r\n", wanted);
     const auto copied = mailbox("INBOX").copy(std::vector<Uid>{uid, 99}, "Sent");
     ASSERT_TRUE(copied) << copied.error().text;
@@ -285,7 +289,9 @@ TEST_F(StoreMessages, GiveTheirStructureOnceParsed) {
 }
 
 TEST_F(StoreMessages, AreReadAsFarAsTheLimitsOfTheAccountGo) {
-    const auto uid = deliver("INBOX", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n");
+    const auto uid = deliver("INBOX",
+                             "Content-Type: multipart/mixed; "
+                             "boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n");
     AccountOptions options;
     options.message_limits.parts = 2;
     account_ = Account::open(home_, options).value();
@@ -295,7 +301,9 @@ TEST_F(StoreMessages, AreReadAsFarAsTheLimitsOfTheAccountGo) {
 TEST_F(StoreMessages, TellTheSinkAfterEachCommit) {
     struct Sink : ChangeSink {
         std::vector<std::string> seen;
-        void changed(const Change& change) noexcept override { seen.push_back(std::string(change.account) + " " + std::string(change.mailbox)); }
+        void changed(const Change& change) noexcept override {
+            seen.push_back(std::string(change.account) + " " + std::string(change.mailbox));
+        }
     } sink;
     account_ = open(&sink);
     const auto uid = deliver("INBOX");

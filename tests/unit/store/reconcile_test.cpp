@@ -170,7 +170,8 @@ TEST_F(StoreReconcile, GivesNoUidTwiceAfterPowerLossTookTheLastCommits) {
 
 TEST_F(StoreReconcile, AdoptsADovecotMaildirWithItsUids) {
     const std::string root = directory_ + "/bob/Maildir";
-    for (const char* sub : {"/cur", "/new", "/tmp", "/.A.Entw&APw-rfe/cur", "/.A.Entw&APw-rfe/new", "/.A.Entw&APw-rfe/tmp"})
+    for (const char* sub :
+         {"/cur", "/new", "/tmp", "/.A.Entw&APw-rfe/cur", "/.A.Entw&APw-rfe/new", "/.A.Entw&APw-rfe/tmp"})
         std::filesystem::create_directories(root + sub);
     write_file(root + "/cur/1276528487.M364837P9451.kurkku,S=4,W=5:2,Sab", "abc\n");
     write_file(root + "/cur/1276533073.M242911P3632.kurkku:2,FZ", "a\nb\r\n");
@@ -196,7 +197,8 @@ TEST_F(StoreReconcile, AdoptsADovecotMaildirWithItsUids) {
     EXPECT_EQ(taken.rows[2].uid, 25018u);
     EXPECT_TRUE((*opened)->find("A/Entwürfe")->subscribed);
     ASSERT_TRUE(box.store(std::vector<Uid>{25017}, {FlagAction::Add, kSeen, {}, {}}));
-    EXPECT_TRUE(std::filesystem::exists(root + "/cur/1276533073.M242911P3632.kurkku:2,FSZ")) << "letters of others stay";
+    EXPECT_TRUE(std::filesystem::exists(root + "/cur/1276533073.M242911P3632.kurkku:2,FSZ"))
+        << "letters of others stay";
     const auto list = read(root + "/dovecot-uidlist");
     EXPECT_NE(list.find("G3085f01b7f11094c501100008c4a11c1"), std::string::npos);
     EXPECT_NE(list.find("25017 W2481 :"), std::string::npos);
@@ -213,7 +215,8 @@ TEST_F(StoreReconcile, NamesLettersThatNobodyExplains) {
 TEST_F(StoreReconcile, StartsAnewWhereTheUidlistHasAnotherValidity) {
     deliver("INBOX");
     auto old = mailbox("INBOX");
-    write_file(path("INBOX") + "/dovecot-uidlist", "3 V77 N9 Gbcce5409e3ba026b5638000083ecc375\n8 :" + files("INBOX", "new").at(0) + "\n");
+    write_file(path("INBOX") + "/dovecot-uidlist",
+               "3 V77 N9 Gbcce5409e3ba026b5638000083ecc375\n8 :" + files("INBOX", "new").at(0) + "\n");
     const auto taken = snapshot("INBOX");
     EXPECT_EQ(taken.uidvalidity, 77u);
     EXPECT_EQ(taken.rows.at(0).uid, 8u);

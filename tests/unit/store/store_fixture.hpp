@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
@@ -47,7 +47,8 @@ protected:
         account_ = open();
     }
 
-    Uid deliver(const std::string& mailbox, std::string bytes = "Subject: x\r\n\r\nhello\r\n", const IncomingMessage& message = {}) {
+    Uid deliver(const std::string& mailbox, std::string bytes = "Subject: x\r\n\r\nhello\r\n",
+                const IncomingMessage& message = {}) {
         auto incoming = account_->incoming(mailbox);
         EXPECT_TRUE(incoming) << incoming.error().text;
         EXPECT_TRUE(incoming->begin(message));
@@ -74,11 +75,14 @@ protected:
     std::string path(const std::string& mailbox) { return account_->mailbox_path(mailbox); }
     std::vector<std::string> files(const std::string& mailbox, const std::string& sub) {
         std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(path(mailbox) + "/" + sub)) names.push_back(entry.path().filename());
+        for (const auto& entry : std::filesystem::directory_iterator(path(mailbox) + "/" + sub))
+            names.push_back(entry.path().filename());
         std::sort(names.begin(), names.end());
         return names;
     }
-    static void write_file(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+    static void write_file(const std::string& path, const std::string& bytes) {
+        std::ofstream(path, std::ios::binary) << bytes;
+    }
     static std::string read(const std::string& path) { return os::read_file(path).value_or("?"); }
     FlagsStored store(const std::string& name, std::vector<Uid> which, const FlagUpdate& update) {
         auto stored = mailbox(name).store(which, update);

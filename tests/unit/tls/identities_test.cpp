@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/tls/identities.hpp"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
+#include <cstdlib>
 
 #include "common/os/file.hpp"
 
@@ -25,7 +25,9 @@ struct Keys {
 
 TEST(TlsIdentities, PutsTheDefaultFirstAndNeedsAKeyForTheRest) {
     Keys keys;
-    for (const char* name : {"tls/b.test.crt", "tls/b.test.key", "tls/a.test.crt", "tls/a.test.key", "tls/keyless.crt", "tls/default.crt", "tls/default.key"}) keys.add(name);
+    for (const char* name : {"tls/b.test.crt", "tls/b.test.key", "tls/a.test.crt", "tls/a.test.key", "tls/keyless.crt",
+                             "tls/default.crt", "tls/default.key"})
+        keys.add(name);
     const auto found = tls::find_identities("", "", keys.path);
     ASSERT_TRUE(found);
     ASSERT_EQ(found->size(), 3u);
@@ -46,7 +48,8 @@ TEST(TlsIdentities, PrefersWhatIsConfigured) {
 
 TEST(TlsIdentities, ReadsTheServiceManagersCredentials) {
     Keys keys;
-    for (const char* name : {"tls_default.crt", "tls_default.key", "tls_a.test.crt", "tls_a.test.key", "other.crt"}) keys.add(name);
+    for (const char* name : {"tls_default.crt", "tls_default.key", "tls_a.test.crt", "tls_a.test.key", "other.crt"})
+        keys.add(name);
     ::setenv("CREDENTIALS_DIRECTORY", keys.path.c_str(), 1);
     const auto found = tls::find_identities("", "", "/nonexistent");
     ::unsetenv("CREDENTIALS_DIRECTORY");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <atomic>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <atomic>
 #include <thread>
 
 #include "common/base/ids.hpp"
@@ -30,7 +30,9 @@ struct Certificates {
         return make_self_signed(host, names, dir + "/" + name + ".crt", dir + "/" + name + ".key");
     }
     Identity identity(const std::string& name) const { return {dir + "/" + name + ".crt", dir + "/" + name + ".key"}; }
-    std::shared_ptr<ServerContext> server() const { return ServerContext::create({{identity("a"), identity("b")}}).value(); }
+    std::shared_ptr<ServerContext> server() const {
+        return ServerContext::create({{identity("a"), identity("b")}}).value();
+    }
     std::string dir;
 };
 
@@ -123,7 +125,8 @@ TEST(Tls, ChoosesTheCertificateBySniAndTheFirstForOthers) {
 TEST(Tls, SaysInOpportunisticModeWhetherTheCertificateWouldHold) {
     const Certificates certificates;
     const auto server = certificates.server();
-    const auto trusting = ClientContext::create({ClientContext::Verify::Opportunistic, certificates.dir + "/a.crt"}).value();
+    const auto trusting =
+        ClientContext::create({ClientContext::Verify::Opportunistic, certificates.dir + "/a.crt"}).value();
     EXPECT_TRUE((*shake_hands(*server, *trusting, "mx.a.test").client)->info().verified);
     const auto stranger = shake_hands(*server, *trusting, "mx.b.test");
     EXPECT_FALSE((*stranger.client)->info().verified);
@@ -144,7 +147,8 @@ TEST(Tls, KeepsWhatItHasWhenAReloadFails) {
     const Certificates certificates;
     const auto server = certificates.server();
     EXPECT_FALSE(server->reload({{{certificates.dir + "/none.crt", certificates.dir + "/none.key"}}}));
-    EXPECT_FALSE(server->reload({{{certificates.identity("a").certificate_path, certificates.identity("b").key_path}}}));
+    EXPECT_FALSE(
+        server->reload({{{certificates.identity("a").certificate_path, certificates.identity("b").key_path}}}));
     EXPECT_FALSE(server->reload({}));
     const auto client = ClientContext::create({}).value();
     EXPECT_TRUE(shake_hands(*server, *client, "mx.a.test").client);
@@ -212,7 +216,10 @@ TEST(Tls, DrivesANonBlockingConnection) {
 
 TEST(Tls, MakesNoCertificateForANameThatIsNone) {
     const Certificates certificates;
-    EXPECT_EQ(make_self_signed("mx.test,DNS:evil.test", {}, certificates.dir + "/x.crt", certificates.dir + "/x.key").error().code, Errc::BadInput);
+    EXPECT_EQ(make_self_signed("mx.test,DNS:evil.test", {}, certificates.dir + "/x.crt", certificates.dir + "/x.key")
+                  .error()
+                  .code,
+              Errc::BadInput);
     EXPECT_FALSE(os::exists(certificates.dir + "/x.key"));
 }
 
@@ -230,7 +237,8 @@ TEST(Tls, EndsAHandshakeThatTricklesIn) {
     Sockets sockets;
     std::atomic<bool> over{false};
     std::thread trickling([&] {
-        // The head of a record of 512 bytes, and then a byte now and then: each comes well within the time for one read.
+        // The head of a record of 512 bytes, and then a byte now and then: each comes well within the time for one
+        // read.
         (void)sockets.client->write_all(std::string("\x16\x03\x01\x02\x00", 5), 1s);
         while (!over && sockets.client->write_all("x", 1s)) std::this_thread::sleep_for(50ms);
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/child.hpp"
 
-#include <csignal>
 #include <gtest/gtest.h>
+#include <csignal>
 
 #include "common/up/status.hpp"
 
@@ -127,7 +127,8 @@ TEST(Child, EscapesAStatusThatIsNoText) {
 }
 
 TEST(Status, ReadsWhatGkUpAnswers) {
-    const auto report = parse_up_status(R"({"schema":1,"daemons":[{"name":"gk-x","state":"ready","pid":42,"since":"2026-11-22T09:30:00Z","restarts":2,"status":"ok","last_end":""}]})");
+    const auto report = parse_up_status(
+        R"({"schema":1,"daemons":[{"name":"gk-x","state":"ready","pid":42,"since":"2026-11-22T09:30:00Z","restarts":2,"status":"ok","last_end":""}]})");
     ASSERT_TRUE(report);
     ASSERT_EQ(report->daemons.size(), 1u);
     EXPECT_TRUE(report->daemons[0].ready);
@@ -136,8 +137,11 @@ TEST(Status, ReadsWhatGkUpAnswers) {
 }
 
 TEST(Status, ReadsWhatSystemctlShows) {
-    const auto report = parse_systemctl_show("Id=gk-smtpd.service\nActiveState=active\nSubState=running\nMainPID=7\nNRestarts=1\nStatusText=ready\nResult=success\n"
-                                             "StateChangeTimestamp=Sun 2026-11-22 09:45:08.123456 UTC\n\nId=gk-queue.service\nActiveState=failed\nSubState=failed\nMainPID=0\nResult=exit-code\n");
+    const auto report = parse_systemctl_show(
+        "Id=gk-smtpd.service\nActiveState=active\nSubState=running\nMainPID=7\nNRestarts=1\nStatusText=ready\nResult="
+        "success\n"
+        "StateChangeTimestamp=Sun 2026-11-22 09:45:08.123456 "
+        "UTC\n\nId=gk-queue.service\nActiveState=failed\nSubState=failed\nMainPID=0\nResult=exit-code\n");
     ASSERT_EQ(report.daemons.size(), 2u);
     EXPECT_EQ(report.manager, "systemd");
     EXPECT_EQ(report.daemons[0].name, "gk-smtpd");

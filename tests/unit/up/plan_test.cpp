@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/plan.hpp"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <cstdlib>
 
 #include "common/os/file.hpp"
 
@@ -14,12 +14,15 @@ using namespace gk::up;
 namespace {
 
 std::map<std::string, std::string> units() {
-    return {{"gk-a.service", "[Unit]\nAfter=gk-b.service network.target\n[Service]\nType=notify\nExecStart=-/usr/bin/gk-a serve --x\nSockets=gk-a.socket gk-a2.socket\n"
-                             "Restart=on-failure\nWatchdogSec=1min\nUser=gk-u\nSupplementaryGroups=g h\nUMask=0077\nLimitNOFILE=4096\n"},
-            {"gk-a.socket", "[Socket]\nListenStream=25\nFileDescriptorName=smtp\nNoDelay=yes\n"},
-            {"gk-a2.socket", "[Socket]\nListenStream=[::1]:587\nFileDescriptorName=submission\nService=gk-a.service\n"},
-            {"gk-b.service", "[Service]\nExecStart=/usr/bin/gk-b\nSockets=gk-b.socket\n"},
-            {"gk-b.socket", "[Socket]\nListenDatagram=/run/gk/b.sock\nSocketMode=0660\n"}};
+    return {
+        {"gk-a.service",
+         "[Unit]\nAfter=gk-b.service network.target\n[Service]\nType=notify\nExecStart=-/usr/bin/gk-a serve "
+         "--x\nSockets=gk-a.socket gk-a2.socket\n"
+         "Restart=on-failure\nWatchdogSec=1min\nUser=gk-u\nSupplementaryGroups=g h\nUMask=0077\nLimitNOFILE=4096\n"},
+        {"gk-a.socket", "[Socket]\nListenStream=25\nFileDescriptorName=smtp\nNoDelay=yes\n"},
+        {"gk-a2.socket", "[Socket]\nListenStream=[::1]:587\nFileDescriptorName=submission\nService=gk-a.service\n"},
+        {"gk-b.service", "[Service]\nExecStart=/usr/bin/gk-b\nSockets=gk-b.socket\n"},
+        {"gk-b.socket", "[Socket]\nListenDatagram=/run/gk/b.sock\nSocketMode=0660\n"}};
 }
 
 std::string complaint(const char* file, const char* text) {
@@ -56,11 +59,15 @@ TEST(Plan, SaysWhatTheUnitsSay) {
 }
 
 TEST(Plan, ComplainsAboutUnitsItCannotFollow) {
-    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=25\nListenStream=26\n"), "gk-a.socket: one ListenStream= or ListenDatagram= is wanted, not 2");
-    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=vsock:2:1234\n"), "");  // an address that open_socket refuses
+    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=25\nListenStream=26\n"),
+              "gk-a.socket: one ListenStream= or ListenDatagram= is wanted, not 2");
+    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=vsock:2:1234\n"),
+              "");  // an address that open_socket refuses
     EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=99999\n"), "gk-a.socket: cannot listen on '99999'");
-    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=@abstract\n"), "gk-a.socket: cannot listen on '@abstract'");
-    EXPECT_NE(complaint("gk-b.service", "[Service]\nExecStart=/x\nSockets=gk-z.socket\n").find("gk-z.socket"), std::string::npos);
+    EXPECT_EQ(complaint("gk-a.socket", "[Socket]\nListenStream=@abstract\n"),
+              "gk-a.socket: cannot listen on '@abstract'");
+    EXPECT_NE(complaint("gk-b.service", "[Service]\nExecStart=/x\nSockets=gk-z.socket\n").find("gk-z.socket"),
+              std::string::npos);
     EXPECT_NE(complaint("gk-b.service", "[Service]\n"), "");
     EXPECT_NE(complaint("gk-b.service", "[Service]\nExecStart=/x\nType=forking\n"), "");
     EXPECT_NE(complaint("gk-b.service", "[Service]\nExecStart=/x\nWatchdogSec=soon\n"), "");
@@ -79,7 +86,8 @@ TEST(Plan, IsNarrowedByShortNames) {
     EXPECT_EQ(select(*plan_from_units(units()), {"a"})->size(), 1u);
     EXPECT_EQ(select(*plan_from_units(units()), {"gk-b", "a"})->size(), 2u);
     EXPECT_EQ(select(*plan_from_units(units()), {})->size(), 2u);
-    EXPECT_NE(select(*plan_from_units(units()), {"c"}).error().text.find("no unit for 'c'; did you mean gk-"), std::string::npos);
+    EXPECT_NE(select(*plan_from_units(units()), {"c"}).error().text.find("no unit for 'c'; did you mean gk-"),
+              std::string::npos);
 }
 
 TEST(Plan, HoldsForOurOwnUnits) {
@@ -96,16 +104,18 @@ TEST(Plan, HoldsForOurOwnUnits) {
         for (const auto& socket : daemon.sockets) sockets[socket.name] = address_of(socket);
     }
     const std::map<std::string, std::string> wanted = {
-        {"smtp", "127.0.0.1:20025"}, {"submission", "127.0.0.1:20587"}, {"submissions", "127.0.0.1:20465"}, {"imap", "127.0.0.1:20143"},
-        {"imaps", "127.0.0.1:20993"}, {"lmtp", "unix:/r/lmtp.sock"}, {"imap-session", "unix:/r/imap.sock"}, {"changes", "unix:/r/changes.sock"},
-        {"auth", "unix:/r/auth.sock"}, {"queue", "unix:/r/queue.sock"}};
+        {"smtp", "127.0.0.1:20025"},           {"submission", "127.0.0.1:20587"},   {"submissions", "127.0.0.1:20465"},
+        {"imap", "127.0.0.1:20143"},           {"imaps", "127.0.0.1:20993"},        {"lmtp", "unix:/r/lmtp.sock"},
+        {"imap-session", "unix:/r/imap.sock"}, {"changes", "unix:/r/changes.sock"}, {"auth", "unix:/r/auth.sock"},
+        {"queue", "unix:/r/queue.sock"}};
     for (const auto& [name, address] : wanted) EXPECT_EQ(sockets[name], address);
 }
 
 TEST(OpenSocket, ReplacesADeadSocketButNotALiveOneOrAFile) {
     std::string directory = "/tmp/gk-plan-XXXXXX";
     ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-    SocketPlan plan{.unit = "", .name = "x", .ip = "", .path = directory + "/x.sock", .mode = 0660, .user = "", .group = ""};
+    SocketPlan plan{
+        .unit = "", .name = "x", .ip = "", .path = directory + "/x.sock", .mode = 0660, .user = "", .group = ""};
     {
         const auto first = open_socket(plan);
         ASSERT_TRUE(first) << first.error().text;

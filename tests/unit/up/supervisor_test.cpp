@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "common/up/supervisor.hpp"
 
-#include <csignal>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <csignal>
+#include <thread>
 
 #include "common/os/file.hpp"
 #include "common/up/status.hpp"
@@ -74,8 +74,9 @@ protected:
 };
 
 // Ends at SIGTERM, writes down that SIGHUP came, and notes the order in which all end.
-constexpr const char* kLasting = "trap 'echo $0 | sed s,.*/,, >> $3/ended; exit 0' TERM; trap 'echo hup >> $3/reloaded' HUP\n"
-                                 "echo \"$LISTEN_FDS $LISTEN_FDNAMES $*\" > $0.started\nwhile :; do sleep 0.02; done";
+constexpr const char* kLasting =
+    "trap 'echo $0 | sed s,.*/,, >> $3/ended; exit 0' TERM; trap 'echo hup >> $3/reloaded' HUP\n"
+    "echo \"$LISTEN_FDS $LISTEN_FDNAMES $*\" > $0.started\nwhile :; do sleep 0.02; done";
 
 TEST_F(SupervisorTest, StartsWithSocketsRestartsReloadsAndStopsInOrder) {
     auto front = daemon("gk-front", kLasting), back = daemon("gk-back", kLasting);
@@ -101,8 +102,11 @@ TEST_F(SupervisorTest, StartsWithSocketsRestartsReloadsAndStopsInOrder) {
             ::kill(::getpid(), SIGHUP);
             wait_for("reloaded", "hup\nhup\n");
             (void)os::unlink(root_ + "/gk-back.started");
-            if (!first.daemons.empty() && first.daemons[0].pid > 0) ::kill(static_cast<pid_t>(first.daemons[0].pid), SIGKILL);
-            second = status_when([](const StatusReport& r) { return r.daemons.size() == 2 && r.daemons[0].ready && r.daemons[0].restarts == 1; });
+            if (!first.daemons.empty() && first.daemons[0].pid > 0)
+                ::kill(static_cast<pid_t>(first.daemons[0].pid), SIGKILL);
+            second = status_when([](const StatusReport& r) {
+                return r.daemons.size() == 2 && r.daemons[0].ready && r.daemons[0].restarts == 1;
+            });
             wait_for("gk-back.started", "serve");
             ::kill(::getpid(), SIGTERM);
         });

@@ -6,7 +6,8 @@
 using namespace gk::up;
 
 TEST(UnitFile, ReadsSectionsAssignmentsAndComments) {
-    const auto unit = UnitFile::parse("# comment\n[Unit]\nDescription = x y \n; more\n\n[Service]\nExecStart=/usr/bin/gk-x serve\n", "gk-x.service");
+    const auto unit = UnitFile::parse(
+        "# comment\n[Unit]\nDescription = x y \n; more\n\n[Service]\nExecStart=/usr/bin/gk-x serve\n", "gk-x.service");
     ASSERT_TRUE(unit);
     EXPECT_EQ(unit->find("Unit", "Description"), "x y");
     EXPECT_EQ(unit->find("Service", "ExecStart"), "/usr/bin/gk-x serve");
@@ -30,7 +31,8 @@ TEST(UnitFile, EmptyAssignmentEmptiesAList) {
 }
 
 TEST(UnitFile, NamesTheLineOfAMistake) {
-    EXPECT_EQ(UnitFile::parse("[S]\nA=1\nnonsense\n", "gk-x.service").error().text, "gk-x.service:3: no assignment: 'nonsense'");
+    EXPECT_EQ(UnitFile::parse("[S]\nA=1\nnonsense\n", "gk-x.service").error().text,
+              "gk-x.service:3: no assignment: 'nonsense'");
     EXPECT_EQ(UnitFile::parse("A=1\n", "x").error().text, "x:1: an assignment before the first section");
     EXPECT_FALSE(UnitFile::parse("[S\n", "x"));
     EXPECT_FALSE(UnitFile::parse("[]\n", "x"));
@@ -45,11 +47,13 @@ TEST(TimeSpan, IsReadAsSystemdDoes) {
     EXPECT_EQ(parse_time_span("500ms"), 500'000u);
     EXPECT_EQ(parse_time_span("2h5m"), 7'500'000'000u);
     EXPECT_EQ(parse_time_span("infinity"), UINT64_MAX);
-    for (const char* wrong : {"", "x", "5 parsecs", "-1", "99999999999999999999", "18446744073709551615h"}) EXPECT_FALSE(parse_time_span(wrong)) << wrong;
+    for (const char* wrong : {"", "x", "5 parsecs", "-1", "99999999999999999999", "18446744073709551615h"})
+        EXPECT_FALSE(parse_time_span(wrong)) << wrong;
 }
 
 TEST(CommandLine, IsSplitAsExecStartDoes) {
-    EXPECT_EQ(split_command("/a b  \"c d\" 'e \" f' g\\ h \"\""), (std::vector<std::string>{"/a", "b", "c d", "e \" f", "g h", ""}));
+    EXPECT_EQ(split_command("/a b  \"c d\" 'e \" f' g\\ h \"\""),
+              (std::vector<std::string>{"/a", "b", "c d", "e \" f", "g h", ""}));
     EXPECT_FALSE(split_command("\"open"));
     EXPECT_FALSE(split_command("end\\"));
     EXPECT_TRUE(split_command("")->empty());
