@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <poll.h>
 #include <unistd.h>
 #include <exception>
 
@@ -55,18 +54,12 @@ Status close_in(const std::string& root, const config::Paths& paths) {
     return ok();
 }
 
-void reload(Service& service, const config::Paths& paths) {
-    os::notify_reloading();
-    if (auto config = config::Config::load(paths); config) {
-        service.config = std::move(*config);
-        service.authenticator->reconfigure(service.config);
-        service.directory->set_limits(directory::Limits::from(service.config));
-        adopt(service);
-        log::Event("daemon.reloaded");
-    } else {
-        log::Event("daemon.reload_failed", log::Level::Error).field("error", config.error().text);
-    }
-    os::notify_ready();
+Status reload(Service& service, const config::Paths& paths) {
+    GK_TRY(service.config, config::Config::load(paths));
+    service.authenticator->reconfigure(service.config);
+    service.directory->set_limits(directory::Limits::from(service.config));
+    adopt(service);
+    return ok();
 }
 
 }  // namespace
@@ -117,20 +110,12 @@ int serve(const std::string& root) {
     os::notify_ready();
     log::Event("daemon.ready");
 
-    const int watchdog = os::watchdog_interval_ms();
-    for (;;) {
-        pollfd wait{signals->fd(), POLLIN, 0};
-        ::poll(&wait, 1, watchdog > 0 ? watchdog : -1);
-        if (watchdog > 0) os::notify_watchdog();
-        const auto kind = signals->next();
-        if (kind == os::Signals::Kind::Reload) {
-            reload(service, paths);
-            const auto most = static_cast<std::size_t>(service.config.integer("auth.connections"));
-            server.set_limits(most, most);
-        }
-        if (kind == os::Signals::Kind::Stop) break;
-    }
-    os::notify_stopping();
+    os::run_until_stopped(*signals, [&]() -> Status {
+        GK_CHECK(reload(service, paths));
+        const auto most = static_cast<std::size_t>(service.config.integer("auth.connections"));
+        server.set_limits(most, most);
+        return ok();
+    });
     const bool drained = server.stop(std::chrono::seconds(service.config.duration_s("server.drain_timeout")));
     log::Event("daemon.stopped").field("drained", drained);
     if (!drained) ::_exit(0);  // a thread that still hashes or sleeps uses what a normal exit would destroy

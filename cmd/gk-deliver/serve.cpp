@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <poll.h>
 #include <unistd.h>
 #include <atomic>
 #include <cstdlib>
@@ -111,26 +110,12 @@ int serve(const std::string& root) {
     os::notify_ready();
     log::Event("daemon.ready");
 
-    const int watchdog = os::watchdog_interval_ms();
-    for (;;) {
-        pollfd wait{signals->fd(), POLLIN, 0};
-        ::poll(&wait, 1, watchdog > 0 ? watchdog : -1);
-        if (watchdog > 0) os::notify_watchdog();
-        const auto kind = signals->next();
-        if (kind == os::Signals::Kind::Reload) {
-            os::notify_reloading();
-            if (const auto loaded = current.load(paths); loaded) {
-                server.set_limits(static_cast<std::size_t>(current.config().integer("delivery.connections")),
-                                  static_cast<std::size_t>(current.config().integer("delivery.connections")));
-                log::Event("daemon.reloaded");
-            } else {
-                log::Event("daemon.reload_failed", log::Level::Error).field("error", loaded.error().text);
-            }
-            os::notify_ready();
-        }
-        if (kind == os::Signals::Kind::Stop) break;
-    }
-    os::notify_stopping();
+    os::run_until_stopped(*signals, [&]() -> Status {
+        GK_CHECK(current.load(paths));
+        const auto connections = static_cast<std::size_t>(current.config().integer("delivery.connections"));
+        server.set_limits(connections, connections);
+        return ok();
+    });
     const bool drained = server.stop(std::chrono::seconds(current.config().duration_s("server.drain_timeout")));
     const auto flushes = current.service().deliverer->flushes();
     log::Event("daemon.stopped")

@@ -3,14 +3,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include "common/base/log.hpp"
 
 namespace gk::os {
 
@@ -72,6 +75,23 @@ Signals::Kind Signals::next() {
         case SIGCHLD: return Kind::Child;
         default: return Kind::Stop;
     }
+}
+
+void run_until_stopped(Signals& signals, const std::function<Status()>& reload) {
+    const int watchdog_ms = watchdog_interval_ms();
+    for (;;) {
+        pollfd wait{signals.fd(), POLLIN, 0};
+        (void)::poll(&wait, 1, watchdog_ms > 0 ? watchdog_ms : -1);
+        if (watchdog_ms > 0) notify_watchdog();
+        const auto kind = signals.next();
+        if (kind == Signals::Kind::Stop) break;
+        if (kind != Signals::Kind::Reload) continue;
+        notify_reloading();
+        if (const auto reloaded = reload(); reloaded) log::Event("daemon.reloaded");
+        else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
+        notify_ready("serving");
+    }
+    notify_stopping();
 }
 
 }  // namespace gk::os

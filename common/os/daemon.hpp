@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,5 +42,9 @@ public:
 private:
     Fd fd_;
 };
+
+// A daemon's main thread once it serves: feeds the watchdog, calls RELOAD at each reload signal, tells the service
+// manager and the log what came of it, and returns when it is told to stop.
+void run_until_stopped(Signals& signals, const std::function<Status()>& reload);
 
 }  // namespace gk::os

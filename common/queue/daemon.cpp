@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/daemon.hpp"
 
-#include <poll.h>
 #include <unistd.h>
 #include <shared_mutex>
 
@@ -173,20 +172,7 @@ Status run_daemon(const std::string& root) {
     os::notify_ready("serving");
     log::Event("daemon.ready").field("spool", paths.spool);
 
-    const int watchdog_ms = os::watchdog_interval_ms();
-    for (;;) {
-        pollfd wait{signals.fd(), POLLIN, 0};
-        (void)::poll(&wait, 1, watchdog_ms > 0 ? watchdog_ms : -1);
-        if (watchdog_ms > 0) os::notify_watchdog();
-        const auto kind = signals.next();
-        if (kind == os::Signals::Kind::Stop) break;
-        if (kind != os::Signals::Kind::Reload) continue;
-        os::notify_reloading();
-        if (const auto reloaded = current.start(); reloaded) log::Event("daemon.reloaded");
-        else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
-        os::notify_ready("serving");
-    }
-    os::notify_stopping();
+    os::run_until_stopped(signals, [&] { return current.start(); });
     const bool answered = server.stop(std::chrono::seconds(1));
     const bool drained = current.drain() && answered;
     log::Event("daemon.stopped").field("drained", drained);

@@ -2,7 +2,6 @@
 #include "common/smtp/daemon.hpp"
 
 #include <malloc.h>
-#include <poll.h>
 #include <unistd.h>
 #include <cstdlib>
 
@@ -129,21 +128,7 @@ Status run_daemon(const std::string& root) {
     os::notify_ready("serving");
     log::Event("daemon.ready").field("tls", daemon.tls != nullptr);
 
-    const int watchdog_ms = os::watchdog_interval_ms();
-    for (;;) {
-        pollfd wait{signals.fd(), POLLIN, 0};
-        (void)::poll(&wait, 1, watchdog_ms > 0 ? watchdog_ms : -1);
-        if (watchdog_ms > 0) os::notify_watchdog();
-        const auto kind = signals.next();
-        if (kind == os::Signals::Kind::Stop) break;
-        if (kind != os::Signals::Kind::Reload) continue;
-        os::notify_reloading();
-        const auto reloaded = daemon.reload();
-        if (reloaded) log::Event("daemon.reloaded");
-        else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
-        os::notify_ready("serving");
-    }
-    os::notify_stopping();
+    os::run_until_stopped(signals, [&] { return daemon.reload(); });
     const bool drained = daemon.server->stop(std::chrono::seconds(config.duration_s("server.drain_timeout")));
     log::Event("daemon.stopped").field("drained", drained);
     // A thread that still waits for another program has promised its client nothing.
