@@ -18,7 +18,6 @@
 namespace gk::dns {
 namespace {
 
-constexpr int kTypeA = 1, kTypePtr = 12, kTypeMx = 15, kTypeTxt = 16, kTypeAaaa = 28, kTypeTlsa = 52;
 constexpr int kClassIn = 1;
 constexpr int kServfail = 2, kNxdomain = 3;
 
@@ -68,13 +67,6 @@ bool is_plain_name(std::string_view name) {
     return true;
 }
 
-struct RawAnswer {
-    Existence existence = Existence::NoDomain;
-    Security security = Security::Insecure;
-    std::vector<std::string> rdata;
-    std::uint32_t ttl_s = 0;
-};
-
 // A question under way; shared by the asking thread and libunbound's callback.
 struct Query {
     std::mutex mutex;
@@ -118,7 +110,7 @@ struct Resolver::Impl {
 
     Status configure(const Options& options);
     void run();
-    Result<RawAnswer> ask(std::string_view name, int type);
+    Result<RawAnswer> ask(std::string_view name, Type type);
     bool take_slot(std::chrono::steady_clock::time_point deadline);
     void give_slot();
 };
@@ -189,7 +181,7 @@ void Resolver::Impl::give_slot() {
     slot_freed.notify_one();
 }
 
-Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
+Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type) {
     if (name.ends_with('.')) name.remove_suffix(1);
     if (!is_plain_name(name))
         return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 80)));
@@ -206,8 +198,8 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
     auto query = std::make_shared<Query>();
     auto* for_callback = new std::shared_ptr<Query>(query);
     int async_id = 0;
-    if (const int rc =
-            ub_resolve_async(context, std::string(name).c_str(), type, kClassIn, for_callback, on_answer, &async_id);
+    if (const int rc = ub_resolve_async(context, std::string(name).c_str(), static_cast<int>(type), kClassIn,
+                                        for_callback, on_answer, &async_id);
         rc != 0) {
         delete for_callback;
         return fail(Errc::Temporary, fmt::format("cannot ask for {}: {}", name, ub_strerror(rc)));
@@ -222,14 +214,15 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, int type) {
     if (query->error != 0 || !query->result)
         return fail(Errc::Temporary, fmt::format("DNS lookup of {} failed: {}", name, ub_strerror(query->error)));
     const ub_result& result = *query->result;
-    if (result.bogus)
-        return fail(Errc::Temporary, fmt::format("DNSSEC validation of {} failed: {}", name,
-                                                 result.why_bogus ? result.why_bogus : "bogus"));
-    if (result.rcode != 0 && result.rcode != kNxdomain)
+    RawAnswer answer;
+    answer.bogus = result.bogus != 0;
+    if (answer.bogus) answer.why_bogus = result.why_bogus ? result.why_bogus : "bogus";
+    if (!answer.bogus && result.rcode != 0 && result.rcode != kNxdomain)
         return fail(Errc::Temporary, result.rcode == kServfail
                                          ? fmt::format("DNS servers failed for {} (SERVFAIL)", name)
                                          : fmt::format("DNS lookup of {} failed (rcode {})", name, result.rcode));
-    RawAnswer answer;
+    answer.canonical = text::lower(result.canonname && *result.canonname ? std::string_view(result.canonname) : name);
+    if (answer.canonical.size() > 1 && answer.canonical.ends_with('.')) answer.canonical.pop_back();
     answer.security = result.secure ? Security::Secure : Security::Insecure;
     answer.ttl_s = result.ttl > 0 ? static_cast<std::uint32_t>(result.ttl) : 0;
     answer.existence = result.nxdomain ? Existence::NoDomain : Existence::NoData;
@@ -247,6 +240,8 @@ namespace {
 template <class Record, class Parse>
 Result<Answer<Record>> convert(Result<RawAnswer> raw, Parse parse) {
     if (!raw) return fail(std::move(raw).error());
+    if (raw->bogus)
+        return fail(Errc::Temporary, fmt::format("DNSSEC validation of {} failed: {}", raw->canonical, raw->why_bogus));
     Answer<Record> answer{raw->existence, raw->security, {}, raw->ttl_s};
     for (const auto& rdata : raw->rdata)
         if (auto record = parse(std::string_view(rdata))) answer.records.push_back(std::move(*record));
@@ -273,7 +268,7 @@ Result<std::unique_ptr<Resolver>> Resolver::create(const Options& options) {
 }
 
 Result<Answer<Mx>> Resolver::mx(std::string_view name) {
-    auto answer = convert<Mx>(impl_->ask(name, kTypeMx), parse_mx);
+    auto answer = convert<Mx>(impl_->ask(name, Type::Mx), parse_mx);
     if (answer)
         std::stable_sort(answer->records.begin(), answer->records.end(),
                          [](const Mx& x, const Mx& y) { return x.preference < y.preference; });
@@ -281,28 +276,30 @@ Result<Answer<Mx>> Resolver::mx(std::string_view name) {
 }
 
 Result<Answer<std::string>> Resolver::a(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, kTypeA), [](std::string_view r) { return format_ip(AF_INET, 4, r); });
+    return convert<std::string>(impl_->ask(name, Type::A), [](std::string_view r) { return format_ip(AF_INET, 4, r); });
 }
 
 Result<Answer<std::string>> Resolver::aaaa(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, kTypeAaaa),
+    return convert<std::string>(impl_->ask(name, Type::Aaaa),
                                 [](std::string_view r) { return format_ip(AF_INET6, 16, r); });
 }
 
 Result<Answer<std::string>> Resolver::txt(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, kTypeTxt), parse_txt);
+    return convert<std::string>(impl_->ask(name, Type::Txt), parse_txt);
 }
 
 Result<Answer<std::string>> Resolver::ptr(std::string_view ip) {
     GK_TRY(const std::string name, reverse_name(ip));
-    return convert<std::string>(impl_->ask(name, kTypePtr), [](std::string_view r) {
+    return convert<std::string>(impl_->ask(name, Type::Ptr), [](std::string_view r) {
         std::size_t offset = 0;
         return parse_name(r, offset);
     });
 }
 
 Result<Answer<Tlsa>> Resolver::tlsa(std::string_view name) {
-    return convert<Tlsa>(impl_->ask(name, kTypeTlsa), parse_tlsa);
+    return convert<Tlsa>(impl_->ask(name, Type::Tlsa), parse_tlsa);
 }
+
+Result<RawAnswer> Resolver::query(std::string_view name, Type type) { return impl_->ask(name, type); }
 
 }  // namespace gk::dns

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,36 @@ struct Tlsa {
     std::string data;  // raw bytes
 };
 
+// Record types by their numbers, for those who look at DNS itself.
+enum class Type : std::uint16_t {
+    A = 1,
+    Ns = 2,
+    Cname = 5,
+    Soa = 6,
+    Ptr = 12,
+    Mx = 15,
+    Txt = 16,
+    Aaaa = 28,
+    Srv = 33,
+    Ds = 43,
+    Dnskey = 48,
+    Tlsa = 52,
+    Caa = 257,
+};
+std::string_view type_name(Type type) noexcept;  // "AAAA"
+std::optional<Type> type_named(std::string_view name) noexcept;
+
+// An answer as it came, for who judges DNS rather than uses it: bogus data is shown and called so.
+struct RawAnswer {
+    Existence existence = Existence::NoDomain;
+    Security security = Security::Insecure;
+    bool bogus = false;  // DNSSEC validation failed
+    std::string why_bogus;
+    std::string canonical;  // where aliases led; the name itself where there are none
+    std::vector<std::string> rdata;
+    std::uint32_t ttl_s = 0;
+};
+
 struct Options {
     // Servers as "192.0.2.1", "192.0.2.1@5353", "192.0.2.1:5353" or "[2001:db8::1]:53". Empty: those of
     // /etc/resolv.conf. The one word "recursive": ask the root servers ourselves.
@@ -60,6 +91,8 @@ public:
     Result<Answer<std::string>> txt(std::string_view name);  // the strings of each record joined
     Result<Answer<std::string>> ptr(std::string_view ip);    // names, for an IPv4 or IPv6 literal
     Result<Answer<Tlsa>> tlsa(std::string_view name);        // "_25._tcp.mx.a.test"
+    // No error where the answer is bogus. For Cname the alias itself; for other types it is followed.
+    Result<RawAnswer> query(std::string_view name, Type type);
 
 private:
     struct Impl;
@@ -91,6 +124,9 @@ Result<std::string> parse_name(std::string_view rdata, std::size_t& offset);
 Result<Mx> parse_mx(std::string_view rdata);
 Result<std::string> parse_txt(std::string_view rdata);
 Result<Tlsa> parse_tlsa(std::string_view rdata);
+// RDATA as it is written in a zone file: "10 mx.a.test.", names with a dot at the end. TXT alone is not quoted: its
+// strings are joined. BadInput where it is malformed.
+Result<std::string> format_rdata(Type type, std::string_view rdata);
 // "4.3.2.1.in-addr.arpa" for an IP literal.
 Result<std::string> reverse_name(std::string_view ip);
 

@@ -11,6 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_txt(bytes);
     (void)parse_tlsa(bytes);
     (void)reverse_name(bytes);
+    for (const auto type : {Type::A, Type::Ns, Type::Cname, Type::Soa, Type::Ptr, Type::Mx, Type::Txt, Type::Aaaa,
+                            Type::Srv, Type::Ds, Type::Dnskey, Type::Tlsa, Type::Caa})
+        if (const auto written = format_rdata(type, bytes); written && written->size() > 4 * size + 64) std::abort();
     std::size_t offset = 0;
     (void)parse_name(bytes, offset);
     return 0;
