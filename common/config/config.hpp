@@ -25,7 +25,8 @@ struct Paths {
     std::string spool;
     std::string mail;  // mail/DOMAIN/USER/Maildir
     std::string run;   // run/: the sockets NAME.sock
-    std::string log;   // log/PROGRAM.log under gk-up; empty for the system (journal)
+    std::string log;      // log/PROGRAM.log under gk-up; empty for the system (journal)
+    std::string reports;  // reports/reports.db: reports received, and which were sent
 };
 
 enum class Type { Boolean, Integer, Size, Duration, String, StringList, Table };
