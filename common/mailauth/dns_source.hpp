@@ -23,6 +23,7 @@ struct Lookup {
     std::vector<Record> records;  // empty unless Found
     std::string error;            // why, where it is TempError
     bool secure = false;          // validated by DNSSEC
+    bool no_domain = false;       // Void, because the name, and so all below it, does not exist (RFC 8020)
 
     bool found() const noexcept { return outcome == Outcome::Found; }
 };

@@ -94,11 +94,22 @@ Status DnsTable::add_line(std::string_view line) {
     return ok();
 }
 
+void DnsTable::add_name(std::string_view name) {
+    const std::string key = key_name(name);
+    for (std::string_view rest = key; names_.emplace(rest).second;) {
+        const auto dot = rest.find('.');
+        if (dot == std::string_view::npos) break;
+        rest.remove_prefix(dot + 1);
+    }
+}
+
 void DnsTable::add(std::string_view name, std::string_view type, std::string value) {
+    add_name(name);
     records_[{key_name(name), std::string(type)}].push_back(std::move(value));
 }
 
 void DnsTable::add_failure(std::string_view name, std::string_view type) {
+    add_name(name);
     failures_.emplace(key_name(name), std::string(type));
 }
 
@@ -116,13 +127,15 @@ Lookup<std::string> DnsTable::find(std::string_view name, const std::string& typ
     } else if (failures_.contains({key, type}) || failures_.contains({key, "*"})) {
         lookup.outcome = Outcome::TempError;
         lookup.error = fmt::format("no answer for {}", text::printable(key, 80));
+    } else {
+        lookup.no_domain = !names_.contains(key);
     }
     return lookup;
 }
 
 Lookup<dns::Mx> DnsTable::mx(std::string_view name) {
     const auto raw = find(name, "MX");
-    Lookup<dns::Mx> lookup{raw.outcome, {}, raw.error};
+    Lookup<dns::Mx> lookup{raw.outcome, {}, raw.error, false, raw.no_domain};
     for (const auto& value : raw.records)
         if (auto mx = parse_mx_value(value)) lookup.records.push_back(std::move(*mx));
     std::stable_sort(lookup.records.begin(), lookup.records.end(),

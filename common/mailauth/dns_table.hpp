@@ -36,7 +36,9 @@ public:
 private:
     using Key = std::pair<std::string, std::string>;  // name in lower case, type
     Lookup<std::string> find(std::string_view name, const std::string& type) const;
+    void add_name(std::string_view name);
     std::map<Key, std::vector<std::string>> records_;
+    std::set<std::string, std::less<>> names_;  // that exist: those listed, and all above them
     std::set<Key> failures_;
 };
 

@@ -28,6 +28,7 @@ Lookup<Record> convert(Result<dns::Answer<Record>> answer) {
         return lookup;
     }
     lookup.secure = answer->security == dns::Security::Secure;
+    lookup.no_domain = answer->existence == dns::Existence::NoDomain;
     if (answer->existence != dns::Existence::Found) return lookup;
     lookup.outcome = Outcome::Found;
     lookup.records = std::move(answer->records);
