@@ -86,6 +86,12 @@ Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::string_view bytes) noexcept { EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()); }
 
+Sha256 Sha256::copy() const {
+    Sha256 other;
+    EVP_MD_CTX_copy_ex(other.impl_->context, impl_->context);
+    return other;
+}
+
 std::string Sha256::digest() {
     unsigned char out[EVP_MAX_MD_SIZE];
     unsigned size = 0;

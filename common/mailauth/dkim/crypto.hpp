@@ -21,6 +21,7 @@ public:
     Sha256& operator=(Sha256&&) noexcept;
     void update(std::string_view bytes) noexcept;
     std::string digest();  // 32 octets; ends it
+    Sha256 copy() const;   // as far as it is, to go on in another way
 
 private:
     struct Impl;

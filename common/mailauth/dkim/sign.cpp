@@ -44,7 +44,10 @@ const std::vector<std::string> kOversigned = {
     "from", "reply-to",   "subject",      "date",         "to",
     "cc",   "message-id", "mime-version", "content-type", "content-transfer-encoding"};
 
-// The names on lines of their own, broken after colons.
+}  // namespace
+
+const std::vector<std::string>& default_headers() noexcept { return kHeaders; }
+
 std::string folded_names(const std::vector<std::string>& names) {
     std::string out = "\th=";
     std::size_t line = out.size();
@@ -68,7 +71,16 @@ std::string folded_base64(std::string_view octets) {
     return out;
 }
 
-}  // namespace
+std::vector<std::string> names_to_sign(const HeaderFields& fields, const std::vector<std::string>& wanted,
+                                       const std::vector<std::string>& oversigned) {
+    std::vector<std::string> out;
+    for (const auto& each : wanted) {
+        const std::string name = text::lower(each);
+        const bool once_more = std::find(oversigned.begin(), oversigned.end(), name) != oversigned.end();
+        for (std::size_t i = fields.count(name) + once_more; i > 0; --i) out.push_back(name);
+    }
+    return out;
+}
 
 Signer::Signer(SignOptions options) : options_(std::move(options)), splitter_(options_.header_octets) {
     body_.add(options_.body_canon);
@@ -79,25 +91,14 @@ void Signer::feed(std::string_view bytes) {
     if (!body.empty()) body_.feed(body);
 }
 
-std::vector<std::string> Signer::names() const {
-    const auto& wanted = options_.headers.empty() ? kHeaders : options_.headers;
-    const auto& oversigned = options_.oversigned.empty() ? kOversigned : options_.oversigned;
-    std::vector<std::string> out;
-    for (const auto& each : wanted) {
-        const std::string name = text::lower(each);
-        const bool once_more = std::find(oversigned.begin(), oversigned.end(), name) != oversigned.end();
-        for (std::size_t i = fields_->count(name) + once_more; i > 0; --i) out.push_back(name);
-    }
-    return out;
-}
-
 Result<std::string> Signer::finish(const std::vector<SignWith>& keys) {
     if (splitter_.too_large())
         return fail(Errc::BadInput, fmt::format("the header is larger than {} octets", options_.header_octets));
     fields_.emplace(splitter_.header());
     if (fields_->count("from") == 0) return fail(Errc::BadInput, "the message has no From field");
     body_.finish();
-    const auto signed_names = names();
+    const auto signed_names = names_to_sign(*fields_, options_.headers.empty() ? kHeaders : options_.headers,
+                                            options_.oversigned.empty() ? kOversigned : options_.oversigned);
     if (std::find(signed_names.begin(), signed_names.end(), "from") == signed_names.end())
         return fail(Errc::BadInput, "From must be among the fields that are signed");
     std::string out;

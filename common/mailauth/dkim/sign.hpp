@@ -34,6 +34,15 @@ struct SignOptions {
     std::size_t header_octets = 1u << 20;
 };
 
+// What signatures are written of; ARC writes its own in the same way.
+const std::vector<std::string>& default_headers() noexcept;
+// For h=: each of WANTED as often as it is there, and once more where OVERSIGNED lists it.
+std::vector<std::string> names_to_sign(const HeaderFields& fields, const std::vector<std::string>& wanted,
+                                       const std::vector<std::string>& oversigned);
+std::string folded_names(
+    const std::vector<std::string>& names);          // "\th=from:to;" and CRLF, on as many lines as it takes
+std::string folded_base64(std::string_view octets);  // for b=, without a line end
+
 // Feed it the message in pieces of any size, LF or CRLF, then finish. Single use.
 class Signer {
 public:
@@ -44,8 +53,6 @@ public:
     Result<std::string> finish(const std::vector<SignWith>& keys);
 
 private:
-    std::vector<std::string> names() const;
-
     const SignOptions options_;
     MessageSplitter splitter_;
     BodyHashes body_;

@@ -41,7 +41,8 @@ Status parse_number(const TagList& tags, std::string_view tag, std::optional<std
     return ok();
 }
 
-Status parse_names(const TagList& tags, Signature& out) {
+// d= and s=.
+Status parse_key_name(const TagList& tags, Signature& out) {
     const auto* domain = tags.find("d");
     if (!domain) return fail(missing("d"));
     out.domain = dns_domain(*domain);
@@ -53,7 +54,11 @@ Status parse_names(const TagList& tags, Signature& out) {
     const std::string tail = "._domainkey." + out.domain;
     if (name.size() <= tail.size() || !name.ends_with(tail)) return fail(malformed("s"));
     out.selector = name.substr(0, name.size() - tail.size());
+    return ok();
+}
 
+// i= of DKIM.
+Status parse_identity(const TagList& tags, Signature& out) {
     const auto* identity = tags.find("i");
     out.identity = identity ? without_white_space(*identity) : "@" + out.domain;
     const auto at = out.identity.rfind('@');
@@ -63,7 +68,18 @@ Status parse_names(const TagList& tags, Signature& out) {
     return ok();
 }
 
-Status parse_headers(const TagList& tags, Signature& out) {
+// i= of ARC. Such a signature speaks for its domain and nobody below.
+Status parse_instance_tag(const TagList& tags, Signature& out) {
+    const auto* digits = tags.find("i");
+    if (!digits) return fail(missing("i"));
+    const auto instance = parse_instance(*digits);
+    if (!instance) return fail(malformed("i"));
+    out.instance = *instance;
+    out.identity_domain = out.domain;
+    return ok();
+}
+
+Status parse_headers(const TagList& tags, SignatureKind kind, Signature& out) {
     const auto* headers = tags.find("h");
     if (!headers) return fail(missing("h"));
     for (const auto& name : colon_list(*headers)) {
@@ -74,22 +90,61 @@ Status parse_headers(const TagList& tags, Signature& out) {
     }
     if (std::find(out.headers.begin(), out.headers.end(), "from") == out.headers.end())
         return fail(Errc::BadInput, "h= does not cover From");
+    // The seal is made over this field, so it cannot be under it (RFC 8617, 5.1).
+    if (kind == SignatureKind::ArcMessage &&
+        std::find(out.headers.begin(), out.headers.end(), "arc-seal") != out.headers.end())
+        return fail(Errc::BadInput, "h= covers ARC-Seal");
+    return ok();
+}
+
+Status parse_base64(const TagList& tags, std::string_view tag, std::string& out) {
+    const auto* text = tags.find(tag);
+    if (!text) return fail(missing(tag));
+    auto octets = base64_with_folds(*text);
+    if (!octets || octets->empty()) return fail(malformed(tag));
+    out = std::move(*octets);
+    return ok();
+}
+
+Status parse_times(const TagList& tags, Signature& out) {
+    GK_CHECK(parse_number(tags, "t", out.timestamp_s));
+    GK_CHECK(parse_number(tags, "x", out.expires_s));
+    if (out.timestamp_s && out.expires_s && *out.expires_s <= *out.timestamp_s)
+        return fail(Errc::BadInput, "x= is not after t=");
     return ok();
 }
 
 }  // namespace
 
-Result<Signature> parse_signature(std::string_view value) {
+std::optional<unsigned> parse_instance(std::string_view digits) noexcept {
+    if (digits.empty() || digits.size() > 2) return std::nullopt;
+    const auto instance = text::to_uint(digits);
+    if (!instance || *instance == 0) return std::nullopt;
+    return static_cast<unsigned>(*instance);
+}
+
+Result<Signature> parse_signature(std::string_view value, SignatureKind kind) {
     GK_TRY(const TagList tags, TagList::parse(value));
     Signature out;
-    const auto* version = tags.find("v");
-    if (!version) return fail(missing("v"));
-    if (*version != "1") return fail(Errc::BadInput, "v= is not 1");
+    if (kind == SignatureKind::Dkim) {
+        const auto* version = tags.find("v");
+        if (!version) return fail(missing("v"));
+        if (*version != "1") return fail(Errc::BadInput, "v= is not 1");
+    }
     const auto* algorithm = tags.find("a");
     if (!algorithm) return fail(missing("a"));
     out.algorithm_name = text::lower(text::printable(*algorithm, 40));
     out.algorithm = algorithm_named(out.algorithm_name);
-    GK_CHECK(parse_names(tags, out));
+    GK_CHECK(parse_key_name(tags, out));
+    GK_CHECK(kind == SignatureKind::Dkim ? parse_identity(tags, out) : parse_instance_tag(tags, out));
+    GK_CHECK(parse_base64(tags, "b", out.signature));
+    if (kind == SignatureKind::ArcSeal) {
+        // RFC 8617, 4.1.3: what it covers is fixed, and a seal that names fields is no seal.
+        if (tags.find("h")) return fail(Errc::BadInput, "a seal with h=");
+        out.header_canon = Canon::Relaxed;
+        GK_CHECK(parse_number(tags, "t", out.timestamp_s));
+        return out;
+    }
     if (const auto* canon = tags.find("c")) GK_CHECK(parse_canon(*canon, out));
     if (const auto* query = tags.find("q")) {
         // 3.5: a colon-separated list; dns/txt is the one that is defined.
@@ -98,19 +153,10 @@ Result<Signature> parse_signature(std::string_view value) {
                          [](const auto& each) { return text::equals_nocase(each, "dns/txt"); }))
             return fail(Errc::BadInput, "q= names no way that is known");
     }
-    GK_CHECK(parse_headers(tags, out));
+    GK_CHECK(parse_headers(tags, kind, out));
     GK_CHECK(parse_number(tags, "l", out.body_length));
-    GK_CHECK(parse_number(tags, "t", out.timestamp_s));
-    GK_CHECK(parse_number(tags, "x", out.expires_s));
-    if (out.timestamp_s && out.expires_s && *out.expires_s <= *out.timestamp_s)
-        return fail(Errc::BadInput, "x= is not after t=");
-    for (const auto& [tag, target] : {std::pair{"bh", &out.body_hash}, std::pair{"b", &out.signature}}) {
-        const auto* text = tags.find(tag);
-        if (!text) return fail(missing(tag));
-        auto octets = base64_with_folds(*text);
-        if (!octets || octets->empty()) return fail(malformed(tag));
-        *target = std::move(*octets);
-    }
+    GK_CHECK(parse_times(tags, out));
+    GK_CHECK(parse_base64(tags, "bh", out.body_hash));
     return out;
 }
 

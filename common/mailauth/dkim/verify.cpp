@@ -4,14 +4,11 @@
 #include <fmt/format.h>
 
 #include "common/base/text.hpp"
-#include "common/mailauth/dkim/key_record.hpp"
 #include "common/mailauth/dkim/tags.hpp"
 #include "common/mailauth/domain.hpp"
 
 namespace gk::mailauth::dkim {
 namespace {
-
-constexpr std::size_t kMaxKeyRecords = 4;  // at one name; 3.6.2.2 leaves open what several mean
 
 void conclude(Verified& verified, Verdict verdict, std::string reason) {
     verified.verdict = verdict;
@@ -31,38 +28,18 @@ void salvage(std::string_view value, Verified& verified) {
 
 }  // namespace
 
-std::string_view verdict_name(Verdict verdict) noexcept {
-    switch (verdict) {
-        case Verdict::Pass: return "pass";
-        case Verdict::Fail: return "fail";
-        case Verdict::Policy: return "policy";
-        case Verdict::Neutral: return "neutral";
-        case Verdict::TempError: return "temperror";
-        case Verdict::PermError: return "permerror";
-    }
-    return "neutral";
-}
-
-Verifier::Verifier(std::int64_t now_s, const Limits& limits)
-    : now_s_(now_s), limits_(limits), splitter_(limits.header_octets) {}
-
-void Verifier::feed(std::string_view bytes) {
-    const bool before = splitter_.in_body();
-    const auto body = splitter_.feed(bytes);
-    if (!before && splitter_.in_body()) begin_body();
-    if (!body.empty() && !pending_.empty()) bodies_.feed(body);
-}
+Verification::Verification(std::int64_t now_s, const Limits& limits)
+    : now_s_(now_s), limits_(limits), keys_(limits.keys) {}
 
 // The header is whole: what its signatures need of the body is known from here on.
-void Verifier::begin_body() {
-    fields_.emplace(splitter_.header());
-    const auto* positions = fields_->named("dkim-signature");
+void Verification::begin(const HeaderFields& fields, BodyHashes& bodies) {
+    const auto* positions = fields.named("dkim-signature");
     if (!positions) return;
     for (const std::size_t position : *positions) {
         if (pending_.size() == limits_.signatures) break;
         Pending& pending = pending_.emplace_back();
         pending.field = position;
-        const auto value = fields_->all()[position].value;
+        const auto value = fields.all()[position].value;
         salvage(value, pending.verified);
         auto signature = parse_signature(value);
         if (!signature) {
@@ -81,108 +58,70 @@ void Verifier::begin_body() {
                           : fmt::format("unknown algorithm {}", signature->algorithm_name));
             continue;
         }
-        pending.body = bodies_.add(signature->body_canon, signature->body_length);
+        pending.body = bodies.add(signature->body_canon, signature->body_length);
         pending.signature = std::move(*signature);
     }
 }
 
-const Verifier::Key& Verifier::key_of(const Signature& signature, DnsSource& dns) {
-    const auto [found, is_new] = keys_.try_emplace(signature.key_name());
-    Key& key = found->second;
-    if (!is_new) return key;
-    auto lookup = dns.txt(found->first);
-    if (lookup.outcome == Outcome::TempError) {
-        key.verdict = Verdict::TempError;
-        key.reason = lookup.error;
-    } else if (!lookup.found()) {
-        key.reason = fmt::format("no key at {}", text::printable(found->first));
-    } else {
-        key.verdict = Verdict::Pass;
-        key.records = std::move(lookup.records);
-        if (key.records.size() > kMaxKeyRecords) key.records.resize(kMaxKeyRecords);
-    }
-    return key;
+std::vector<std::string> Verification::key_names() const {
+    std::vector<std::string> names;
+    for (const auto& pending : pending_)
+        if (pending.signature) names.push_back(pending.signature->key_name());
+    return names;
 }
 
-bool Verifier::try_key(Pending& pending, const std::string& txt, const std::string& digest) {
+Verdict accepted(const Signature& signature, const BodyHashes::Digest& body, std::int64_t now_s, const Limits& limits,
+                 std::string& reason) {
+    const auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(now_s, 0));
+    const auto skew = static_cast<std::uint64_t>(limits.clock_skew_s);
+    if (signature.expires_s && *signature.expires_s < now - std::min(now, skew)) reason = "the signature has expired";
+    else if (signature.timestamp_s && *signature.timestamp_s > now + skew) reason = "the signature is from the future";
+    else if (body.hashed < body.whole && !limits.accept_partial_body)
+        reason = fmt::format("{} octets of the body are past l=", body.whole - body.hashed);
+    else return Verdict::Pass;
+    return Verdict::Policy;
+}
+
+void Verification::check(Pending& pending, const StreamedMessage& message, DnsSource& dns) {
+    const Signature& signature = *pending.signature;
     Verified& verified = pending.verified;
-    const Signature& signature = *pending.signature;
-    const auto refuse = [&](std::string reason) {
-        conclude(verified, Verdict::PermError, "key: " + std::move(reason));
-        return false;
-    };
-    const auto record = parse_key_record(txt);
-    if (!record) return refuse(record.error().text);
-    verified.testing = record->testing;
-    if (record->revoked()) return refuse("revoked");
-    if (record->type != key_type_name(*signature.algorithm))
-        return refuse(fmt::format("of type {}", text::printable(record->type, 20)));
-    if (!record->permits_sha256()) return refuse("not for sha256");
-    if (!record->permits_mail()) return refuse("not for mail");
-    if (record->strict && signature.identity_domain != signature.domain)
-        return refuse("not for names below the domain (t=s)");
-    const auto key = PublicKey::load(*signature.algorithm, record->octets, limits_.most_rsa_bits);
-    if (!key) return refuse(key.error().text);
-    verified.key_bits = key->bits();
-    // RFC 8301, 3.2: such a key proves nothing, whatever the signature says.
-    if (*signature.algorithm == Algorithm::RsaSha256 && key->bits() < limits_.least_rsa_bits) {
-        conclude(verified, Verdict::Policy,
-                 fmt::format("a key of {} bits, fewer than {}", key->bits(), limits_.least_rsa_bits));
-        return false;
-    }
-    if (!key->verifies(digest, signature.signature)) {
-        conclude(verified, Verdict::Fail, "the signature does not fit the header");
-        return false;
-    }
-    conclude(verified, Verdict::Pass, fmt::format("{} {} bits", signature.algorithm_name, key->bits()));
-    return true;
-}
-
-// What passed, and is not accepted all the same.
-void Verifier::apply_policy(Pending& pending) {
-    const Signature& signature = *pending.signature;
-    const auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(now_s_, 0));
-    const auto skew = static_cast<std::uint64_t>(limits_.clock_skew_s);
-    const auto& body = bodies_.of(pending.body);
-    if (signature.expires_s && *signature.expires_s < now - std::min(now, skew))
-        conclude(pending.verified, Verdict::Policy, "the signature has expired");
-    else if (signature.timestamp_s && *signature.timestamp_s > now + skew)
-        conclude(pending.verified, Verdict::Policy, "the signature is from the future");
-    else if (body.hashed < body.whole && !limits_.accept_partial_body)
-        conclude(pending.verified, Verdict::Policy,
-                 fmt::format("{} octets of the body are past l=", body.whole - body.hashed));
-}
-
-void Verifier::check(Pending& pending, DnsSource& dns) {
-    const Signature& signature = *pending.signature;
-    const auto& body = bodies_.of(pending.body);
+    const auto& body = message.bodies().of(pending.body);
     if (signature.body_length && *signature.body_length > body.whole)
-        return conclude(pending.verified, Verdict::Fail, "the body is shorter than l=");
-    if (body.digest != signature.body_hash) return conclude(pending.verified, Verdict::Fail, "the body was changed");
-    const Key& key = key_of(signature, dns);
-    if (key.verdict != Verdict::Pass) return conclude(pending.verified, key.verdict, key.reason);
-    const std::string field = without_signature(fields_->all()[pending.field].whole);
-    const std::string digest = header_digest(*fields_, signature.headers, field, signature.header_canon);
-    for (const auto& txt : key.records)
-        if (try_key(pending, txt, digest)) return apply_policy(pending);
+        return conclude(verified, Verdict::Fail, "the body is shorter than l=");
+    if (body.digest != signature.body_hash) return conclude(verified, Verdict::Fail, "the body was changed");
+    const std::string field = without_signature(message.fields().all()[pending.field].whole);
+    const auto checked =
+        keys_.check(signature, header_digest(message.fields(), signature.headers, field, signature.header_canon), dns);
+    conclude(verified, checked.verdict, checked.reason);
+    verified.key_bits = checked.key_bits;
+    verified.testing = checked.testing;
+    if (verified.verdict == Verdict::Pass)
+        verified.verdict = accepted(signature, body, now_s_, limits_, verified.reason);
 }
 
-std::vector<Verified> Verifier::finish(DnsSource& dns) {
-    if (splitter_.too_large()) {
+std::vector<Verified> Verification::finish(const StreamedMessage& message, DnsSource& dns) {
+    if (message.too_large()) {
         Verified verified;
         conclude(verified, Verdict::PermError,
                  fmt::format("the header is larger than {} octets", limits_.header_octets));
         return {verified};
     }
-    // A message may end with its header (RFC 5322, 3.5).
-    if (!splitter_.in_body()) begin_body();
-    bodies_.finish();
     std::vector<Verified> out;
     for (auto& pending : pending_) {
-        if (pending.signature) check(pending, dns);
+        if (pending.signature) check(pending, message, dns);
         out.push_back(std::move(pending.verified));
     }
     return out;
+}
+
+Verifier::Verifier(std::int64_t now_s, const Limits& limits)
+    : verification_(now_s, limits),
+      message_(limits.header_octets,
+               [this](const HeaderFields& fields, BodyHashes& bodies) { verification_.begin(fields, bodies); }) {}
+
+std::vector<Verified> Verifier::finish(DnsSource& dns) {
+    message_.finish();
+    return verification_.finish(message_, dns);
 }
 
 }  // namespace gk::mailauth::dkim
