@@ -11,12 +11,14 @@ namespace {
 constexpr std::size_t kLine = 78;
 constexpr std::size_t kMostValue = 400;  // octets of one value; lines have 998 at most (RFC 5322, 2.1.1)
 
-std::string without_controls(std::string_view text) {
+// TEXT as a field may hold it.
+std::string clean(std::string_view text, bool utf8) {
+    std::string ascii;
+    if (!utf8 || !text::is_utf8(text)) text = ascii = text::ascii_only(text);
     std::string out;
     for (const char c : text.substr(0, kMostValue))
         if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) out += c;
-    // Cut inside a character of UTF-8: all of it goes.
-    while (!out.empty() && !text::is_utf8(out)) out.pop_back();
+    while (!text::is_utf8(out)) out.pop_back();  // cut inside a character
     return out;
 }
 
@@ -48,7 +50,7 @@ std::string property_word(std::string_view text) {
 
 std::string comment(std::string_view text) {
     std::string out = "(";
-    for (const char c : without_controls(text)) {
+    for (const char c : text) {
         if (c == '(' || c == ')' || c == '\\') out += '\\';
         out += c;
     }
@@ -88,7 +90,7 @@ private:
 
 std::string format_body(const AuthenticationResults& results, bool utf8) {
     const auto permitted = [&](std::string_view text) { return utf8 ? text::is_utf8(text) : text::is_ascii(text); };
-    std::string begin = word(without_controls(results.id));
+    std::string begin = word(clean(results.id, utf8));
     if (results.version != 1) begin += fmt::format(" {}", results.version);
     Folded out(std::move(begin));
     if (results.results.empty()) {
@@ -99,13 +101,11 @@ std::string format_body(const AuthenticationResults& results, bool utf8) {
         out.end(';');
         out.begin_line(each.version == 1 ? fmt::format("{}={}", each.method, each.result)
                                          : fmt::format("{}/{}={}", each.method, each.version, each.result));
-        if (!each.comment.empty()) out.add_words(comment(utf8 ? each.comment : text::ascii_only(each.comment)));
-        if (!each.reason.empty())
-            out.add("reason=" + word(without_controls(utf8 ? each.reason : text::ascii_only(each.reason))));
+        if (!each.comment.empty()) out.add_words(comment(clean(each.comment, utf8)));
+        if (!each.reason.empty()) out.add("reason=" + word(clean(each.reason, utf8)));
         for (const auto& property : each.properties) {
-            const std::string value = without_controls(property.value);
-            if (!permitted(value)) continue;
-            out.add(fmt::format("{}.{}={}", property.type, property.name, property_word(value)));
+            if (!permitted(property.value)) continue;
+            out.add(fmt::format("{}.{}={}", property.type, property.name, property_word(clean(property.value, utf8))));
         }
     }
     return out.take();

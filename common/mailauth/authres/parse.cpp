@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/base/text.hpp"
 #include "common/mailauth/authres/authres.hpp"
 #include "common/mailauth/authres/lexer.hpp"
@@ -11,6 +13,8 @@ namespace gk::mailauth::authres {
 namespace {
 
 constexpr std::size_t kMostResults = 100, kMostProperties = 50;
+
+bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 Error malformed(std::string_view what) { return {Errc::BadInput, std::string(what), 0}; }
 
@@ -114,6 +118,8 @@ Result<AuthenticationResults> parse(std::string_view value) {
     if (!lexer.skip()) return fail(kOpenComment);
     auto id = lexer.value();
     if (!id || id->empty()) return fail(malformed("the authserv-id is missing"));
+    if (!text::is_utf8(*id) || std::any_of(id->begin(), id->end(), is_control))
+        return fail(malformed("the authserv-id is no text"));
     out.id = std::move(*id);
     if (!lexer.skip()) return fail(kOpenComment);
     if (text::is_digit(lexer.peek())) {
