@@ -95,7 +95,9 @@ TEST(AuthenticationResults, WhatIsWrittenReadsBackTheSame) {
         {"spf", 1, "pass", "", {{"smtp", "mailfrom", "ann@b.test"}, {"smtp", "helo", "mx.b.test"}}});
     results.results.push_back({"dkim", 1, "fail", "a \"quoted\" (reason)", {{"header", "b", "Ab/+x1=="}}});
     results.results.push_back({"iprev", 1, "pass", "", {{"policy", "iprev", "2001:db8::1"}}});
-    const std::string long_words = std::string(100, 'w').append(" ").append(100, 'v');
+    std::string long_words(100, 'w');
+    long_words += ' ';
+    long_words.append(100, 'v');
     results.results.push_back({"x-long", 1, "none", long_words, {}});
     const auto body = format_body(results, false);
     EXPECT_EQ(parsed(body), results) << body;
