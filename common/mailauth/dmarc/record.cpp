@@ -22,12 +22,15 @@ public:
 private:
     void tag(std::string_view name, std::string_view value);
     void policy(std::string_view name, std::string_view value, std::optional<Policy>& into);
-    void alignment(std::string_view name, std::string_view value, bool& strict);
+    void alignment(std::string_view name, std::string_view value, bool& strict, std::string& said);
     void addresses(std::string_view name, std::string_view value, std::vector<ReportUri>& into);
     void failures(std::string_view value);
     void percentage(std::string_view value);
     void problem(std::string text) {
         if (record_.problems.size() < kMaxProblems) record_.problems.push_back(std::move(text));
+    }
+    void remark(std::string text) {
+        if (record_.remarks.size() < kMaxProblems) record_.remarks.push_back(std::move(text));
     }
     void not_one_of(std::string_view name, std::string_view value, std::string_view choices) {
         problem(fmt::format("{}={} is none of {}", name, text::printable(value, 40), choices));
@@ -47,9 +50,10 @@ void Parser::policy(std::string_view name, std::string_view value, std::optional
     not_one_of(name, value, "none, quarantine, reject");
 }
 
-void Parser::alignment(std::string_view name, std::string_view value, bool& strict) {
-    if (text::equals_nocase(value, "s")) strict = true;
-    else if (!text::equals_nocase(value, "r")) not_one_of(name, value, "r, s");
+void Parser::alignment(std::string_view name, std::string_view value, bool& strict, std::string& said) {
+    strict = text::equals_nocase(value, "s");
+    if (strict || text::equals_nocase(value, "r")) said = text::lower(value);
+    else not_one_of(name, value, "r, s");
 }
 
 void Parser::addresses(std::string_view name, std::string_view value, std::vector<ReportUri>& into) {
@@ -61,8 +65,8 @@ void Parser::addresses(std::string_view name, std::string_view value, std::vecto
             continue;
         }
         if (uri->most_octets)
-            problem(fmt::format("{}: the size limit of '{}' is not in use any more (RFC 9989)", name,
-                                text::printable(uri->uri, 100)));
+            remark(fmt::format("{}: the size limit of '{}' is not in use any more (RFC 9989)", name,
+                               text::printable(uri->uri, 100)));
         if (!uri->is_mail()) problem(fmt::format("{}: reports go to mailto: only, not to {}:", name, uri->scheme));
         into.push_back(std::move(*uri));
     }
@@ -84,22 +88,24 @@ void Parser::failures(std::string_view value) {
         }
         *option = known = true;
     }
-    if (known) record_.failures = options;
+    if (!known) return;
+    record_.failures = options;
+    record_.fo = text::lower(without_white_space(value));
 }
 
 void Parser::percentage(std::string_view value) {
     const auto number = text::to_uint(value);
     if (!number || *number > 100) return problem(fmt::format("pct={} is no percentage", text::printable(value, 40)));
     record_.pct = static_cast<unsigned>(*number);
-    problem("pct is not in use any more (RFC 9989): t=y asks for one step less than p says");
+    remark("pct is not in use any more (RFC 9989): t=y asks for one step less than p says");
 }
 
 void Parser::tag(std::string_view name, std::string_view value) {
     if (name == "p") return policy(name, value, record_.p);
     if (name == "sp") return policy(name, value, record_.sp);
     if (name == "np") return policy(name, value, record_.np);
-    if (name == "adkim") return alignment(name, value, record_.strict_dkim);
-    if (name == "aspf") return alignment(name, value, record_.strict_spf);
+    if (name == "adkim") return alignment(name, value, record_.strict_dkim, record_.adkim);
+    if (name == "aspf") return alignment(name, value, record_.strict_spf, record_.aspf);
     if (name == "rua") return addresses(name, value, record_.rua);
     if (name == "ruf") return addresses(name, value, record_.ruf);
     if (name == "fo") return failures(value);
@@ -115,10 +121,10 @@ void Parser::tag(std::string_view name, std::string_view value) {
         else not_one_of(name, value, "y, n, u");
     } else if (name == "ri") {
         record_.ri_s = text::to_uint(value);
-        problem("ri is not in use any more (RFC 9989): reports come once a day");
+        remark("ri is not in use any more (RFC 9989): reports come once a day");
     } else if (name == "rf") {
         record_.rf = text::printable(value, 40);
-        problem("rf is not in use any more (RFC 9989)");
+        remark("rf is not in use any more (RFC 9989)");
     } else {
         problem(fmt::format("{} is no tag of DMARC", name));
     }

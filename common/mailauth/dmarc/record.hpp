@@ -29,6 +29,7 @@ struct Record {
     std::optional<Policy> p, sp, np;
     bool policy_is_usable = true;                  // false: p is missing or wrong, or sp or np is wrong (4.10.1)
     bool strict_dkim = false, strict_spf = false;  // adkim=s, aspf=s
+    std::string adkim, aspf, fo;                   // as published, where valid; empty: not said
     std::optional<Psd> psd;                        // absent: not said
     std::optional<bool> testing;                   // t=; absent: not said
     std::vector<ReportUri> rua, ruf;               // the valid ones; any scheme
@@ -39,6 +40,7 @@ struct Record {
     std::optional<std::string> rf;      // format of failure reports
     std::string text;                   // as published
     std::vector<std::string> problems;  // what is wrong, for the domain's owner; untrusted bytes escaped
+    std::vector<std::string> remarks;   // what is out of use, and harmless
 
     // Where the policy is not usable, a record that asks for reports counts as p=none, any other one applies to
     // nothing (4.10.1).

@@ -62,6 +62,7 @@ Result<ReportUri> parse_report_uri(std::string_view text) {
     if (text.empty()) return fail(Errc::BadInput, "an empty address");
     if (text.size() > kMaxUri) return wrong("is too long");
     ReportUri uri;
+    uri.text = text;
     std::string_view body = text;
     if (const auto mark = body.rfind('!'); mark != std::string_view::npos) {
         uri.most_octets = parse_limit(body.substr(mark + 1));

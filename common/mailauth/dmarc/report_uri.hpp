@@ -12,7 +12,8 @@ namespace gk::mailauth::dmarc {
 
 // One address of rua= or ruf= (RFC 9989, 4.6).
 struct ReportUri {
-    std::string uri;                           // as published, without the size limit of RFC 7489
+    std::string text;                          // as published
+    std::string uri;                           // the same without the size limit of RFC 7489
     std::string scheme;                        // lower case: "mailto"
     std::string address;                       // of mailto: decoded, "reports@a.test"; empty for other schemes
     std::string domain;                        // of that address, or the host of another URI; A-labels, lower case
