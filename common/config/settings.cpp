@@ -99,6 +99,7 @@ const std::vector<Setting> kSettings = {
     {"queue.tls", String, "opportunistic", "TLS towards peers: where it works, never, or always (certificates are not checked).", 0, 0, {"always", "never", "opportunistic"}},
     {"server.drain_timeout", Duration, "30s", "Time that connections get to end after SIGTERM.", 0, kHour},
     {"server.hostname", String, "", "This host's name in greetings, Received fields and Message-IDs; empty: what the system says."},
+    {"server.public_addresses", StringList, "", "The addresses by which the Internet knows this server, and from which it sends; gk-dns-check holds DNS against them. Empty: what DNS says of server.hostname."},
     {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients are exempt from the connection limits for one address."},
     {"smtp.check_from", Boolean, "true", "Refuse submitted messages whose From field names an address that the account may not use."},
     {"smtp.command_timeout", Duration, "5m", "Time for a client's next command (RFC 5321, 4.5.3.2.7 wants 5 minutes).", 1, kHour},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.hpp"
+#include "common/mailauth/domain.hpp"
 
 namespace gk::mailauth {
 namespace {
@@ -80,10 +81,13 @@ Status DnsTable::add_line(std::string_view line) {
         add_failure(name, "*");
         return ok();
     }
-    static const std::set<std::string, std::less<>> kTypes = {"TXT", "A", "AAAA", "MX", "PTR", "CNAME"};
-    if (!kTypes.contains(type))
-        return fail(Errc::BadInput,
-                    fmt::format("'{}' is none of TXT, A, AAAA, MX, PTR, CNAME", text::printable(type, 40)));
+    if ((type == "SECURE" || type == "BOGUS") && line.empty()) {
+        (type == "SECURE" ? secure_ : bogus_).insert(key_name(name));
+        return ok();
+    }
+    if (!dns::type_named(type))
+        return fail(Errc::BadInput, fmt::format("'{}' is no record type such as TXT, A, AAAA, MX, PTR, CNAME",
+                                                text::printable(type, 40)));
     if (line == "TEMPFAIL") {
         add_failure(name, type);
         return ok();
@@ -103,9 +107,13 @@ void DnsTable::add_name(std::string_view name) {
     }
 }
 
+// Addresses stand for their reverse names.
 void DnsTable::add(std::string_view name, std::string_view type, std::string value) {
-    add_name(name);
-    records_[{key_name(name), std::string(type)}].push_back(std::move(value));
+    std::string key = key_name(name);
+    if (type == "PTR")
+        if (auto reverse = dns::reverse_name(key)) key = std::move(*reverse);
+    add_name(key);
+    records_[{key, std::string(type)}].push_back(std::move(value));
 }
 
 void DnsTable::add_failure(std::string_view name, std::string_view type) {
@@ -113,14 +121,23 @@ void DnsTable::add_failure(std::string_view name, std::string_view type) {
     failures_.emplace(key_name(name), std::string(type));
 }
 
-Lookup<std::string> DnsTable::find(std::string_view name, const std::string& type) const {
+bool DnsTable::is_marked(std::string_view name, const std::set<std::string>& zones) noexcept {
+    return std::any_of(zones.begin(), zones.end(), [&](const std::string& zone) { return is_at_or_below(name, zone); });
+}
+
+std::string DnsTable::canonical(std::string_view name) const {
     std::string key = key_name(name);
-    Lookup<std::string> lookup;
     for (int i = 0; i < kMaxAliases; ++i) {
         const auto alias = records_.find({key, "CNAME"});
         if (alias == records_.end()) break;
         key = key_name(alias->second.front());
     }
+    return key;
+}
+
+Lookup<std::string> DnsTable::at(const std::string& key, const std::string& type) const {
+    Lookup<std::string> lookup;
+    lookup.secure = is_marked(key, secure_);
     if (const auto found = records_.find({key, type}); found != records_.end()) {
         lookup.outcome = Outcome::Found;
         lookup.records = found->second;
@@ -133,9 +150,15 @@ Lookup<std::string> DnsTable::find(std::string_view name, const std::string& typ
     return lookup;
 }
 
+Lookup<std::string> DnsTable::find(std::string_view name, std::string_view type) const {
+    return at(canonical(name), std::string(type));
+}
+
+Lookup<std::string> DnsTable::find_alias(std::string_view name) const { return at(key_name(name), "CNAME"); }
+
 Lookup<dns::Mx> DnsTable::mx(std::string_view name) {
     const auto raw = find(name, "MX");
-    Lookup<dns::Mx> lookup{raw.outcome, {}, raw.error, false, raw.no_domain};
+    Lookup<dns::Mx> lookup{raw.outcome, {}, raw.error, raw.secure, raw.no_domain};
     for (const auto& value : raw.records)
         if (auto mx = parse_mx_value(value)) lookup.records.push_back(std::move(*mx));
     std::stable_sort(lookup.records.begin(), lookup.records.end(),
@@ -145,10 +168,9 @@ Lookup<dns::Mx> DnsTable::mx(std::string_view name) {
 
 // Listed by the address itself or by its reverse name.
 Lookup<std::string> DnsTable::ptr(std::string_view ip) {
-    auto lookup = find(ip, "PTR");
-    if (lookup.outcome != Outcome::Void) return lookup;
     const auto name = dns::reverse_name(ip);
-    return name ? find(*name, "PTR") : lookup;
+    auto lookup = name ? find(*name, "PTR") : find(ip, "PTR");
+    return lookup.outcome == Outcome::Void ? find(ip, "PTR") : lookup;
 }
 
 }  // namespace gk::mailauth

@@ -57,7 +57,8 @@ constexpr const char* kStepTexts[] = {"cannot execute '{}'", "cannot change user
     const int error = what.standard_error >= 0 ? ::fcntl(what.standard_error, F_DUPFD_CLOEXEC, above) : STDERR_FILENO;
     const int output = what.standard_output >= 0 ? ::fcntl(what.standard_output, F_DUPFD_CLOEXEC, above)
                                                  : ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int input = what.standard_input >= 0 ? ::fcntl(what.standard_input, F_DUPFD_CLOEXEC, above)
+                                               : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (error < 0 || output < 0 || input < 0) give_up(moved_report, kDescriptors);
     if (::dup2(error, 2) < 0 || ::dup2(output, 1) < 0 || ::dup2(input, 0) < 0) give_up(moved_report, kDescriptors);
     for (int i = 0; i < count; ++i)

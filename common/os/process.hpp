@@ -28,6 +28,7 @@ struct Spawn {
     std::vector<std::string> environment;   // "NAME=value"; nothing is inherited
     std::vector<int> descriptors = {};      // become 3, 4, … in the child; all others are closed
     bool tell_listen_pid = false;           // adds LISTEN_PID=<the child's pid>, known only after the fork
+    int standard_input = -1;                // -1: /dev/null
     int standard_output = -1;               // -1: /dev/null
     int standard_error = -1;                // -1: ours
     std::optional<Identity> identity = {};  // needs root

@@ -52,7 +52,7 @@ TEST(SpfTree, ATreeWithoutEndIsCut) {
 
 TEST(DnsTable, RefusesALineThatIsNoRecord) {
     for (const char* line :
-         {"a.test", "a.test SRV x", "a.test MX mail.a.test", "a.test TXT \"open", "a.test TXT \"\\xzz\""})
+         {"a.test", "a.test HINFO x", "a.test MX mail.a.test", "a.test TXT \"open", "a.test TXT \"\\xzz\""})
         EXPECT_FALSE(DnsTable::parse(line)) << line;
 }
 
