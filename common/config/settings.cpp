@@ -46,7 +46,7 @@ const std::vector<Setting> kSettings = {
     {"dmarc.exempt_domains", StringList, "", "Author domains, with all below them, whose DMARC policy is not applied; reports name it local_policy."},
     {"dmarc.honour_pct", Boolean, "true", "Apply the policy of a DMARC record that has pct= and no t= to that share of the messages that fail, and one step less to the rest (RFC 7489, 6.6.4); otherwise to all of them (RFC 9989)."},
     {"dmarc.max_author_domains", Integer, "5", "Domains in a message's From field that DMARC is evaluated for, the strictest answer counting; a message that names more is refused.", 1, 50},
-    {"dmarc.max_queries", Integer, "60", "DNS lookups for DMARC records for one message; one walk up the tree takes eight at most.", 8, 1000},
+    {"dmarc.max_queries", Integer, "40", "DNS lookups for DMARC records for one author domain; its walk up the tree takes eight at most, what is left is for the domains of SPF and DKIM.", 8, 1000},
     {"dmarc.most_severe", String, "reject", "The harshest that is done to a message that fails DMARC, whatever is published. RFC 9989, 7.4, wants quarantine where nothing else speaks against the message.", 0, 0, {"none", "quarantine", "reject"}},
     {"dmarc.public_suffix_fallback", Boolean, "true", "Where a domain's DMARC record has the form of RFC 7489 and says nothing of psd, find its organization by the public suffix list too; otherwise by the tree walk of RFC 9989 alone."},
     {"dmarc.public_suffix_list", String, "", "The list for it, as text or compiled; empty: the system's (Debian: the package publicsuffix)."},

@@ -73,6 +73,8 @@ public:
     void feed(std::string_view bytes) { message_.feed(bytes); }
     std::vector<Verified> finish(DnsSource& dns);
     const std::string& header() const noexcept { return message_.header(); }
+    // False where it is longer than the limit: then only its begin is there.
+    bool header_is_whole() const noexcept { return !message_.too_large(); }
 
 private:
     Verification verification_;

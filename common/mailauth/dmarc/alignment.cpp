@@ -28,7 +28,8 @@ void Aligner::relaxed(Identifier& identifier) {
         const Walk own = walk(identifier.domain, records_, suffixes_);
         identifier.organization = own.organization;
         if (own.organization.empty()) {
-            identifier.alignment = Alignment::Unknown;
+            // Who brings more names than we ask about does not get an error for it.
+            if (!own.over_limit) identifier.alignment = Alignment::Unknown;
             return;
         }
         if (own.organization == author.organization) {

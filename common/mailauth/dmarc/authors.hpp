@@ -10,10 +10,12 @@
 namespace gk::mailauth::dmarc {
 
 struct Authors {
-    std::vector<std::string> domains;    // different ones, in order: A-labels (RFC 8616), lower case, no final dot
-    std::size_t fields = 0;              // From fields
-    std::size_t addresses = 0;           // in all of them
-    std::vector<std::string> malformed;  // domains that cannot be one, at most 5; escaped
+    std::vector<std::string> domains;  // different ones, in order: A-labels (RFC 8616), lower case, no final dot
+    std::size_t fields = 0;            // From fields
+    std::size_t addresses = 0;         // in all of them
+    // Why it is not sure whom a field names, at most 5; escaped. A domain that cannot be one; or what one reader takes
+    // for part of an address and another does not, so that each would see another author.
+    std::vector<std::string> malformed;
 };
 
 constexpr std::size_t kMaxAuthorDomains = 100;  // the rest is not told apart: no such message is honest

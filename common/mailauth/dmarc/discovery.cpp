@@ -60,11 +60,13 @@ std::string_view source_name(Source source) noexcept {
 const Found& Records::at(const std::string& name) {
     const auto [position, is_new] = found_.try_emplace(name);
     Found& found = position->second;
-    if (!is_new) return found;
+    if (!is_new && !found.over_limit) return found;
+    found = Found();
     found.name = name;
     const std::string question = "_dmarc." + name;
     if (!fits_dns(question)) return found;  // no record can be there
-    if (queries_ == most_queries_) {
+    if (queries_ >= most_queries_) {
+        found.over_limit = true;
         found.outcome = Outcome::TempError;
         found.error = fmt::format("more than {} names would have to be asked for", most_queries_);
         return found;
@@ -97,6 +99,7 @@ Walk walk(const std::string& domain, Records& records, const SuffixList* suffixe
             // the highest record below it is the same answer, or a narrower one.
             if (highest && labels(name) == 1) continue;
             walk.error = found.error;
+            walk.over_limit = found.over_limit;
             return walk;
         }
         if (!found.record) continue;

@@ -26,19 +26,22 @@ struct Found {
     std::size_t records = 0;               // that begin with v=DMARC1
     std::vector<std::string> near_misses;  // other texts there that look as if they were meant to be one
     std::string error;                     // where it is TempError
+    bool over_limit = false;               // it was not asked for
 };
 
 // The records of one evaluation: each name is asked for once, and only so many names at all.
 class Records {
 public:
     Records(DnsSource& dns, std::size_t most_queries) noexcept : dns_(dns), most_queries_(most_queries) {}
-    // Past the limit of queries: TempError. The reference is good for the life of this.
+    // So many queries more than were made until now.
+    void allow(std::size_t queries) noexcept { most_queries_ = queries_ + queries; }
+    // Past the limit of queries: TempError, and over_limit. The reference is good for the life of this.
     const Found& at(const std::string& name);
     std::size_t queries() const noexcept { return queries_; }
 
 private:
     DnsSource& dns_;
-    const std::size_t most_queries_;
+    std::size_t most_queries_;
     std::size_t queries_ = 0;
     std::map<std::string, Found> found_;
 };
@@ -55,6 +58,7 @@ struct Walk {
     const Found* public_suffix = nullptr;  // the record that the suffix above published
     bool saw_psd = false;                  // a record said psd=y or psd=n
     std::string error;                     // why, where organization is empty
+    bool over_limit = false;               // that is why
 };
 Walk walk(const std::string& domain, Records& records, const SuffixList* suffixes);
 

@@ -79,6 +79,7 @@ private:
 
 Evaluation OneAuthor::evaluate(const std::string& author) {
     evaluation_.author = author;
+    records_.allow(options_.queries);
     evaluation_.identifiers = identifiers_of(facts_);
     std::optional<Walk> walked;
     const Discovery discovery = discover(author, records_, options_.suffixes, walked);
@@ -199,12 +200,12 @@ std::vector<DkimFact> dkim_facts(const std::vector<dkim::Verified>& all) {
 
 Evaluation evaluate(const Facts& facts, DnsSource& dns, const Options& options) {
     const Authors& authors = facts.authors;
-    Records records(dns, options.queries);
+    Records records(dns, 0);
     std::vector<Evaluation> all;
     if (!authors.malformed.empty()) {
         Evaluation& wrong = all.emplace_back();
         wrong.verdict = Verdict::PermError;
-        wrong.reason = fmt::format("From names '{}', which is no domain", authors.malformed.front());
+        wrong.reason = authors.malformed.front();
     }
     if (authors.domains.size() > options.authors) {
         Evaluation& many = all.emplace_back();

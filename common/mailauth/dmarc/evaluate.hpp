@@ -67,7 +67,7 @@ struct Options {
     std::vector<Network> forwarder_networks;     // clients that break SPF and DKIM of others, and are trusted
     std::vector<std::string> forwarder_domains;  // the same by Facts::client_name, with all below them
     std::size_t authors = 5;                     // author domains that are evaluated; with more it is a permerror
-    std::size_t queries = 60;                    // TXT lookups of one evaluation; a walk takes 8
+    std::size_t queries = 40;  // TXT lookups for one author: its own walk takes 8, what is left is for identifiers
 };
 
 enum class Alignment {
