@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "common/base/result.hpp"
-#include "common/mailauth/dkim/key_store.hpp"
+#include "common/config/config.hpp"
+#include "common/mailauth/dkim/rotation.hpp"
 #include "common/mailauth/open_source.hpp"
 
 namespace gk::dkim_tool {
@@ -18,8 +19,10 @@ struct Arguments {
     std::string domain, selector;
     std::string algorithm = "both";
     std::int64_t bits = 2048;
-    bool active = false;  // genkey: sign with it at once
-    bool check = false;   // dns: compare with what is published
+    bool active = false;                // genkey: sign with it at once
+    bool check = false;                 // dns: compare with what is published
+    bool all = false, dry_run = false;  // rotate
+    bool yes = false;                   // revoke
 
     std::string file = "-";
     std::string key_file;  // sign: a key outside the store
@@ -30,6 +33,9 @@ struct Arguments {
 
 // The store below --root; as root, its owner is taken on first.
 Result<mailauth::dkim::KeyStore> open_store(const Arguments& arguments);
+// The configuration, or the defaults where there is none yet. To be read before the store is opened.
+Result<config::Config> settings_of(const Arguments& arguments);
+mailauth::dkim::RotationSettings rotation_settings(const config::Config& config);
 // As it is written in keys/dkim; an error where it is none.
 Result<std::string> domain_of(const std::string& name);
 
@@ -37,6 +43,9 @@ int genkey(const Arguments& arguments);
 int list(const Arguments& arguments);
 int dns(const Arguments& arguments);
 int sign(const Arguments& arguments);
+int rotate(const Arguments& arguments);
+int revoke(const Arguments& arguments);
 int verify(const Arguments& arguments);
+int serve(const Arguments& arguments);
 
 }  // namespace gk::dkim_tool

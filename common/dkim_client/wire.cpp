@@ -19,6 +19,12 @@ Result<std::string> need_bytes(const WireLine& line, std::string_view key) {
     return std::move(*bytes);
 }
 
+// Not inlined: where g++ 12 knows the size, it warns of moves of strings that it takes for shorter ones.
+[[gnu::noinline]] Status check_digest(const std::string& digest) {
+    if (digest.size() == kDigestOctets) return ok();
+    return fail(Errc::BadInput, fmt::format("a digest of {} octets, not {}", digest.size(), kDigestOctets));
+}
+
 // "SELECTOR:ALGORITHM,…". An algorithm of a newer gk-dkim is passed over: nobody here could name it in a signature.
 Result<std::vector<ActiveKey>> parse_keys(std::string_view list) {
     std::vector<ActiveKey> keys;
@@ -72,8 +78,7 @@ Result<Request> parse_request(std::string_view text) {
         GK_TRY(auto domain, line.need("domain"));
         GK_TRY(auto selector, line.need("selector"));
         GK_TRY(auto digest, need_bytes(line, "digest"));
-        if (digest.size() != kDigestOctets)
-            return fail(Errc::BadInput, fmt::format("a digest of {} octets, not {}", digest.size(), kDigestOctets));
+        GK_CHECK(check_digest(digest));
         return Sign{std::move(domain), std::move(selector), std::move(digest)};
     }
     if (line.verb == "PING") return Ping{};

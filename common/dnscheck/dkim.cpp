@@ -22,7 +22,7 @@ std::string_view judge(const std::string& record, const std::string& wanted, std
         return "dkim-malformed";
     }
     const auto ours = mailauth::dkim::parse_key_record(wanted);
-    if (seen->revoked()) return "dkim-revoked";
+    if (seen->revoked()) return ours && ours->revoked() ? "" : "dkim-revoked";
     if (ours && (seen->type != ours->type || seen->octets != ours->octets)) return "dkim-differs";
     if (!seen->permits_sha256() || !seen->permits_mail()) return "dkim-restricted";
     if (seen->testing) return "dkim-testing";
@@ -37,6 +37,7 @@ void check_key(const Context& c, const DkimKey& key) {
     // Behind an alias the record is somebody else's to write; the name stays ours.
     const std::string at = answer->canonical.empty() ? name : answer->canonical;
     const auto mend = [&] { return replace(at, Type::Txt, records, key.record); };
+    if (records.empty() && key.state == KeyState::Revoked) return;
     if (records.empty())
         return c.found(key.state == KeyState::Active ? "dkim-missing" : "dkim-unpublished", name, "no TXT record",
                        key.record, mend());
@@ -59,8 +60,8 @@ void check_dkim(const Context& c) {
     bool active = false;
     for (const auto& key : *keys) {
         active |= key.state == KeyState::Active;
-        // A retired key may stay for mail under way, or be gone.
-        if (key.state != KeyState::Retired) check_key(c, key);
+        // A retired key may stay for mail under way, or be gone; a removed one is to leave.
+        if (key.state != KeyState::Retired && key.state != KeyState::Removed) check_key(c, key);
     }
     if (!active)
         c.found("dkim-no-key", c.subject, keys->empty() ? "no key" : "no key is active",

@@ -38,11 +38,10 @@ Result<std::vector<DkimKey>> keys_of(const KeyStore& store, const std::string& d
     std::vector<DkimKey> out;
     GK_TRY(const auto stored, store.list(domain));
     for (const auto& each : stored) {
-        // A retired key is not held against DNS, so nobody needs to open it.
+        // A retired or removed key is not held against DNS, so nobody needs to open it.
         DkimKey key{each.selector, each.state, each.algorithm, each.bits, {}};
-        if (each.state != mailauth::dkim::KeyState::Retired) {
-            GK_TRY(const auto loaded, store.load(each));
-            key.record = mailauth::dkim::format_key_record(loaded);
+        if (each.state != mailauth::dkim::KeyState::Retired && each.state != mailauth::dkim::KeyState::Removed) {
+            GK_TRY(key.record, store.record(each));
         }
         out.push_back(std::move(key));
     }

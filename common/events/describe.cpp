@@ -34,6 +34,8 @@ constexpr Sentence kSentences[] = {
     {"queue.held", "held in the queue"},
     {"queue.released", "released"},
     {"queue.deleted", "deleted from the queue"},
+    {"queue.signed", "signed for {domain}"},
+    {"queue.unsigned", "not signed[ for {domain}][: {reason}][: {error}]"},
     {"queue.done", "left the queue: finished"},
 };
 

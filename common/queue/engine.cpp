@@ -44,6 +44,8 @@ Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings,
     plan->settings = settings;
     GK_TRY(plan->routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
     GK_TRY(plan->connector, Connector::create(plan->settings));
+    plan->signers =
+        std::make_unique<dkim_client::ClientPool>(settings.signing.socket, settings.threads, settings.signing.timeout);
     return plan;
 }
 

@@ -27,7 +27,7 @@ namespace gk::queue {
 
 using Steady = std::chrono::steady_clock;
 
-// A message under way. MUTEX guards all but PATH and GROUPS_LEFT (which Impl::mutex guards).
+// A message under way. MUTEX guards all but PATH, GROUPS_LEFT (which Impl::mutex guards) and SIGNATURES.
 struct ActiveMessage {
     std::mutex mutex;
     std::string id, path;
@@ -38,6 +38,9 @@ struct ActiveMessage {
     bool needs_smtputf8 = false;
     bool is_indexed = false;  // has a row in the index
     std::size_t groups_left = 0;
+    // Made once, by the first session that needs it; SIGNING guards it.
+    std::mutex signing;
+    std::optional<Result<std::string>> signatures;
     const std::string& trace() const noexcept { return file.envelope().trace_id; }
 };
 
@@ -72,6 +75,7 @@ struct Plan {
     Settings settings;
     Routes routes;
     std::unique_ptr<Connector> connector;
+    std::unique_ptr<dkim_client::ClientPool> signers;
 };
 Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings,
                                               std::function<Result<bool>(std::string_view)> is_local);
@@ -119,7 +123,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     // False where GROUP should wait for one of the destination's other connections.
     bool deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
     void open_failed(Destination& destination, const Group& group, const Opened& opened);
+    void signing_failed(ActiveMessage& message, const Group& group, const Error& why);
     void group_done(const std::shared_ptr<ActiveMessage>& message);
+    Result<std::string> signatures_of(ActiveMessage& message);
     smtp_client::Transaction transaction_for(const ActiveMessage& message, const Group& group, bool is_lmtp) const;
 
     // finish.cpp: recording it

@@ -75,6 +75,7 @@ Status set_field(Envelope& envelope, std::string_view key, std::string value) {
     else if (key == "envid") envelope.envid = std::move(value);
     else if (key == "smtputf8") envelope.smtputf8 = value == "1";
     else if (key == "dsn") envelope.is_dsn = value == "1";
+    else if (key == "own") envelope.is_own = value == "1";
     else if (key == "arrival") {
         GK_TRY(envelope.arrival, parse_time(value));
     } else if (key == "hold-until") {
@@ -104,6 +105,7 @@ std::string format_envelope(const Envelope& e) {
     if (e.body != Body::SevenBit) add(out, "body", kBodyNames[static_cast<int>(e.body)]);
     if (e.smtputf8) add(out, "smtputf8", "1");
     if (e.is_dsn) add(out, "dsn", "1");
+    if (e.is_own) add(out, "own", "1");
     add(out, "arrival", std::to_string(to_us(e.arrival)));
     if (e.hold_until != TimePoint{}) add(out, "hold-until", std::to_string(to_us(e.hold_until)));
     for (const auto& recipient : e.recipients) add_recipient(out, recipient);

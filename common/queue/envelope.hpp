@@ -41,6 +41,7 @@ struct Envelope {
     Body body = Body::SevenBit;
     bool smtputf8 = false;
     bool is_dsn = false;                // composed by gk-queue itself
+    bool is_own = false;                // composed by another program of gk (a report): signed as ours
     TimePoint arrival{};                // unset: now
     TimePoint hold_until{};             // not to be tried before; unset: at once
     std::vector<Recipient> recipients;  // at least one

@@ -49,6 +49,18 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.dsn_size = config.size("queue.dsn_size");
     s.routes = config.table("queue.routes");
     s.credentials = config.table("queue.credentials");
+    const auto& canon = config.string("dkim.canonicalization");
+    const auto canon_of = [](std::string_view name) {
+        return name == mailauth::canon_name(mailauth::Canon::Simple) ? mailauth::Canon::Simple
+                                                                     : mailauth::Canon::Relaxed;
+    };
+    s.signing.sign = config.boolean("dkim.sign");
+    s.signing.required = config.boolean("dkim.required");
+    s.signing.socket = config.paths().run + "/dkim.sock";
+    s.signing.timeout = in_ms(config.duration_s("dkim.timeout"));
+    s.signing.expires = seconds(config.duration_s("dkim.expires"));
+    s.signing.header_canon = canon_of(std::string_view(canon).substr(0, canon.find('/')));
+    s.signing.body_canon = canon_of(std::string_view(canon).substr(canon.find('/') + 1));
     s.dns.servers = config.strings("dns.resolver");
     s.dns.stubs = config.table("dns.stubs");
     s.dns.trust_anchor_file = config.string("dns.trust_anchor_file");

@@ -9,6 +9,7 @@
 #include "common/config/config.hpp"
 #include "common/dns/resolver.hpp"
 #include "common/queue/schedule.hpp"
+#include "common/queue/signing.hpp"
 #include "common/smtp_client/session.hpp"
 
 namespace gk::queue {
@@ -30,6 +31,7 @@ struct Settings {
     std::uint64_t dsn_size = 256 * 1024;
     std::map<std::string, std::string> routes, credentials;
     dns::Options dns;
+    SigningSettings signing;
 
     static Result<Settings> from(const config::Config& config);
 };

@@ -18,6 +18,8 @@ constexpr std::chrono::seconds kMostDown{300};
 // A destination that took a message so lately is not away.
 constexpr std::chrono::seconds kRecent{30};
 constexpr std::size_t kScannedHeader = 64 * 1024;
+// gk-dkim is ours too: it comes back within seconds, or somebody must look.
+constexpr std::chrono::seconds kSigningWait{30};
 
 std::string domain_of(std::string_view address) {
     const auto at = address.rfind('@');
@@ -188,6 +190,26 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
     return t;
 }
 
+// What goes in front of the message: DKIM-Signature fields, or nothing. An error: it must wait.
+Result<std::string> Engine::Impl::signatures_of(ActiveMessage& message) {
+    const auto current = plan();
+    const auto& settings = current->settings.signing;
+    if (!settings.sign || !is_ours_to_sign(message.file.envelope())) return std::string();
+    const std::lock_guard guard(message.signing);
+    if (message.signatures) return *message.signatures;
+    auto made = sign_message(message.file, settings, *current->signers, now());
+    const bool waits = !made && settings.required;
+    log::Event event(made && !made->fields.empty() ? "queue.signed" : "queue.unsigned",
+                     made ? log::Level::Info : log::Level::Error);
+    event.field("id", message.trace()).field("queue", message.id);
+    if (made && !made->domain.empty()) event.field("domain", made->domain);
+    if (!made) event.field("error", made.error().text).field("waits", waits);
+    else if (!made->why_not.empty()) event.field("reason", made->why_not);
+    if (waits) message.signatures = fail(made.error());
+    else message.signatures = made ? std::move(made->fields) : std::string();
+    return *message.signatures;
+}
+
 bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSession>& session) {
     ActiveMessage& message = *group.message;
     {
@@ -196,13 +218,31 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     }
     const bool is_lmtp = d.route.is_lmtp();
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
-    const auto transaction = transaction_for(message, group, is_lmtp);
-    const auto source = [&message](std::uint64_t offset, std::size_t count) {
-        return message.file.read_message(offset, count);
+    auto transaction = transaction_for(message, group, is_lmtp);
+    std::string front;
+    const auto source = [&](std::uint64_t offset, std::size_t count) -> Result<std::string> {
+        if (offset >= front.size()) return message.file.read_message(offset - front.size(), count);
+        std::string piece = front.substr(offset, count);
+        if (piece.size() == count) return piece;
+        GK_TRY(const std::string rest, message.file.read_message(0, count - piece.size()));
+        return piece + rest;
+    };
+    // Only once there is a session: a destination that is away costs no signature.
+    const auto sign = [&]() -> bool {
+        if (is_local || !front.empty()) return true;
+        auto made = signatures_of(message);
+        if (!made) {
+            signing_failed(message, group, made.error());
+            return false;
+        }
+        front = std::move(*made);
+        transaction.size += front.size();
+        return true;
     };
 
     std::optional<smtp_client::Outcome> outcome;
     if (session) {
+        if (!sign()) return true;
         outcome = session->session->send(transaction, source);
         if (outcome->stale) {
             outcome.reset();
@@ -245,6 +285,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             d.down_until = {};
             d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
         }
+        if (!sign()) return true;
         outcome = session->session->send(transaction, source);
     }
     ++session->messages;
@@ -294,6 +335,20 @@ void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened&
     const auto wait = std::min(kMostDown, plan()->settings.schedule.wait(d.failures, random_u64()) / 2);
     d.down_until = Steady::now() + (is_local ? kLocalWait : wait);
     d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
+}
+
+void Engine::Impl::signing_failed(ActiveMessage& message, const Group& group, const Error& why) {
+    std::vector<Attempt> attempts;
+    for (const auto i : group.recipients)
+        attempts.push_back({i,
+                            {smtp_client::Verdict::Kind::Deferred, "cannot be signed now: " + why.text, "4.7.0", false},
+                            {},
+                            {},
+                            false,
+                            false,
+                            {},
+                            kSigningWait});
+    record(message, attempts);
 }
 
 void Engine::Impl::group_done(const std::shared_ptr<ActiveMessage>& message) {

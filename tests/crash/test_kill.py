@@ -24,8 +24,9 @@ class Killed(crash.Case):
         def act(pid):
             """Sends one, and waits for what runs behind the reply: index rows, the queue."""
             self.ledger.deliver(self.near, self.maker.message(), recipient, port, timeout=10)
-            deadline = time.monotonic() + (5 if program == "gk-queue" else 0.15)
-            while time.monotonic() < deadline and crash.alive(pid) and (program != "gk-queue" or self.in_spool()):
+            queued = program in ("gk-queue", "gk-dkim")
+            deadline = time.monotonic() + (5 if queued else 0.15)
+            while time.monotonic() < deadline and crash.alive(pid) and (not queued or self.in_spool()):
                 time.sleep(0.01)
 
         # Every run begins after a restart, so the count does too: a program that knows the account already makes fewer calls.
@@ -69,6 +70,24 @@ class Killed(crash.Case):
     def test_gk_queue_killed_at_each_call_of_sending(self):
         self.assertGreater(self.sweep("gk-queue", "submission", "carl@b.test"), 25)
 
+    def sweep_signing(self, program):
+        """The same for mail that is signed."""
+        if not os.path.exists(f"{self.near.root}/keys/dkim/a.test"):
+            gk.run("gk-dkim", "genkey", "a.test", "--active", "--root", self.near.root)
+        self.maker.sender = "ann@a.test"
+        before = len(self.near.events("queue.signed"))
+        points = self.sweep(program, "submission", "carl@b.test")
+        self.assertGreater(len(self.near.events("queue.signed")) - before, points // 2)
+        for path in self.far.files("carl@b.test"):
+            self.assertIn(b"DKIM-Signature: v=1; a=rsa-sha256;", gk.contents(path))
+        return points
+
+    def test_gk_queue_killed_at_each_call_of_sending_signed_mail(self):
+        self.assertGreater(self.sweep_signing("gk-queue"), 25)
+
+    def test_gk_dkim_killed_at_each_call_of_a_signature(self):
+        self.assertGreater(self.sweep_signing("gk-dkim"), 5)
+
     def test_gk_authd_killed_at_each_call_of_a_login(self):
         self.assertGreater(self.sweep("gk-authd", "submission", "bob@a.test"), 5)
 
@@ -93,7 +112,7 @@ class Killed(crash.Case):
         dice = random.Random(99)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for pid in self.near.pids(dice.choice(["gk-deliver", "gk-smtpd", "gk-queue", "gk-authd", "gk-imapd", "gk-frontd"])):
+            for pid in self.near.pids(dice.choice(["gk-deliver", "gk-smtpd", "gk-queue", "gk-authd", "gk-imapd", "gk-frontd", "gk-dkim"])):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     kills += 1

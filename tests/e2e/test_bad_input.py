@@ -80,7 +80,7 @@ class BadInput(case.Case):
         if not self.gk.pids("gk-smtpd"):
             self.fail("gk-smtpd died")
         peaks = {}
-        for name in ("gk-smtpd", "gk-deliver", "gk-frontd", "gk-imapd", "gk-authd", "gk-queue"):
+        for name in ("gk-smtpd", "gk-deliver", "gk-frontd", "gk-imapd", "gk-authd", "gk-queue", "gk-dkim"):
             peaks[name] = max((memory_kb(pid, "VmHWM"), memory_kb(pid, "RssAnon")) for pid in self.gk.pids(name) or [0])
         # The peak counts the pages of mapped files too, which are the kernel's to drop; what is a daemon's own is told beside it.
         print(f"    peak RSS (own memory now) after {self._testMethodName}: "

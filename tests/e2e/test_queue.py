@@ -9,7 +9,7 @@ import unittest
 
 from bed import case, gk
 
-ONLY = ("--only", "smtpd,deliver,authd,queue")
+ONLY = ("--only", "smtpd,deliver,authd,queue,dkim")
 MESSAGE = b"From: ann@a.test\r\nSubject: %s\r\nMessage-ID: <%s@a.test>\r\n\r\nhello\r\n.dot\r\n"
 
 

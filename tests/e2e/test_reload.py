@@ -7,7 +7,7 @@ import unittest
 
 from bed import case, gk
 
-DAEMONS = ("gk-authd", "gk-deliver", "gk-frontd", "gk-imapd", "gk-queue", "gk-smtpd")
+DAEMONS = ("gk-authd", "gk-deliver", "gk-dkim", "gk-frontd", "gk-imapd", "gk-queue", "gk-smtpd")
 
 
 class Reload(case.Case):

@@ -9,13 +9,13 @@ command -v systemd-analyze >/dev/null || { echo "no systemd-analyze here"; exit 
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-cp "$source"/systemd/*.service "$source"/systemd/*.socket "$source"/systemd/*.target "$work"/
+cp "$source"/systemd/*.service "$source"/systemd/*.socket "$source"/systemd/*.target "$source"/systemd/*.timer "$work"/
 sed -i -E 's#^ExecStart=/usr/bin/[a-z-]+#ExecStart=/bin/true#' "$work"/*.service
 failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 
 # Silence is the verdict, save for what systemd says about the machine (no kernel call list, no man pages installed).
-said=$(SYSTEMD_LOG_LEVEL=notice systemd-analyze verify --man=no "$work"/*.service "$work"/*.socket "$work"/*.target 2>&1 |
+said=$(SYSTEMD_LOG_LEVEL=notice systemd-analyze verify --man=no "$work"/*.service "$work"/*.socket "$work"/*.target "$work"/*.timer 2>&1 |
     grep -F -e "$work" -e gk-)
 [ -z "$said" ] || complain "systemd-analyze verify: $said"
 
@@ -26,7 +26,14 @@ for unit in "$work"/*.service; do
     grep -F "$name" "$work"/errors | grep -v 'kernel system call list' && complain "$name: systemd-analyze security has complaints"
     awk -v e="${exposure:-10}" -v l=$limit 'BEGIN { exit !(e <= l) }' || complain "$name: exposure $exposure is past $limit"
     echo "$name: exposure $exposure"
-    for want in Type=notify WatchdogSec= 'ExecReload=.*kill -HUP' Restart= User= Group= LimitNOFILE= Sockets=; do
+    # A oneshot service is a timer's: it is over before anybody could reload it.
+    if grep -q '^Type=oneshot' "$unit"; then
+        [ -f "${unit%.service}.timer" ] || complain "$name: no timer starts it"
+        wants=(TimeoutStartSec= User= Group=)
+    else
+        wants=(Type=notify WatchdogSec= 'ExecReload=.*kill -HUP' Restart= User= Group= LimitNOFILE= Sockets=)
+    fi
+    for want in "${wants[@]}"; do
         grep -q -E "^$want" "$unit" || complain "$name: no $want"
     done
     for socket in $(sed -n 's/^Sockets=//p' "$unit"); do

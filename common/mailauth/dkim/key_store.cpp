@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "common/mailauth/dkim/key_store.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
+#include "common/mailauth/dkim/key_record.hpp"
 #include "common/mailauth/domain.hpp"
 #include "common/os/file.hpp"
 
@@ -32,7 +36,8 @@ Status check_names(const std::string& domain, const std::string& selector) {
 }
 
 Result<KeyState> state_named(std::string_view name) {
-    for (const auto state : {KeyState::Published, KeyState::Active, KeyState::Retired})
+    for (const auto state :
+         {KeyState::Published, KeyState::Active, KeyState::Retired, KeyState::Revoked, KeyState::Removed})
         if (name == state_name(state)) return state;
     return fail(Errc::BadInput, fmt::format("unknown state '{}'", text::printable(name, 40)));
 }
@@ -67,7 +72,14 @@ Status read_line(std::string_view line, StoredKey& key) {
 }  // namespace
 
 std::string_view state_name(KeyState state) noexcept {
-    return state == KeyState::Published ? "published" : state == KeyState::Active ? "active" : "retired";
+    switch (state) {
+        case KeyState::Published: return "published";
+        case KeyState::Active: return "active";
+        case KeyState::Retired: return "retired";
+        case KeyState::Revoked: return "revoked";
+        case KeyState::Removed: return "removed";
+    }
+    return "removed";
 }
 
 Result<StoredKey> KeyStore::read(const std::string& domain, const std::string& selector) const {
@@ -96,8 +108,9 @@ Result<std::vector<StoredKey>> KeyStore::list(const std::string& domain) const {
         GK_TRY(const auto entries, os::list_directory(folder(name)));
         for (const auto& entry : entries) {
             if (!entry.name.ends_with(kStateSuffix)) continue;
-            GK_TRY(StoredKey key, read(name, entry.name.substr(0, entry.name.size() - kStateSuffix.size())));
-            keys.push_back(std::move(key));
+            auto key = read(name, entry.name.substr(0, entry.name.size() - kStateSuffix.size()));
+            if (key) keys.push_back(std::move(*key));
+            else if (key.error().code != Errc::NotFound) return fail(key.error());  // forgotten meanwhile
         }
         return ok();
     };
@@ -161,7 +174,43 @@ Status KeyStore::set_state(const StoredKey& key, KeyState state, std::int64_t no
     StoredKey changed = key;
     changed.state = state;
     changed.changed_s = now_s;
-    return write_state(changed);
+    GK_CHECK(write_state(changed));
+    if (state != KeyState::Revoked && state != KeyState::Removed) return ok();
+    if (const auto gone = os::unlink(key.key_path); !gone && gone.error().code != Errc::NotFound)
+        return fail(gone.error());
+    return os::sync_directory(folder(key.domain));
+}
+
+Status KeyStore::forget(const StoredKey& key) const {
+    // A crash between may have left the private key of a Removed one.
+    if (const auto gone = os::unlink(key.key_path); !gone && gone.error().code != Errc::NotFound)
+        return fail(gone.error());
+    GK_CHECK(os::unlink(folder(key.domain) + '/' + key.selector + std::string(kStateSuffix)));
+    return os::sync_directory(folder(key.domain));
+}
+
+Result<std::string> KeyStore::record(const StoredKey& key) const {
+    if (key.state == KeyState::Removed)
+        return fail(Errc::NotFound,
+                    fmt::format("{} of {} is removed: nothing is to be in DNS", key.selector, key.domain));
+    if (key.state == KeyState::Revoked) return fmt::format("v=DKIM1; k={}; p=", key_type_name(key.algorithm));
+    GK_TRY(const PrivateKey loaded, load(key));
+    return format_key_record(loaded);
+}
+
+Result<os::Fd> KeyStore::lock() const {
+    GK_CHECK(os::make_directories(directory_));
+    const std::string path = directory_ + "/lock";
+    os::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return fail_errno("cannot open '" + path + "'");
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno == EWOULDBLOCK) return fail(Errc::Temporary, "another gk-dkim changes keys at the moment");
+    return fail_errno("cannot lock '" + path + "'");
+}
+
+Result<std::string> KeyStore::folder_of(const std::string& domain) const {
+    GK_CHECK(check_names(domain, "s"));
+    return folder(domain);
 }
 
 std::string default_selector(Algorithm algorithm, std::int64_t now_s, const std::vector<StoredKey>& taken) {

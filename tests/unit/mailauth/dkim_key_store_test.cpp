@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/mailauth/dkim/key_store.hpp"
+#include "common/os/file.hpp"
 #include "tests/unit/mailauth/dkim_fixture.hpp"
 
 namespace gk::mailauth::dkim {
@@ -33,6 +34,32 @@ TEST_F(DkimKeyStore, KeepsAKeyAndItsState) {
     EXPECT_EQ(found.created_s, 1000);
     EXPECT_EQ(found.changed_s, 2000);
     EXPECT_EQ(store.load(found).value().public_octets(), keys().rsa.public_octets());
+}
+
+TEST_F(DkimKeyStore, DestroysTheKeyThatIsRevokedOrRemovedAndKeepsItsName) {
+    const KeyStore store(directory_);
+    const auto key = store.create("a.test", "s1", keys().rsa, KeyState::Active, 1000).value();
+    EXPECT_NE(store.record(key).value().find("p=MI"), std::string::npos);
+    ASSERT_TRUE(store.set_state(key, KeyState::Revoked, 2000));
+    EXPECT_FALSE(os::exists(key.key_path));
+    const auto revoked = store.find("a.test", "s1").value();
+    EXPECT_EQ(revoked.state, KeyState::Revoked);
+    EXPECT_EQ(store.record(revoked).value(), "v=DKIM1; k=rsa; p=");
+    ASSERT_TRUE(store.set_state(revoked, KeyState::Removed, 3000));
+    const auto removed = store.find("a.test", "s1").value();
+    EXPECT_EQ(store.record(removed).error().code, Errc::NotFound);
+    ASSERT_TRUE(store.forget(removed));
+    EXPECT_TRUE(store.list("a.test").value().empty());
+}
+
+TEST_F(DkimKeyStore, OneWriterAtATime) {
+    const KeyStore store(directory_ + "/dkim");
+    {
+        const auto held = store.lock();
+        ASSERT_TRUE(held);
+        EXPECT_EQ(store.lock().error().code, Errc::Temporary);
+    }
+    EXPECT_TRUE(store.lock());
 }
 
 TEST_F(DkimKeyStore, NobodyElseReadsAKey) {
