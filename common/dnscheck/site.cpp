@@ -9,7 +9,6 @@
 #include "common/directory/directory.hpp"
 #include "common/dnscheck/certificate.hpp"
 #include "common/dnscheck/records.hpp"
-#include "common/mailauth/dkim/key_record.hpp"
 #include "common/mailauth/ip.hpp"
 #include "common/os/file.hpp"
 #include "common/tls/identities.hpp"
