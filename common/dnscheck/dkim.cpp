@@ -23,6 +23,7 @@ std::string_view judge(const std::string& record, const std::string& wanted, std
     }
     const auto ours = mailauth::dkim::parse_key_record(wanted);
     if (seen->revoked()) return ours && ours->revoked() ? "" : "dkim-revoked";
+    if (ours && ours->revoked()) return "dkim-not-revoked";
     if (ours && (seen->type != ours->type || seen->octets != ours->octets)) return "dkim-differs";
     if (!seen->permits_sha256() || !seen->permits_mail()) return "dkim-restricted";
     if (seen->testing) return "dkim-testing";

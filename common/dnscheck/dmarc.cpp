@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "common/base/text.hpp"
 #include "common/dnscheck/context.hpp"
 #include "common/mailauth/dmarc/discovery.hpp"
@@ -57,15 +59,19 @@ void check_alignment(const Context& c, const dmarc::Record& record, const std::s
     if (!keys) return;
     bool spf = true;
     std::size_t active = 0, broken = 0;
+    std::vector<Change> changes;
     for (const auto& key : *keys) active += key.state == mailauth::dkim::KeyState::Active;
     for (const auto& each : c.report.findings) {
         if (each.domain != c.subject || each.kind->severity != Severity::Error) continue;
-        if (each.kind->id.starts_with("spf-") && each.kind->id != "spf-plus-all") spf = false;
-        if (each.kind->id.starts_with("dkim-")) ++broken;
+        const bool is_spf = each.kind->id.starts_with("spf-") && each.kind->id != "spf-plus-all";
+        const bool is_dkim = each.kind->id.starts_with("dkim-");
+        if (is_spf) spf = false;
+        broken += is_dkim;
+        if (is_spf || is_dkim) changes.insert(changes.end(), each.changes.begin(), each.changes.end());
     }
     if (spf || broken < active) return;
     c.found("dmarc-unaligned", name, fmt::format("p={}, and neither SPF nor DKIM holds", dmarc::policy_name(*record.p)),
-            "SPF and DKIM that pass; what is wrong with them is said above");
+            "SPF and DKIM that pass; what is wrong with them is said above", std::move(changes));
 }
 
 // RFC 9990, 4: DOMAIN._report._dmarc.OTHER says that it wants them.
@@ -91,6 +97,7 @@ void check_record(const Context& c, const std::string& name, const std::string& 
     std::vector<std::string> tags, addresses;
     for (const auto& problem : record.problems)
         (problem.starts_with("rua") || problem.starts_with("the value of rua") ? addresses : tags).push_back(problem);
+    tags.insert(tags.end(), record.remarks.begin(), record.remarks.end());
     std::vector<std::pair<std::string_view, std::string>> issues;
     if (!record.policy_is_usable) issues.emplace_back("dmarc-syntax", fmt::format("{}: {}", shown(text), listed(tags)));
     else if (!tags.empty()) issues.emplace_back("dmarc-tags", listed(tags));
@@ -134,12 +141,12 @@ void check_dmarc(const Context& c) {
         }
         return check_record(c, name, wanted);
     }
-    std::string kept = records[0];
-    for (const auto& txt : records)
-        if (dmarc::parse_record(txt).problems.empty()) {
-            kept = txt;
-            break;
-        }
+    // Of several the strictest that is sound.
+    const auto better = [](const std::string& x, const std::string& y) {
+        const auto a = dmarc::parse_record(x), b = dmarc::parse_record(y);
+        return std::tuple(!a.problems.empty(), b.for_domain()) < std::tuple(!b.problems.empty(), a.for_domain());
+    };
+    const std::string kept = *std::min_element(records.begin(), records.end(), better);
     if (records.size() > 1)
         c.found("dmarc-multiple", name, fmt::format("{} DMARC records: {}", records.size(), listed(records)), kept,
                 replace(name, Type::Txt, records, kept));

@@ -49,6 +49,7 @@ const std::vector<Kind> kKinds = {
     {"dkim-malformed", Error, "a key's record cannot be read", "A key that cannot be read is no key, so every signature by it fails (RFC 6376, 3.6.1)."},
     {"dkim-multiple", Error, "a selector has more than one record", "Which one a receiver takes is chance (RFC 6376, 3.6.2.2)."},
     {"dkim-revoked", Error, "DNS says that a key that signs is revoked", "An empty p= makes every signature by it fail (RFC 6376, 3.6.1)."},
+    {"dkim-not-revoked", Warning, "DNS shows a key that is revoked here", "Whoever has its private key can still sign as the domain; an empty p= ends that (RFC 6376, 3.6.1)."},
     {"dkim-restricted", Error, "a key's record forbids what we use it for", "h= must permit sha256, and s= must permit email, or the signatures fail."},
     {"dkim-testing", Warning, "a key's record says that it is only tested", "With t=y a receiver treats signed mail as if it were not signed (RFC 6376, 3.6.1)."},
     {"dkim-weak", Warning, "a key that signs is weak", "RSA keys below 2048 bits are within reach of attackers, and below 1024 no receiver accepts them (RFC 8301)."},

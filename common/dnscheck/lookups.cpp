@@ -91,10 +91,13 @@ const Answer& Lookups::ask(std::string_view name, dns::Type type) {
             if (alias == aliases_.end()) break;
             key = alias->second;
         }
-    const auto at = known_.find({key, type});
-    if (at != known_.end()) return at->second;
-    Answer answer = fetch(key, type);
-    return known_.insert_or_assign({key, type}, std::move(answer)).first->second;
+    auto at = known_.find({key, type});
+    if (at == known_.end()) at = known_.emplace(std::pair{key, type}, fetch(key, type)).first;
+    // Where an alias leads, something may have changed since.
+    const std::string& canonical = at->second.canonical;
+    if (type != dns::Type::Cname && canonical != key && changed_.contains({canonical, type}))
+        return known_.at({canonical, type});
+    return at->second;
 }
 
 void Lookups::apply(const Change& change) {
@@ -110,11 +113,12 @@ void Lookups::apply(const Change& change) {
         }
     }
     (void)ask(record.name, record.type);
+    changed_.emplace(record.name, record.type);
     Answer& answer = known_[{record.name, record.type}];
     std::erase(answer.data, record.data);
     if (change.op == Change::Op::Add) answer.data.push_back(record.data);
     answer.state = answer.data.empty() ? Answer::State::Nothing : Answer::State::Found;
-    if (answer.canonical.empty()) answer.canonical = record.name;
+    answer.canonical = record.name;
 }
 
 mailauth::Lookup<std::string> Lookups::strings(std::string_view name, dns::Type type) {

@@ -89,6 +89,7 @@ private:
     const std::chrono::steady_clock::time_point deadline_;
     unsigned questions_ = 0;
     std::map<std::pair<std::string, dns::Type>, Answer> known_;
+    std::set<std::pair<std::string, dns::Type>> changed_;
     std::map<std::string, std::string> aliases_;  // CNAMEs that were proposed
     std::set<std::string> freed_;                 // names whose CNAME is proposed to go
 };

@@ -44,6 +44,14 @@ Result<UpdateKey> checked(UpdateKey key) {
     return key;
 }
 
+// Adding a CNAME replaces the one that is there (RFC 2136, 3.4.2.2), and some servers pass over one that was deleted in
+// the same message.
+bool is_replaced(const Record& record, const std::vector<Change>& changes) {
+    return record.type == dns::Type::Cname && std::any_of(changes.begin(), changes.end(), [&](const Change& each) {
+               return each.op == Change::Op::Add && each.record.type == record.type && each.record.name == record.name;
+           });
+}
+
 std::string first_lines(std::string_view output) {
     return text::printable(text::trim(text::replace_all(text::trim(output), "\n", "; ")), 300);
 }
@@ -119,6 +127,7 @@ std::string update_script(const ZoneChanges& zone, std::string_view server, unsi
     if (key != nullptr) out += fmt::format("key {}:{} {}\n", key->algorithm, key->name, key->secret);
     for (const auto& change : zone.changes) {
         const Record& record = change.record;
+        if (change.op == Change::Op::Delete && is_replaced(record, zone.changes)) continue;
         if (change.op == Change::Op::Delete)
             out += fmt::format("update delete {} IN {} {}\n", zone_name(record.name), dns::type_name(record.type),
                                zone_data(record));

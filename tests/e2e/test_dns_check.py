@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+# timeout: 600
+"""gk-dns-check against Knot: nothing wrong in the healthy zone, every seeded fault found, and mended by --fix."""
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+import unittest
+
+from bed import gk, knot
+
+HOST, ADDRESSES = "mx.good.test", ("192.0.2.1", "2001:db8::1")
+ZONES = {"test": True, "good.test": True, "other.test": False, "plain.test": False, "parked.test": False,
+         "2.0.192.in-addr.arpa": False, "8.b.d.0.1.0.0.2.ip6.arpa": False}
+# What others have, and what no gk-dns-check could know.
+WORLD = ["mx.other.test A 198.51.100.1", "spf.other.test TXT v=spf1 ip4:198.51.100.0/24 -all", 'good.test CAA 0 issue "letsencrypt.org"']
+FAULTS = f"{gk.ROOT}/tests/data/dnscheck/faults.toml"
+
+
+def make_certificate(folder):
+    """A certificate for HOST by an authority whose name CAA knows."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
+            "-subj", "/O=Let's Encrypt/CN=test root", "-days", "2")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "mx.key", "-out", "mx.csr", "-subj", f"/CN={HOST}")
+    with open(f"{folder}/ext", "w", encoding="ascii") as file:
+        file.write(f"subjectAltName=DNS:{HOST},DNS:mta-sts.good.test\n")
+    openssl("x509", "-req", "-in", "mx.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "mx.crt", "-days", "1", "-extfile", "ext")
+
+
+@unittest.skipUnless(knot.installed(), "knot and knot-dnsutils are not installed")
+class DnsCheck(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="gk-dns-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.dns = cls.enterClassContext(knot.NameServer(ZONES))
+        cls.root = f"{cls.folder}/root"
+        make_certificate(cls.folder)
+        gk.run("gk-config", "init", "--root", cls.root, "--hostname", HOST)
+        server = f"127.0.0.1@{cls.dns.port}"
+        os.makedirs(f"{cls.root}/gk.toml.d", exist_ok=True)
+        with open(f"{cls.folder}/anchor", "w", encoding="ascii") as file:
+            file.write(f"test. DS {cls.dns.ds('test')}\n")
+        with open(f"{cls.root}/gk.toml.d/50-test.toml", "w", encoding="utf-8") as file:
+            stubs = "\n".join(f'"{zone}" = "{server}"' for zone in ZONES if zone == "test" or zone.endswith("arpa"))
+            file.write(f"""[server]
+public_addresses = ["{'", "'.join(ADDRESSES)}"]
+[tls]
+certificate = "{cls.folder}/mx.crt"
+key = "{cls.folder}/mx.key"
+[dns]
+timeout = "5s"
+trust_anchor_file = "{cls.folder}/anchor"
+[dns.stubs]
+{stubs}
+""")
+        for domain in ("good.test", "plain.test"):
+            gk.run("gk-domain", "add", domain, "--root", cls.root)
+            gk.run("gk-dkim", "genkey", domain, "--active", "--root", cls.root)
+        gk.run("gk-dkim", "genkey", "good.test", "-a", "rsa", "--root", cls.root)
+        cls.dns.edit(add=[knot.Record.parse(line) for line in WORLD])
+        cls.names = cls.key_names()
+        cls.publish()
+
+    @classmethod
+    def key_names(cls):
+        names = {"host": HOST}
+        for line in gk.run("gk-dkim", "list", "good.test", "--json", "--root", cls.root).splitlines():
+            key = json.loads(line)
+            kind = "next" if key["state"] == "published" else key["algorithm"].split("-")[0]
+            names[kind] = f"{key['selector']}._domainkey.good.test"
+        for line in gk.run("gk-dkim", "dns", "good.test", "--json", "--root", cls.root).splitlines():
+            record = json.loads(line)
+            names |= {f"{kind}_key": record["value"] for kind in ("rsa", "next") if names[kind] == record["name"]}
+        names["other_key"] = names["next_key"]
+        return names
+
+    @classmethod
+    def publish(cls):
+        """From zones with an SOA alone to healthy ones, by what --zone says."""
+        for domain, options in (("good.test", ()), ("plain.test", ()), ("parked.test", ("--no-mail",))):
+            lines = cls.call(domain, "--zone", *options, code=None).splitlines()
+            records = []
+            for line in lines:
+                name, _, _, kind, data = line.split(None, 4)
+                records.append(knot.Record(name, kind, knot.unquoted(data) if kind == "TXT" else data))
+            cls.dns.edit(add=records)
+        cls.healthy = cls.dns.read_all()
+
+    @classmethod
+    def call(cls, *words, code=0):
+        return gk.run("gk-dns-check", "--root", cls.root, "--no-connect", *words, code=code)
+
+    def findings(self, domain, *options, code=None):
+        return [json.loads(line)["id"] for line in self.call(domain, "--json", *options, code=code).splitlines()]
+
+    def filled(self, lines):
+        return [knot.Record.parse(re.sub(r"\{(\w+)\}", lambda match: self.names[match[1]], line)) for line in lines]
+
+    def test_nothing_is_wrong_in_the_healthy_zone(self):
+        self.assertEqual(self.findings("good.test", code=0), [])
+        # Nobody has to sign a zone.
+        self.assertEqual(self.findings("plain.test", code=0), ["dnssec-none"])
+        self.assertEqual(self.findings("parked.test", code=0), ["dnssec-none"])
+
+    def seed(self, fault):
+        patterns = self.filled(fault.get("remove", []))
+        gone = [record for record in self.healthy if any(record.matches(pattern) for pattern in patterns)]
+        for pattern in patterns:
+            self.assertTrue(any(record.matches(pattern) for record in gone), f"{pattern.key()} is not in the healthy zone")
+        self.dns.edit(gone, self.filled(fault.get("add", [])))
+
+    def test_every_seeded_fault_is_found_and_mended(self):
+        with open(FAULTS, "rb") as file:
+            faults = tomllib.load(file)["fault"]
+        self.assertGreaterEqual(len(faults), 45)
+        for fault in faults:
+            domain, options = fault.get("domain", "good.test"), fault.get("options", [])
+            always = [] if domain == "good.test" else ["dnssec-none"]
+            with self.subTest(fault["name"]):
+                self.seed(fault)
+                try:
+                    found = self.findings(domain, *options)
+                    expected = collections.Counter(fault["expect"] + always)
+                    if "dnssec-ds-unsigned" in expected:
+                        expected -= collections.Counter(always)
+                    self.assertEqual(collections.Counter(found), expected)
+                    if fault.get("mended", True):
+                        self.call(domain, "--fix", "--yes", "--key", f"{self.dns.folder}/update.key", "--update-server",
+                                  f"127.0.0.1@{self.dns.port}", "--wait", "10s", *options)
+                        self.assertEqual(self.findings(domain, *options, code=0), always)
+                finally:
+                    self.dns.restore(self.healthy)
+
+
+if __name__ == "__main__":
+    unittest.main()
