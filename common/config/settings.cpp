@@ -13,6 +13,7 @@ constexpr std::int64_t kMB = 1 << 20;
 // clang-format off
 const std::vector<Setting> kSettings = {
     // key, type, default, help, least, most, choices
+    {"arc.trusted_sealers", StringList, "", "Domains (with all below them) whose ARC seal is believed: what they saw pass DMARC is let through though it fails it here."},
     {"auth.address_failures", Integer, "20", "Failed logins from one address (an IPv6 /64) within auth.lockout_time after which it is locked out; 0 never.", 0, 1'000'000},
     {"auth.app_passwords_only", Boolean, "false", "Refuse the main password to mail protocols: every client needs an app password."},
     {"auth.backoff", Duration, "1s", "Delay before the answer to a failed login; it doubles with each further failure up to auth.backoff_most.", 0, kMinute},
@@ -110,6 +111,14 @@ const std::vector<Setting> kSettings = {
     {"server.hostname", String, "", "This host's name in greetings, Received fields and Message-IDs; empty: what the system says."},
     {"server.public_addresses", StringList, "", "The addresses by which the Internet knows this server, and from which it sends; gk-dns-check holds DNS against them. Empty: what DNS says of server.hostname."},
     {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients are exempt from the connection limits for one address."},
+    {"smtp.authentication", String, "enforce", "Check mail from outside by SPF, DKIM, ARC, DMARC and iprev: enforce does as the author's domain asks, observe only writes it down, off checks nothing.", 0, 0, {"enforce", "observe", "off"}},
+    {"smtp.authentication_domains", Table, "", "Author domains (with all below them) that are treated otherwise: domain = \"enforce\", \"observe\" or \"off\"."},
+    {"smtp.authentication_lookups", Integer, "150", "DNS questions about one message, past which its checks end in temperror.", 10, 10'000},
+    {"smtp.authentication_loopback", Boolean, "false", "Check clients on loopback addresses too."},
+    {"smtp.authentication_temperror", String, "accept", "Mail of which DNS does not tell for now whether it passes DMARC: accept it, or defer it by 451.", 0, 0, {"accept", "defer"}},
+    {"smtp.authentication_time", Duration, "15s", "How long a client may have to wait for the checks of its message; what DNS has not answered then is a temperror.", 1, 5 * kMinute},
+    {"smtp.authserv_id", String, "", "The name under which Authentication-Results are written; empty: server.hostname."},
+    {"smtp.authserv_own_ids", StringList, "", "More names of ours: Authentication-Results that claim one of them are taken out of mail that arrives."},
     {"smtp.check_from", Boolean, "true", "Refuse submitted messages whose From field names an address that the account may not use."},
     {"smtp.command_timeout", Duration, "5m", "Time for a client's next command (RFC 5321, 4.5.3.2.7 wants 5 minutes).", 1, kHour},
     {"smtp.data_deadline", Duration, "1h", "Time for a whole message to arrive; smtp.min_rate ends a slow one before.", 1, kDay},
@@ -129,6 +138,7 @@ const std::vector<Setting> kSettings = {
     {"smtp.proxy_listeners", StringList, "", "Listeners (smtp, submission, submissions) whose connections begin with a PROXY protocol header, version 2."},
     {"smtp.proxy_networks", StringList, "127.0.0.0/8 ::1/128", "Proxies that may send it; other clients of these listeners are disconnected."},
     {"smtp.relay_networks", StringList, "", "Networks whose clients may send to any domain through port 25 without a login. Empty: nobody."},
+    {"smtp.spf_refusal", String, "no-mail", "When SPF alone refuses a message: never, at each fail (which breaks forwarding), or at a fail of a domain whose record is nothing but -all: it sends no mail, so nobody forwards any.", 0, 0, {"always", "never", "no-mail"}},
     {"tls.certificate", String, "", "Certificate chain in PEM; empty: keys/tls/default.crt below the state directory."},
     {"tls.key", String, "", "Private key in PEM; empty: keys/tls/default.key below the state directory."},
 };

@@ -7,6 +7,7 @@
 
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
+#include "common/message/quarantine.hpp"
 #include "common/queue/spool.hpp"
 #include "common/store/incoming.hpp"
 
@@ -135,6 +136,18 @@ Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std
     return std::string("INBOX");
 }
 
+// The mailbox whose use that is (RFC 6154), else one of that name; an account without either gets it into its INBOX.
+Result<std::string> Deliverer::junk_of(store::Account& account) {
+    GK_TRY(const auto all, account.list());
+    std::string named = "INBOX";
+    for (const auto& entry : all) {
+        if (!entry.exists) continue;
+        if (text::equals_nocase(entry.special_use, "\\Junk")) return entry.name;
+        if (text::equals_nocase(entry.name, "Junk")) named = entry.name;
+    }
+    return named;
+}
+
 // One message for one mailbox, and whom it serves.
 struct Deliverer::Copy {
     directory::Resolution::Target target;
@@ -165,7 +178,8 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
     }
     const auto opened = account(copy.target.account);
     if (!opened) return failed(opened.error());
-    auto mailbox = choose_mailbox(**opened, copy.target.detail, wanted);
+    const bool junk = wanted.empty() && envelope.from_gk && message::is_quarantined(message);
+    auto mailbox = junk ? junk_of(**opened) : choose_mailbox(**opened, copy.target.detail, wanted);
     if (!mailbox) return failed(mailbox.error());
 
     std::string address = copy.target.account;

@@ -52,6 +52,7 @@ struct Envelope {
     bool smtputf8 = false;
     queue::Ret ret = queue::Ret::Unset;
     std::string envid;
+    bool from_gk = false;  // it came through gk-smtpd: what that says in front of the message is true
 };
 
 // Where a copy went.
@@ -93,6 +94,7 @@ private:
     struct Copy;
     Deliverer(const config::Config& config, Options options);
     Result<std::string> choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted);
+    static Result<std::string> junk_of(store::Account& account);
     Result<std::int64_t> quota_of(const std::string& account);
     Answer over_quota(const std::string& account, std::int64_t quota_bytes, std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);

@@ -110,7 +110,7 @@ struct Resolver::Impl {
 
     Status configure(const Options& options);
     void run();
-    Result<RawAnswer> ask(std::string_view name, Type type);
+    Result<RawAnswer> ask(std::string_view name, Type type, Deadline latest = Deadline::max());
     bool take_slot(std::chrono::steady_clock::time_point deadline);
     void give_slot();
 };
@@ -181,14 +181,18 @@ void Resolver::Impl::give_slot() {
     slot_freed.notify_one();
 }
 
-Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type) {
+Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type, Deadline latest) {
     if (name.ends_with('.')) name.remove_suffix(1);
     if (!is_plain_name(name))
         return fail(Errc::BadInput, fmt::format("'{}' is not a domain name", text::printable(name, 80)));
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto deadline = std::min(begun + timeout, latest);
     const auto timed_out = [&] {
-        return fail(Errc::Timeout, fmt::format("no DNS answer for {} within {} ms", name, timeout.count()));
+        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - begun);
+        return fail(Errc::Timeout,
+                    fmt::format("no DNS answer for {} within {} ms", name, std::max<std::int64_t>(waited.count(), 0)));
     };
+    if (deadline <= begun) return timed_out();
     if (!take_slot(deadline)) return timed_out();
     struct Slot {
         Impl& impl;
@@ -267,30 +271,31 @@ Result<std::unique_ptr<Resolver>> Resolver::create(const Options& options) {
     return std::unique_ptr<Resolver>(new Resolver(std::move(impl)));
 }
 
-Result<Answer<Mx>> Resolver::mx(std::string_view name) {
-    auto answer = convert<Mx>(impl_->ask(name, Type::Mx), parse_mx);
+Result<Answer<Mx>> Resolver::mx(std::string_view name, Deadline latest) {
+    auto answer = convert<Mx>(impl_->ask(name, Type::Mx, latest), parse_mx);
     if (answer)
         std::stable_sort(answer->records.begin(), answer->records.end(),
                          [](const Mx& x, const Mx& y) { return x.preference < y.preference; });
     return answer;
 }
 
-Result<Answer<std::string>> Resolver::a(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, Type::A), [](std::string_view r) { return format_ip(AF_INET, 4, r); });
+Result<Answer<std::string>> Resolver::a(std::string_view name, Deadline latest) {
+    return convert<std::string>(impl_->ask(name, Type::A, latest),
+                                [](std::string_view r) { return format_ip(AF_INET, 4, r); });
 }
 
-Result<Answer<std::string>> Resolver::aaaa(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, Type::Aaaa),
+Result<Answer<std::string>> Resolver::aaaa(std::string_view name, Deadline latest) {
+    return convert<std::string>(impl_->ask(name, Type::Aaaa, latest),
                                 [](std::string_view r) { return format_ip(AF_INET6, 16, r); });
 }
 
-Result<Answer<std::string>> Resolver::txt(std::string_view name) {
-    return convert<std::string>(impl_->ask(name, Type::Txt), parse_txt);
+Result<Answer<std::string>> Resolver::txt(std::string_view name, Deadline latest) {
+    return convert<std::string>(impl_->ask(name, Type::Txt, latest), parse_txt);
 }
 
-Result<Answer<std::string>> Resolver::ptr(std::string_view ip) {
+Result<Answer<std::string>> Resolver::ptr(std::string_view ip, Deadline latest) {
     GK_TRY(const std::string name, reverse_name(ip));
-    return convert<std::string>(impl_->ask(name, Type::Ptr), [](std::string_view r) {
+    return convert<std::string>(impl_->ask(name, Type::Ptr, latest), [](std::string_view r) {
         std::size_t offset = 0;
         return parse_name(r, offset);
     });

@@ -82,15 +82,20 @@ struct Options {
 // BadInput (not a domain name: U-labels must be A-labels here). That a name does not exist is an answer.
 class Resolver {
 public:
+    // Until when a lookup may take, where that is before the timeout of all lookups.
+    using Deadline = std::chrono::steady_clock::time_point;
+
     static Result<std::unique_ptr<Resolver>> create(const Options& options);
     ~Resolver();
 
-    Result<Answer<Mx>> mx(std::string_view name);          // sorted by preference
-    Result<Answer<std::string>> a(std::string_view name);  // "192.0.2.1"
-    Result<Answer<std::string>> aaaa(std::string_view name);
-    Result<Answer<std::string>> txt(std::string_view name);  // the strings of each record joined
-    Result<Answer<std::string>> ptr(std::string_view ip);    // names, for an IPv4 or IPv6 literal
-    Result<Answer<Tlsa>> tlsa(std::string_view name);        // "_25._tcp.mx.a.test"
+    Result<Answer<Mx>> mx(std::string_view name, Deadline latest = Deadline::max());          // sorted by preference
+    Result<Answer<std::string>> a(std::string_view name, Deadline latest = Deadline::max());  // "192.0.2.1"
+    Result<Answer<std::string>> aaaa(std::string_view name, Deadline latest = Deadline::max());
+    Result<Answer<std::string>> txt(std::string_view name,
+                                    Deadline latest = Deadline::max());  // the strings of each record joined
+    Result<Answer<std::string>> ptr(std::string_view ip,
+                                    Deadline latest = Deadline::max());  // names, for an IPv4 or IPv6 literal
+    Result<Answer<Tlsa>> tlsa(std::string_view name);                    // "_25._tcp.mx.a.test"
     // No error where the answer is bogus. For Cname the alias itself; for other types it is followed.
     Result<RawAnswer> query(std::string_view name, Type type);
 

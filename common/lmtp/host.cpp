@@ -58,6 +58,7 @@ private:
         envelope_ = {};
         envelope_.reverse_path = mail.path.to_string();
         envelope_.trace_id = mail.trace.empty() ? new_id() : mail.trace;
+        envelope_.from_gk = !mail.trace.empty();
         envelope_.body = mail.body == smtp::Body::Binary     ? queue::Body::BinaryMime
                          : mail.body == smtp::Body::EightBit ? queue::Body::EightBitMime
                                                              : queue::Body::SevenBit;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ public:
     virtual Lookup<std::string> aaaa(std::string_view name) = 0;
     virtual Lookup<dns::Mx> mx(std::string_view name) = 0;
     virtual Lookup<std::string> ptr(std::string_view ip) = 0;  // names, for an IP literal
+
+    // What is not answered at LATEST is a TempError, from now on. For sources that wait for somebody.
+    virtual void set_deadline(std::chrono::steady_clock::time_point latest) noexcept { (void)latest; }
 };
 
 }  // namespace gk::mailauth

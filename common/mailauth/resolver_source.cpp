@@ -37,10 +37,18 @@ Lookup<Record> convert(Result<dns::Answer<Record>> answer) {
 
 }  // namespace
 
-Lookup<std::string> ResolverSource::txt(std::string_view name) { return convert(resolver_.txt(presentation(name))); }
-Lookup<std::string> ResolverSource::a(std::string_view name) { return convert(resolver_.a(presentation(name))); }
-Lookup<std::string> ResolverSource::aaaa(std::string_view name) { return convert(resolver_.aaaa(presentation(name))); }
-Lookup<dns::Mx> ResolverSource::mx(std::string_view name) { return convert(resolver_.mx(presentation(name))); }
-Lookup<std::string> ResolverSource::ptr(std::string_view ip) { return convert(resolver_.ptr(ip)); }
+Lookup<std::string> ResolverSource::txt(std::string_view name) {
+    return convert(resolver_.txt(presentation(name), latest()));
+}
+Lookup<std::string> ResolverSource::a(std::string_view name) {
+    return convert(resolver_.a(presentation(name), latest()));
+}
+Lookup<std::string> ResolverSource::aaaa(std::string_view name) {
+    return convert(resolver_.aaaa(presentation(name), latest()));
+}
+Lookup<dns::Mx> ResolverSource::mx(std::string_view name) {
+    return convert(resolver_.mx(presentation(name), latest()));
+}
+Lookup<std::string> ResolverSource::ptr(std::string_view ip) { return convert(resolver_.ptr(ip, latest())); }
 
 }  // namespace gk::mailauth

@@ -213,19 +213,62 @@ void Connection::on(const CheckRecipient& check) {
     session_->answer(reply);
 }
 
+// Whose mail is checked: clients on port 25 that we do not know better. Our own programs, and those who may relay, are
+// answered for by whoever runs them.
+bool Connection::comes_from_outside() const {
+    if (service_ != Service::Mx || peer_.ip.empty() || !settings_->gate->active()) return false;
+    if (peer_.is_loopback()) return settings_->gate->check_loopback;
+    return !settings_->relay_networks.contains(peer_.ip);
+}
+
+void Connection::begin_content() {
+    // Whoever the client is: nobody writes what we say about messages.
+    filter_.emplace(settings_->gate->own_ids(), mailauth::gate::own_fields());
+    if (!inbound_ && comes_from_outside()) {
+        if (!dns_) dns_ = host_.dns();
+        if (dns_)
+            inbound_.emplace(
+                Inbound::Places{*settings_->gate, *dns_, session_->settings().hostname, host_.spool_ + "/reports"},
+                peer_.ip);
+    }
+    if (inbound_) inbound_->begin(session_->helo(), session_->mail().path.to_string());
+}
+
+void Connection::on(const ContentBytes& content) {
+    if (!filter_) begin_content();
+    if (inbound_) inbound_->feed(content.bytes);
+    filter_->feed(content.bytes, [this](std::string_view bytes) { transaction_.write(bytes); });
+}
+
+void Connection::end_transaction() noexcept {
+    filter_.reset();
+    if (inbound_) inbound_->reset();
+    transaction_.reset();
+}
+
 void Connection::on(const EndContent&) {
     const TimePoint when = now();
-    if (const auto refusal = refuse_from()) {
+    if (!filter_) begin_content();
+    filter_->finish([this](std::string_view bytes) { transaction_.write(bytes); });
+    auto refusal = refuse_from();
+    std::string prefix;
+    if (!refusal && inbound_) {
+        auto outcome =
+            inbound_->finish({transaction_.id(), transaction_.recipient_domains(), session_->mail().smtputf8});
+        refusal = std::move(outcome.refusal);
+        prefix = std::move(outcome.fields);
+    }
+    if (refusal) {
         log_message(*refusal);
-        transaction_.reset();
+        end_transaction();
         return session_->answer(*refusal);
     }
-    std::string prefix = format_received(*session_, peer_.ip, transaction_.id(), transaction_.only_recipient(), when);
+    prefix += format_received(*session_, peer_.ip, transaction_.id(), transaction_.only_recipient(), when);
     if (service_ != Service::Mx) prefix += format_missing_fields(*session_, transaction_.id(), when);
     if (session_->header().begins_with_body()) prefix += "\r\n";
     const Reply reply = transaction_.commit(prefix, session_->account());
     log_message(reply);
-    transaction_.reset();
+    end_transaction();
     session_->answer(reply);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/mailauth/authres/field_filter.hpp"
 #include "common/smtp/host.hpp"
 #include "common/smtp/transaction.hpp"
 
@@ -32,9 +33,12 @@ private:
     void on(const CancelAuthentication&);
     void on(const CheckSender&);
     void on(const CheckRecipient& check);
-    void on(const ContentBytes& content) { transaction_.write(content.bytes); }
+    void on(const ContentBytes& content);
     void on(const EndContent&);
-    void on(const EndTransaction&) { transaction_.reset(); }
+    void on(const EndTransaction&) { end_transaction(); }
+    void begin_content();
+    void end_transaction() noexcept;
+    bool comes_from_outside() const;
     void authenticated(const Result<auth::Reply>& reply);
     Status may_send_as(const std::string& address);
     std::optional<Reply> refuse_from();
@@ -56,6 +60,9 @@ private:
     tls::Stream* tls_ = nullptr;           // stream_, where it is TLS
     std::optional<Session> session_;
     Transaction transaction_;
+    std::shared_ptr<const MakeDnsSource> dns_;
+    std::optional<Inbound> inbound_;                        // where the client is one whose mail is checked
+    std::optional<mailauth::authres::FieldFilter> filter_;  // of the message under way, once its content has begun
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};
     std::string ended_;
     std::set<std::string> allowed_senders_;  // of the account

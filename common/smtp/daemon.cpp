@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "common/base/log.hpp"
+#include "common/mailauth/resolver_source.hpp"
 #include "common/os/daemon.hpp"
 #include "common/os/sandbox.hpp"
 #include "common/smtp/host.hpp"
@@ -59,6 +60,30 @@ Result<std::vector<net::Listener>> take_listeners(const config::Config& config) 
     return listeners;
 }
 
+// Its own share in the resolver: a message under way outlives a reload.
+class SharedSource : public mailauth::ResolverSource {
+public:
+    explicit SharedSource(std::shared_ptr<dns::Resolver> resolver)
+        : ResolverSource(*resolver), resolver_(std::move(resolver)) {}
+
+private:
+    std::shared_ptr<dns::Resolver> resolver_;
+};
+
+// One resolver for the whole program, so that what it remembers serves all connections. Null where nothing is checked.
+Result<std::shared_ptr<const MakeDnsSource>> make_dns(const config::Config& config, const HostSettings& settings) {
+    if (!settings.gate->active()) return std::shared_ptr<const MakeDnsSource>();
+    dns::Options options;
+    options.servers = config.strings("dns.resolver");
+    options.stubs = config.table("dns.stubs");
+    options.trust_anchor_file = config.string("dns.trust_anchor_file");
+    options.timeout = std::chrono::seconds(config.duration_s("dns.timeout"));
+    options.max_in_flight = static_cast<unsigned>(config.integer("dns.queries"));
+    GK_TRY(auto created, dns::Resolver::create(options));
+    std::shared_ptr<dns::Resolver> resolver = std::move(created);
+    return std::make_shared<const MakeDnsSource>([resolver] { return std::make_unique<SharedSource>(resolver); });
+}
+
 struct Daemon {
     config::Paths paths;
     std::shared_ptr<tls::ServerContext> tls;
@@ -72,18 +97,24 @@ struct Daemon {
             GK_TRY(auto options, tls_options(config));
             GK_CHECK(tls->reload(std::move(options)));
         }
+        GK_TRY(auto dns, make_dns(config, *settings));
         host->set_settings(std::move(settings));
+        host->set_dns(std::move(dns));
         server->set_limits(static_cast<std::size_t>(config.integer("smtp.max_connections")),
                            static_cast<std::size_t>(config.integer("smtp.max_connections_per_address")));
         return ok();
     }
 };
 
-// Reads configuration and certificates, writes to the spool, speaks to its neighbours' sockets; nothing else.
+std::string parent_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+
+// Reads configuration and certificates, writes to the spool, speaks to its neighbours' sockets and asks DNS; nothing
+// else.
 Status close_in(const std::string& root, const config::Config& config) {
     const auto& paths = config.paths();
     os::Sandbox sandbox;
-    sandbox.sockets = os::Sockets::Unix;
+    // To other hosts for DNS alone.
+    sandbox.sockets = os::Sockets::Any;
     // The whole directory of gk.toml and of each certificate, since a changed one is a new file.
     sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.keys, "/etc/localtime", "/usr/share/zoneinfo"};
     for (const char* key : {"tls.certificate", "tls.key"}) {
@@ -91,6 +122,10 @@ Status close_in(const std::string& root, const config::Config& config) {
         if (const auto slash = file.rfind('/'); slash != std::string::npos && slash > 0)
             sandbox.read_only.push_back(file.substr(0, slash));
     }
+    for (const char* file : {"/etc/resolv.conf", "/usr/share/dns", "/usr/share/publicsuffix", "/dev/urandom"})
+        sandbox.read_only.push_back(file);
+    for (const char* key : {"dns.trust_anchor_file", "dmarc.public_suffix_list"})
+        if (const std::string& file = config.string(key); !file.empty()) sandbox.read_only.push_back(parent_of(file));
     if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) sandbox.read_only.push_back(credentials);
     sandbox.read_write = {paths.spool};
     GK_TRY(const auto report, os::enter(sandbox));
@@ -118,7 +153,9 @@ Status run_daemon(const std::string& root) {
     GK_TRY(auto settings, HostSettings::from(config, daemon.tls != nullptr));
     GK_TRY(auto options, server_options(config));
     GK_CHECK(close_in(root, config));
+    GK_TRY(auto dns, make_dns(config, *settings));  // it has threads
     daemon.host = std::make_unique<Host>(config, std::move(settings), daemon.tls);
+    daemon.host->set_dns(std::move(dns));
     auto& host = *daemon.host;
     daemon.server = std::make_unique<net::Server>(
         std::move(listeners), std::move(options), [&host](net::Accepted accepted) { host.serve(std::move(accepted)); },

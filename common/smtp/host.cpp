@@ -66,6 +66,7 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     auto networks = net::Networks::parse(config.strings("smtp.relay_networks"));
     if (!networks) return fail(networks.error().in("smtp.relay_networks"));
     settings->relay_networks = std::move(*networks);
+    GK_TRY(settings->gate, mailauth::gate::Options::from(config));
     return settings;
 }
 
@@ -102,6 +103,16 @@ void Host::set_settings(std::shared_ptr<const HostSettings> settings) {
 std::shared_ptr<const HostSettings> Host::settings() const {
     std::lock_guard lock(mutex_);
     return settings_;
+}
+
+void Host::set_dns(std::shared_ptr<const MakeDnsSource> dns) {
+    std::lock_guard lock(mutex_);
+    dns_ = std::move(dns);
+}
+
+std::shared_ptr<const MakeDnsSource> Host::dns() const {
+    std::lock_guard lock(mutex_);
+    return dns_;
 }
 
 void Host::serve(net::Accepted accepted) {

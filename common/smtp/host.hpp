@@ -9,8 +9,10 @@
 #include "common/auth/client.hpp"
 #include "common/config/config.hpp"
 #include "common/lmtp_client/lmtp_client.hpp"
+#include "common/mailauth/gate/options.hpp"
 #include "common/net/server.hpp"
 #include "common/smtp/body.hpp"
+#include "common/smtp/inbound.hpp"
 #include "common/smtp/session.hpp"
 #include "common/tls/tls.hpp"
 
@@ -30,6 +32,7 @@ struct HostSettings {
     bool check_from = true;
     std::uint64_t memory = 0;
     net::Networks relay_networks;
+    std::shared_ptr<const mailauth::gate::Options> gate;
     const SessionSettings& of(Service service) const noexcept;
 };
 
@@ -47,12 +50,16 @@ public:
     void set_server(const net::Server* server) noexcept { server_ = server; }
     void set_settings(std::shared_ptr<const HostSettings> settings);
     std::shared_ptr<const HostSettings> settings() const;
+    // Whom the checks of inbound mail ask; without it nothing is checked.
+    void set_dns(std::shared_ptr<const MakeDnsSource> dns);
+    std::shared_ptr<const MakeDnsSource> dns() const;
 
 private:
     friend class Connection;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const HostSettings> settings_;  // under mutex_
+    std::shared_ptr<const MakeDnsSource> dns_;      // under mutex_
     std::shared_ptr<tls::ServerContext> tls_;
     std::string spool_;
     lmtp_client::Pool lmtp_;

@@ -36,6 +36,17 @@ std::size_t Transaction::local() const noexcept {
         std::count_if(recipients_.begin(), recipients_.end(), [](const auto& r) { return r.local; }));
 }
 
+std::vector<std::string> Transaction::recipient_domains() const {
+    std::vector<std::string> domains;
+    for (const auto& recipient : recipients_) {
+        const auto at = recipient.address.rfind('@');
+        if (at == std::string::npos) continue;
+        auto domain = recipient.address.substr(at + 1);
+        if (std::find(domains.begin(), domains.end(), domain) == domains.end()) domains.push_back(std::move(domain));
+    }
+    return domains;
+}
+
 lmtp_client::Sender Transaction::sender() const {
     lmtp_client::Sender sender;
     sender.reverse_path = mail_.path.to_string();

@@ -36,6 +36,8 @@ public:
     Reply commit(const std::string& prefix, const std::string& account);
     void reset() noexcept;
 
+    std::vector<std::string> recipient_domains() const;  // each once, in order
+
     const std::string& id() const noexcept { return id_; }
     std::size_t recipients() const noexcept { return recipients_.size(); }
     std::size_t local() const noexcept;

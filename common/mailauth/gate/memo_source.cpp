@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "common/mailauth/gate/memo_source.hpp"
+
+#include <fmt/format.h>
+
+#include "common/base/text.hpp"
+
+namespace gk::mailauth::gate {
+
+template <class Record, class Ask>
+Lookup<Record> MemoSource::find(Answers<Record>& answers, std::string_view name, Ask ask) {
+    std::unique_lock lock(mutex_);
+    const auto [found, is_new] = answers.slots.try_emplace(text::lower(name));
+    auto& slot = found->second;  // maps do not move their elements
+    if (!is_new) {
+        answered_.wait(lock, [&slot] { return slot.there; });
+        return slot.lookup;
+    }
+    const bool permitted = asked_ < most_;
+    if (permitted) ++asked_;
+    lock.unlock();
+    Lookup<Record> lookup;
+    if (permitted) {
+        lookup = ask(name);
+    } else {
+        lookup.outcome = Outcome::TempError;
+        lookup.error = fmt::format("more than {} DNS lookups for one message", most_);
+    }
+    lock.lock();
+    slot.lookup = std::move(lookup);
+    slot.there = true;
+    answered_.notify_all();
+    return slot.lookup;
+}
+
+Lookup<std::string> MemoSource::txt(std::string_view name) {
+    return find(txt_, name, [this](auto n) { return dns_.txt(n); });
+}
+Lookup<std::string> MemoSource::a(std::string_view name) {
+    return find(a_, name, [this](auto n) { return dns_.a(n); });
+}
+Lookup<std::string> MemoSource::aaaa(std::string_view name) {
+    return find(aaaa_, name, [this](auto n) { return dns_.aaaa(n); });
+}
+Lookup<dns::Mx> MemoSource::mx(std::string_view name) {
+    return find(mx_, name, [this](auto n) { return dns_.mx(n); });
+}
+Lookup<std::string> MemoSource::ptr(std::string_view ip) {
+    return find(ptr_, ip, [this](auto n) { return dns_.ptr(n); });
+}
+
+}  // namespace gk::mailauth::gate

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "common/mailauth/dns_source.hpp"
+
+namespace gk::mailauth::gate {
+
+// What DNS said to the checks of one message: each question is asked once, whoever of its threads asks first, and past
+// a number of them nothing is asked any more.
+class MemoSource : public DnsSource {
+public:
+    // DNS must outlive it.
+    MemoSource(DnsSource& dns, unsigned most_lookups) noexcept : dns_(dns), most_(most_lookups) {}
+
+    Lookup<std::string> txt(std::string_view name) override;
+    Lookup<std::string> a(std::string_view name) override;
+    Lookup<std::string> aaaa(std::string_view name) override;
+    Lookup<dns::Mx> mx(std::string_view name) override;
+    Lookup<std::string> ptr(std::string_view ip) override;
+
+    void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override { dns_.set_deadline(latest); }
+
+    unsigned lookups() const noexcept { return asked_; }
+
+private:
+    template <class Record>
+    struct Answers {
+        struct Slot {
+            bool there = false;
+            Lookup<Record> lookup;
+        };
+        std::map<std::string, Slot, std::less<>> slots;
+    };
+    template <class Record, class Ask>
+    Lookup<Record> find(Answers<Record>& answers, std::string_view name, Ask ask);
+
+    DnsSource& dns_;
+    const unsigned most_;
+    std::atomic<unsigned> asked_{0};
+    std::mutex mutex_;
+    std::condition_variable answered_;
+    Answers<std::string> txt_, a_, aaaa_, ptr_;
+    Answers<dns::Mx> mx_;
+};
+
+}  // namespace gk::mailauth::gate

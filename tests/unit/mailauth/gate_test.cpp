@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
+
+#include <mutex>
+
+#include "common/mailauth/arc/seal.hpp"
+#include "common/mailauth/gate/results.hpp"
+#include "tests/unit/mailauth/dkim_fixture.hpp"
+
+namespace gk::mailauth::gate {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kZone =
+    "a.test              TXT  v=spf1 ip4:192.0.2.1 -all\n"
+    "_dmarc.a.test       TXT  v=DMARC1; p=reject; psd=n\n"
+    "q.test              TXT  v=spf1 ip4:192.0.2.1 -all\n"
+    "_dmarc.q.test       TXT  v=DMARC1; p=quarantine; psd=n\n"
+    "nomail.test         TXT  v=spf1 -all\n"
+    "soft.test           TXT  v=spf1 a -all\n"
+    "_dmarc.down.test    TXT  TEMPFAIL\n"
+    "mx.a.test           A    192.0.2.1\n"
+    "mx.a.test           TXT  v=spf1 a -all\n"
+    "192.0.2.1           PTR  mx.a.test\n";
+
+// Counts questions, and holds them back where a test says so.
+class Source : public DnsTable {
+public:
+    Source() : DnsTable(*DnsTable::parse(kZone)) {
+        const auto& keys = dkim::keys();
+        add("r._domainkey.a.test", "TXT", dkim::format_key_record(keys.rsa));
+        add("e._domainkey.a.test", "TXT", dkim::format_key_record(keys.ed25519));
+    }
+    Lookup<std::string> txt(std::string_view name) override {
+        {
+            const std::lock_guard lock(mutex_);
+            ++asked[std::string(name)];
+        }
+        return DnsTable::txt(name);
+    }
+    void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override { deadline = latest; }
+    std::map<std::string, int> asked;
+    std::chrono::steady_clock::time_point deadline{};
+
+private:
+    std::mutex mutex_;
+};
+
+std::shared_ptr<const Options> options(const std::string& toml = "") {
+    auto config = config::Config::parse("server.hostname = \"mx.here.test\"\n" + toml);
+    EXPECT_TRUE(config) << config.error().text;
+    auto made = Options::from(*config);
+    EXPECT_TRUE(made) << made.error().text;
+    return *made;
+}
+
+struct Outcome {
+    Findings findings;
+    Decision decision;
+    std::string field;
+};
+
+Outcome outcome(const Options& with, Source& dns, const std::string& message, const std::string& ip = "192.0.2.1",
+                const std::string& from = "ann@a.test", std::size_t step = 1000) {
+    Facts facts{*Ip::parse(ip), "mx.a.test", from, "mx.here.test", dkim::kNow, 50};
+    Check check(with, facts, dns);
+    for (std::size_t at = 0; at < message.size(); at += step) check.feed(std::string_view(message).substr(at, step));
+    Outcome out;
+    out.findings = check.finish();
+    out.decision = decide(with, out.findings, dns);
+    out.field = authres::format(results_of(with.authserv_id, facts, out.findings), false);
+    return out;
+}
+Outcome outcome(const std::string& message, const std::string& ip = "192.0.2.1", const std::string& from = "ann@a.test",
+                const std::string& toml = "") {
+    Source dns;
+    return outcome(*options(toml), dns, message, ip, from);
+}
+
+std::string from(const std::string& domain) { return "From: Ann <ann@" + domain + ">\r\nSubject: x\r\n\r\nHello\r\n"; }
+
+TEST(Gate, AcceptsWhatIsAuthenticAndWritesAllOfItDown) {
+    const auto seen = outcome(dkim::sign(dkim::kMessage));
+    EXPECT_EQ(seen.decision.action, Decision::Action::Accept);
+    const auto results = authres::parse(std::string_view(seen.field).substr(authres::kFieldName.size() + 1));
+    ASSERT_TRUE(results) << seen.field;
+    EXPECT_EQ(results->id, "mx.here.test");
+    std::string words;
+    for (const auto& each : results->results) words += each.method + '=' + each.result + ' ';
+    EXPECT_EQ(words, "iprev=pass spf=pass spf=pass dkim=pass dmarc=pass ");
+    EXPECT_THAT(seen.field, HasSubstr("smtp.mailfrom=ann@a.test"));
+    EXPECT_THAT(seen.field, HasSubstr("smtp.helo=mx.a.test"));
+    EXPECT_THAT(seen.field, HasSubstr("header.from=a.test"));
+    EXPECT_THAT(seen.field, HasSubstr("policy.iprev=192.0.2.1"));
+}
+
+TEST(Gate, RefusesForgedMailInWordsThatNameDomainAndReason) {
+    const auto seen = outcome(from("a.test"), "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.decision.action, Decision::Action::Reject);
+    EXPECT_EQ(seen.decision.reply,
+              "neither SPF nor DKIM passes for a.test, and the DMARC policy of a.test asks to reject such mail");
+}
+
+TEST(Gate, SendsToJunkWhatIsToBeQuarantined) {
+    const auto seen = outcome(from("q.test"), "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.decision.action, Decision::Action::Quarantine);
+    EXPECT_EQ(quarantine_field(seen.findings), "X-GK-Quarantine: dmarc=fail q.test\r\n");
+}
+
+TEST(Gate, DoesNoMoreThanItsSettingsPermit) {
+    const auto forged = from("a.test");
+    EXPECT_EQ(outcome(forged, "203.0.113.9", "x@evil.test", "dmarc.most_severe = \"quarantine\"").decision.action,
+              Decision::Action::Quarantine);
+    const auto observed = outcome(forged, "203.0.113.9", "x@evil.test", "smtp.authentication = \"observe\"");
+    EXPECT_EQ(observed.decision.action, Decision::Action::Accept);
+    EXPECT_THAT(observed.decision.reason, HasSubstr("observe: would be reject"));
+    EXPECT_THAT(observed.field, HasSubstr("dmarc=fail"));
+}
+
+TEST(Gate, TreatsDomainsAsTheirNearestEntrySays) {
+    const auto with = options(
+        "smtp.authentication = \"off\"\n[smtp.authentication_domains]\n\"a.test\" = \"enforce\"\n\"lax.a.test\" = "
+        "\"observe\"\n");
+    EXPECT_TRUE(with->active());
+    EXPECT_EQ(with->mode_of("a.test"), Mode::Enforce);
+    EXPECT_EQ(with->mode_of("x.a.test"), Mode::Enforce);
+    EXPECT_EQ(with->mode_of("deep.lax.a.test"), Mode::Observe);
+    EXPECT_EQ(with->mode_of("b.test"), Mode::Off);
+    EXPECT_FALSE(options("smtp.authentication = \"off\"")->active());
+    const auto config = config::Config::parse("[smtp.authentication_domains]\n\"a.test\" = \"maybe\"\n");
+    ASSERT_TRUE(config);
+    EXPECT_FALSE(Options::from(*config));
+}
+
+TEST(Gate, SpfAloneRefusesOnlySendersWhoSendNoMail) {
+    EXPECT_EQ(outcome(from("none.test"), "203.0.113.9", "x@nomail.test").decision.action, Decision::Action::Reject);
+    EXPECT_EQ(outcome(from("none.test"), "203.0.113.9", "x@soft.test").decision.action, Decision::Action::Accept);
+    EXPECT_EQ(outcome(from("none.test"), "203.0.113.9", "x@soft.test", "smtp.spf_refusal = \"always\"").decision.action,
+              Decision::Action::Reject);
+    EXPECT_EQ(
+        outcome(from("none.test"), "203.0.113.9", "x@nomail.test", "smtp.spf_refusal = \"never\"").decision.action,
+        Decision::Action::Accept);
+    // DMARC vouches for the author: which way the message took is his business.
+    EXPECT_EQ(outcome(dkim::sign(dkim::kMessage), "203.0.113.9", "x@nomail.test").decision.action,
+              Decision::Action::Accept);
+}
+
+TEST(Gate, WhatDnsDoesNotTellIsAcceptedOrDeferred) {
+    const auto accepted = outcome(from("down.test"));
+    EXPECT_EQ(accepted.decision.action, Decision::Action::Accept);
+    EXPECT_THAT(accepted.field, HasSubstr("dmarc=temperror"));
+    const auto deferred =
+        outcome(from("down.test"), "192.0.2.1", "ann@a.test", "smtp.authentication_temperror = \"defer\"");
+    EXPECT_EQ(deferred.decision.action, Decision::Action::Defer);
+    EXPECT_THAT(deferred.decision.reply, HasSubstr("try again later"));
+}
+
+TEST(Gate, BelievesTrustedSealersAndNobodyElse) {
+    // A list changed the message, so that its signature is broken, and sealed what it had seen.
+    auto message = text::replace_all(dkim::sign(dkim::kMessage), "Hello", "[list] Hello");
+    arc::Sealer sealer({.timestamp_s = dkim::kNow});
+    sealer.feed(message);
+    auto with = dkim::keys().with(Algorithm::Ed25519Sha256);
+    with.domain = "list.test";
+    const auto fields = sealer.finish(with, "list.test; dmarc=pass header.from=a.test", arc::Status::None);
+    ASSERT_TRUE(fields);
+    message = *fields + message;
+    const auto see = [&](const std::string& toml) {
+        Source dns;
+        dns.add("e._domainkey.list.test", "TXT", dkim::format_key_record(dkim::keys().ed25519));
+        return outcome(*options(toml), dns, message, "203.0.113.9", "bounce@list.test");
+    };
+    const auto stranger = see("");
+    EXPECT_EQ(stranger.findings.arc.status, arc::Status::Pass) << stranger.findings.arc.reason;
+    EXPECT_EQ(stranger.decision.action, Decision::Action::Reject);
+    const auto trusted = see("arc.trusted_sealers = [\"list.test\"]");
+    EXPECT_EQ(trusted.decision.action, Decision::Action::Accept);
+    EXPECT_THAT(trusted.field, HasSubstr("arc=pass"));
+    ASSERT_EQ(trusted.findings.dmarc.overrides.size(), 1u);
+    EXPECT_EQ(trusted.findings.dmarc.overrides[0].comment, "arc=pass as[1].d=list.test as[1].s=e");
+}
+
+TEST(Gate, AsksEachQuestionOnceAndNoMoreThanItsLimit) {
+    Source dns;
+    (void)outcome(*options(), dns, dkim::sign(dkim::sign(dkim::kMessage)));
+    for (const auto& [name, times] : dns.asked) EXPECT_EQ(times, 1) << name;
+    Source bounded;
+    std::string many;
+    for (int i = 0; i < 9; ++i)
+        many += "DKIM-Signature: v=1; a=ed25519-sha256; d=a.test; s=s" + std::to_string(i) +
+                "; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA\r\n";
+    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), bounded, many + dkim::kMessage);
+    EXPECT_LE(seen.findings.lookups, 10u);
+}
+
+TEST(Gate, GivesDnsItsTimeAgainWhenTheBodyHasCome) {
+    Source dns;
+    const auto with = options("smtp.authentication_time = \"5s\"");
+    Facts facts{*Ip::parse("192.0.2.1"), "mx.a.test", "ann@a.test", "mx.here.test", dkim::kNow, 50};
+    Check check(*with, facts, dns);
+    const auto first = dns.deadline;
+    EXPECT_LE(first, std::chrono::steady_clock::now() + std::chrono::seconds(5));
+    check.feed(dkim::kMessage);
+    (void)check.finish();
+    EXPECT_GT(dns.deadline, first);
+}
+
+TEST(Gate, DoesNotDependOnHowTheMessageIsSplit) {
+    const auto message = dkim::sign(dkim::kMessage);
+    for (const std::size_t step : {1, 13, 100'000}) {
+        Source dns;
+        EXPECT_EQ(outcome(*options(), dns, message, "192.0.2.1", "ann@a.test", step).findings.dmarc.verdict,
+                  dmarc::Verdict::Pass)
+            << step;
+    }
+}
+
+TEST(Gate, MessageThatBreaksOffIsForgotten) {
+    Source dns;
+    const auto with = options();
+    Check check(*with, {*Ip::parse("192.0.2.1"), "mx.a.test", "ann@a.test", "mx.here.test", dkim::kNow, 0}, dns);
+    check.feed("From: ann@a.te");
+}
+
+TEST(Gate, WhatWasFoundOfAClientServesItsNextMessage) {
+    Source dns;
+    const auto with = options();
+    Facts facts{*Ip::parse("192.0.2.1"), "mx.a.test", "", "mx.here.test", dkim::kNow, 0};
+    Check first(*with, facts, dns);
+    first.feed(from("b.test"));
+    const auto known = first.finish().client;
+    EXPECT_EQ(known.helo.verdict, spf::Verdict::Pass);
+    Check second(*with, facts, dns, known);
+    second.feed(from("b.test"));
+    const auto findings = second.finish();
+    EXPECT_EQ(findings.mail_from.verdict, spf::Verdict::Pass);
+    EXPECT_EQ(findings.mail_from.identity, spf::Identity::Helo);
+    EXPECT_EQ(dns.asked["mx.a.test"], 1);
+}
+
+}  // namespace
+}  // namespace gk::mailauth::gate
