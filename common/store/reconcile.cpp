@@ -298,8 +298,10 @@ Status Reconciler::add_found() {
         else others.push_back(i);
     }
     std::sort(numbered.begin(), numbered.end());
-    for (const auto& [uid, i] : numbered)
+    for (const auto& [uid, i] : numbered) {
         GK_CHECK(add(found_[i], uid, uids_.find(base_of_file(found_[i]))->second.extra));
+        record_.adopted = std::max(record_.adopted, uid);  // who delivers it may be about to give it a row
+    }
     if (others.empty()) return ok();
     std::sort(others.begin(), others.end(), [this](std::size_t a, std::size_t b) {
         return earlier(base_of_file(found_[a]), base_of_file(found_[b]));
