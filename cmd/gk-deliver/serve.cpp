@@ -32,7 +32,7 @@ class Current {
 public:
     Status load(const config::Paths& paths) {
         GK_TRY(auto config, config::Config::load(paths));
-        GK_TRY(auto deliverer, delivery::Deliverer::open(config));
+        GK_TRY(auto deliverer, delivery::Deliverer::open(config, delivery::Deliverer::Index::Soon));
         auto options = std::make_shared<lmtp::HostOptions>(lmtp::HostOptions::from(config, hostname_of(config)));
         const std::lock_guard lock(mutex_);
         config_ = std::move(config);

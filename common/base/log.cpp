@@ -64,8 +64,16 @@ void open(std::string_view program, Level least) {
 void set_level(Level least) noexcept { sink().least = least; }
 
 std::string json_string(std::string_view s) {
-    std::string out = "\"";
+    std::string out;
+    out.reserve(s.size() + 2);
+    out += '"';
     for (std::size_t i = 0; i < s.size();) {
+        const auto plain = std::find_if(s.begin() + static_cast<std::ptrdiff_t>(i), s.end(), [](char byte) {
+            return byte < 0x20 || byte >= 0x7f || byte == '"' || byte == '\\';
+        });
+        const auto end = static_cast<std::size_t>(plain - s.begin());
+        out += s.substr(i, end - i);
+        if ((i = end) == s.size()) break;
         const auto c = static_cast<unsigned char>(s[i]);
         if (c == '"' || c == '\\') {
             out += '\\';
@@ -76,8 +84,6 @@ std::string json_string(std::string_view s) {
         } else if (c < 0x20 || c == 0x7f) {
             out += fmt::format("\\u{:04x}", c);
             ++i;
-        } else if (c < 0x80) {
-            out += s[i++];
         } else {
             const std::size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
             if (text::is_utf8(s.substr(i, length))) {

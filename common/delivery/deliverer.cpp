@@ -64,8 +64,9 @@ Deliverer::Deliverer(const config::Config& config, Options options)
       writer_(options_.sync),
       accounts_(options_.open_accounts, &changes_, &writer_) {}
 
-Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config) {
+Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config, Index index) {
     std::unique_ptr<Deliverer> deliverer(new Deliverer(config, Options::from(config)));
+    deliverer->index_ = index;
     GK_TRY(deliverer->directory_, directory::Directory::open(config.paths(), true, directory::Limits::from(config)));
     return deliverer;
 }
@@ -83,6 +84,7 @@ Answer Deliverer::over_quota(const std::string& address, std::int64_t quota_byte
     if (quota_bytes <= 0) return {};
     const auto opened = account(address);
     if (!opened) return kTrouble;
+    indexer_.settle(**opened);
     const auto totals = (*opened)->totals();
     if (!totals) return kTrouble;
     if (totals->bytes + size <= static_cast<std::uint64_t>(quota_bytes)) return {};
@@ -197,9 +199,10 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         if (done) done = incoming->write(front);
         if (done) done = incoming->write(message);
         if (done) {
-            auto appended = incoming->commit();
+            auto appended = incoming->commit(index_ == Index::Soon ? &indexer_ : nullptr);
             if (appended) {
-                copy.filed = {copy.target.account, *mailbox, appended->uids.empty() ? 0 : appended->uids.front()};
+                copy.filed = {copy.target.account, *mailbox, std::move(appended->names.front()),
+                              appended->uids.empty() ? 0 : appended->uids.front()};
                 return;
             }
             done = fail(appended.error());

@@ -13,6 +13,7 @@
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
 #include "common/store/change_socket.hpp"
+#include "common/store/indexer.hpp"
 #include "common/store/pool.hpp"
 
 // From a recipient and a message to durable files: the directory says which accounts a recipient stands for, quota
@@ -58,6 +59,7 @@ struct Envelope {
 // Where a copy went.
 struct Filed {
     std::string account, mailbox;
+    std::string file;    // its name in the Maildir, without flags
     store::Uid uid = 0;  // 0: durable, its UID comes later
 };
 
@@ -71,7 +73,9 @@ struct Outcome {
 // Thread-safe; one for a program.
 class Deliverer {
 public:
-    static Result<std::unique_ptr<Deliverer>> open(const config::Config& config);
+    // INDEX: whether deliver() returns when a message has its UID, or when it is durable, which is sooner.
+    enum class Index { AtOnce, Soon };
+    static Result<std::unique_ptr<Deliverer>> open(const config::Config& config, Index index = Index::AtOnce);
 
     // Whether mail for this address is taken, before there is a message: 250, 550 5.1.1 (no such user), 551 5.7.1 (not
     // our domain), 452 4.2.2 (over quota, counting SIZE where known), 451 (trouble). Fills RECIPIENT.resolution.
@@ -108,6 +112,8 @@ private:
     store::ChangeSocket changes_;
     maildir::Writer writer_;
     store::AccountPool accounts_;
+    Index index_ = Index::AtOnce;
+    store::Indexer indexer_;  // the last, since it uses what is above
 };
 
 }  // namespace gk::delivery

@@ -20,7 +20,7 @@ constexpr Sentence kSentences[] = {
     {"message.deferred", "told to try again later: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
     {"message.refused", "refused: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
     {"message.delivered",
-     "filed for {account} in {mailbox}[ as UID {uid}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
+     "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},

@@ -123,7 +123,8 @@ void log_outcomes(const delivery::Envelope& envelope, const std::vector<delivery
         for (const auto& filed : outcome.filed) {
             log::Event event("message.delivered");
             event.field("id", envelope.trace_id).field("account", filed.account).field("mailbox", filed.mailbox);
-            event.field("uid", filed.uid)
+            if (filed.uid != 0) event.field("uid", filed.uid);
+            event.field("file", filed.file)
                 .field("recipient", recipients[i].address)
                 .field("sender", envelope.reverse_path);
             event.field("size", size);

@@ -63,22 +63,27 @@ Result<std::shared_ptr<Syncer::FileSystem>> Syncer::file_system(MailboxDirectory
     const std::lock_guard lock(mutex_);
     auto& entry = file_systems_[mailbox.device_];
     if (!entry) {
+        // A descriptor each: the kernel tells a failed write-back once to each that asks.
+        const auto open = [&] { return os::Fd(::openat(mailbox.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); };
         auto opened = std::make_shared<FileSystem>();
-        opened->fd = os::Fd(::openat(mailbox.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!opened->fd) return fail_errno(fmt::format("cannot open '{}'", mailbox.path_));
+        opened->fd = open();
+        os::Fd other = open();
+        if (!opened->fd || !other) return fail_errno(fmt::format("cannot open '{}'", mailbox.path_));
+        opened->commits.emplace(std::move(other), options_.patience, failures_, groups_);
         entry = std::move(opened);
     }
     return entry;
 }
 
+GroupCommit* Syncer::group_commit(MailboxDirectory& mailbox, std::size_t commits) {
+    if (options_.group_from == 0 || commits < options_.group_from) return nullptr;
+    const auto system = file_system(mailbox);
+    if (!system || (*system)->commits->is_slow()) return nullptr;
+    return &*(*system)->commits;  // stays as long as we do
+}
+
 Result<bool> Syncer::sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch, bool many) {
-    struct Counted {
-        std::atomic<std::size_t>& count;
-        std::size_t before = count.fetch_add(1);
-        ~Counted() { --count; }
-    } const counted{syncing_};
-    const bool grouped = options_.group_from != 0 && (many || counted.before + 1 >= options_.group_from);
-    if (grouped && epoch == failure_epoch()) {
+    if (many && options_.group_from != 0 && epoch == failure_epoch()) {
         GK_TRY(const auto system, file_system(mailbox));
         GK_CHECK(system->flush.run([&]() -> Status {
             ++groups_;

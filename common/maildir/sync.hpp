@@ -9,11 +9,13 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "common/base/result.hpp"
+#include "common/maildir/group_commit.hpp"
 #include "common/os/fd.hpp"
 
 // Flushes shared between threads. A flush is some milliseconds of waiting and almost no work, so whoever asks
@@ -21,9 +23,12 @@
 namespace gk::maildir {
 
 struct SyncOptions {
-    // From how many commits at once one syncfs for all replaces one fsync a file. 0: never. Below it the kernel
-    // merges the fsyncs of concurrent threads itself, and faster. Several messages of one commit always use it.
+    // From how many commits at once they share flushes of the whole file system (see group_commit.hpp). 0: never; then,
+    // and below it, each flushes its own files. Several messages of one commit share one in any case.
     std::size_t group_from = 24;
+    // How long a commit waits for such a flush before it flushes its own files: many times what a flush takes on a disk
+    // that is well, and less than a client notices.
+    std::chrono::milliseconds patience{1000};
     // How long the flush of a directory waits for messages that are about to be renamed into it, so as to serve them
     // too. One commit alone never waits.
     std::chrono::microseconds gather{4000};
@@ -139,6 +144,9 @@ public:
     // EPOCH: what failure_epoch() said when FD was opened. One of MANY: a group flush at once, which serves all that
     // were written before it; true then, and the caller need not ask for the others of this file system.
     Result<bool> sync_file(MailboxDirectory& mailbox, int fd, std::uint64_t epoch, bool many = false);
+    // For commits into MAILBOX; null where they are to flush their own files. COMMITS: how many are under way, this one
+    // included.
+    GroupCommit* group_commit(MailboxDirectory& mailbox, std::size_t commits);
     // Counts failed group flushes: a file older than the last failure is flushed on its own, since the kernel
     // tells a failed write-back to one syncfs only.
     std::uint64_t failure_epoch() const noexcept { return failures_.load(); }
@@ -152,6 +160,7 @@ private:
     struct FileSystem {
         os::Fd fd;
         SharedFlush flush;
+        std::optional<GroupCommit> commits;
     };
     Result<std::shared_ptr<FileSystem>> file_system(MailboxDirectory& mailbox);
 
@@ -160,9 +169,8 @@ private:
     using Cached = std::pair<std::string, std::shared_ptr<MailboxDirectory>>;
     std::list<Cached> recent_;  // most recently used first
     std::unordered_map<std::string, std::list<Cached>::iterator> by_path_;
-    std::unordered_map<dev_t, std::shared_ptr<FileSystem>> file_systems_;
-    std::atomic<std::size_t> syncing_{0};
     std::atomic<std::uint64_t> failures_{0}, files_{0}, directories_{0}, groups_{0};
+    std::unordered_map<dev_t, std::shared_ptr<FileSystem>> file_systems_;  // ends before what it counts in
 };
 
 }  // namespace gk::maildir

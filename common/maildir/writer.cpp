@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <cerrno>
@@ -71,6 +72,12 @@ Status NewMessage::flush() {
     GK_CHECK(write_through(buffer_));
     buffer_.clear();
     return ok();
+}
+
+Result<std::int64_t> NewMessage::written_s() const {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0) return fail_errno(fmt::format("cannot stat '{}'", path()));
+    return status.st_mtim.tv_sec;
 }
 
 Status NewMessage::write(std::string_view bytes) {
@@ -178,13 +185,57 @@ Status Writer::sync_directories(std::span<NewMessage* const> messages) {
     return ok();
 }
 
+Status Writer::place_all(std::span<Placement> messages) {
+    for (const Placement& placement : messages) GK_CHECK(place(placement));
+    return ok();
+}
+
+Status Writer::commit_together(GroupCommit& group, std::span<Placement> messages, std::span<NewMessage* const> all) {
+    std::uint64_t epoch = all.front()->failure_epoch_;
+    for (NewMessage* const message : all) {
+        GK_CHECK(message->flush());
+        epoch = std::min(epoch, message->failure_epoch_);
+    }
+    const auto place = [&]() -> Status {
+        for (NewMessage* const message : all) GK_CHECK(message->close_synced());
+        return place_all(messages);
+    };
+    const auto reached = group.run(place, epoch);
+    if (!reached) return fail(temporary(reached.error()));
+    if (*reached == GroupCommit::Reached::Durable) {
+        for (NewMessage* const message : all) message->where_ = NewMessage::Where::Nowhere;
+        return ok();
+    }
+    if (*reached == GroupCommit::Reached::Nothing) {
+        for (NewMessage* const message : all) GK_CHECK(sync(*message));
+        GK_CHECK(place_all(messages));
+    }
+    return sync_directories(all);
+}
+
 Status Writer::commit(std::span<Placement> messages) {
+    if (messages.empty()) return ok();
     std::vector<NewMessage*> all;
     all.reserve(messages.size());
     for (const Placement& placement : messages) all.push_back(placement.message);
-    Status status = sync(all);
-    for (std::size_t i = 0; status && i < messages.size(); ++i) status = place(messages[i]);
-    if (status) status = sync_directories(all);
+    struct Counted {
+        std::atomic<std::size_t>& count;
+        std::size_t before = count.fetch_add(1);
+        ~Counted() { --count; }
+    } const counted{committing_};
+    MailboxDirectory& mailbox = *all.front()->directory_;
+    const bool one_file_system = std::all_of(all.begin(), all.end(), [&](const NewMessage* message) {
+        return message->directory_->device() == mailbox.device();
+    });
+    GroupCommit* const group = one_file_system ? syncer_.group_commit(mailbox, counted.before + 1) : nullptr;
+    Status status = ok();
+    if (group != nullptr) {
+        status = commit_together(*group, messages, all);
+    } else {
+        status = sync(all);
+        if (status) status = place_all(messages);
+        if (status) status = sync_directories(all);
+    }
     if (!status)
         for (NewMessage* const message : all) message->abandon();
     return status;

@@ -44,7 +44,8 @@ public:
     const std::string& name() const noexcept { return name_; }  // now: in tmp/, later new/ or cur/
     // The path now, for error texts and for reading back before the commit (call flush() first).
     std::string path() const;
-    Status flush();           // buffered bytes to the kernel; not durable
+    Status flush();                          // buffered bytes to the kernel; not durable
+    Result<std::int64_t> written_s() const;  // when the kernel took the last bytes: its mtime, in Unix seconds
     void abandon() noexcept;  // unlinks it unless commit() or sync_directories() succeeded; harmless when repeated
 
 private:
@@ -92,7 +93,11 @@ public:
     const Syncer& syncer() const noexcept { return syncer_; }
 
 private:
+    Status commit_together(GroupCommit& group, std::span<Placement> messages, std::span<NewMessage* const> all);
+    Status place_all(std::span<Placement> messages);
+
     Syncer syncer_;
+    std::atomic<std::size_t> committing_{0};
 };
 
 }  // namespace gk::maildir

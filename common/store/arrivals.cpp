@@ -83,6 +83,13 @@ Status index_batch(State& state, const std::vector<Arrival*>& batch) {
 
 }  // namespace
 
+void index_arrivals(State& state, const std::vector<Arrival*>& arrivals) {
+    if (arrivals.empty() || index_batch(state, arrivals)) return;
+    // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
+    for (Arrival* one : arrivals)
+        for (auto& message : one->messages) message.uid = 0;
+}
+
 void index_arrival(State& state, Arrival& arrival) {
     {
         const std::lock_guard lock(state.arrivals_mutex);
@@ -95,10 +102,7 @@ void index_arrival(State& state, Arrival& arrival) {
             const std::lock_guard lock(state.arrivals_mutex);
             batch.swap(state.arrivals);
         }
-        if (batch.empty() || index_batch(state, batch)) return ok();
-        // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
-        for (Arrival* one : batch)
-            for (auto& message : one->messages) message.uid = 0;
+        index_arrivals(state, batch);
         return ok();
     });
 }

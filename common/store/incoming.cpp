@@ -10,6 +10,7 @@
 #include "common/maildir/writer.hpp"
 #include "common/os/file.hpp"
 #include "common/store/account.hpp"
+#include "common/store/indexer.hpp"
 #include "common/store/line_ends.hpp"
 #include "common/store/state.hpp"
 
@@ -57,7 +58,7 @@ struct Incoming::State {
     Status keep_as_is(Message& message);
     Status finish(Message& message);
     Result<std::vector<KeywordMask>> keyword_masks();
-    Result<Appended> commit();
+    Result<Appended> commit(Indexer* later);
 };
 
 Result<Incoming> Account::incoming(std::string_view mailbox) {
@@ -127,7 +128,9 @@ Status Incoming::State::finish(Message& message) {
     if (!message.as_is && message.filter.pending_cr()) GK_CHECK(keep_as_is(message));
     GK_CHECK(message.file.flush());
     // The file's mtime is the internal date, so that it can be had again without the index.
-    return set_date(message.file.path(), *message.wanted.internal_date);
+    if (message.wanted.internal_date) return set_date(message.file.path(), *message.wanted.internal_date);
+    GK_TRY(message.wanted.internal_date, message.file.written_s());
+    return ok();
 }
 
 // Keywords get their letters before a file name uses one.
@@ -147,12 +150,8 @@ Result<std::vector<KeywordMask>> Incoming::State::keyword_masks() {
     return masks;
 }
 
-Result<Appended> Incoming::State::commit() {
-    const auto now = now_s();
-    for (auto& message : messages) {
-        if (!message.wanted.internal_date) message.wanted.internal_date = now;
-        GK_CHECK(finish(message));
-    }
+Result<Appended> Incoming::State::commit(Indexer* later) {
+    for (auto& message : messages) GK_CHECK(finish(message));
     GK_TRY(const auto keywords, keyword_masks());
     Arrival arrival;
     arrival.mailbox = mailbox;
@@ -169,8 +168,14 @@ Result<Appended> Incoming::State::commit() {
         placements.push_back({&message.file, flagged ? maildir::Sub::Cur : maildir::Sub::New, std::move(name)});
     }
     GK_CHECK(account->state().writer->commit(placements));
+    Appended appended;
+    for (const auto& message : arrival.messages) appended.names.emplace_back(base_of_file(message.file));
+    if (later != nullptr) {
+        later->add(account, std::move(arrival));
+        return appended;
+    }
     index_arrival(account->state(), arrival);
-    Appended appended{arrival.uidvalidity, {}};
+    appended.uidvalidity = arrival.uidvalidity;
     for (const auto& message : arrival.messages) appended.uids.push_back(message.uid);
     return appended;
 }
@@ -193,9 +198,9 @@ Status Incoming::write(std::string_view bytes) {
 
 std::uint64_t Incoming::size() const noexcept { return state_->messages.empty() ? 0 : state_->messages.back().wire; }
 
-Result<Appended> Incoming::commit() {
-    if (state_->messages.empty()) return Appended{state_->uidvalidity, {}};
-    auto appended = state_->commit();
+Result<Appended> Incoming::commit(Indexer* later) {
+    if (state_->messages.empty()) return Appended{state_->uidvalidity, {}, {}};
+    auto appended = state_->commit(later);
     state_->messages.clear();  // those that did not become durable are unlinked
     if (!appended) return fail(temporary(appended.error()));
     return appended;

@@ -21,6 +21,7 @@
 namespace gk::store {
 
 class Account;
+class Indexer;
 
 struct IncomingMessage {
     Flags flags = 0;
@@ -42,7 +43,8 @@ public:
     // Octets written to the current message so far, as the client counts them.
     std::uint64_t size() const noexcept;
     // All messages begun become durable and visible, or none. An error is Temporary (NotFound: the mailbox went away).
-    Result<Appended> commit();
+    // With LATER, returns when the files are durable; they get their rows and UIDs soon, and the answer names no UIDs.
+    Result<Appended> commit(Indexer* later = nullptr);
     void abandon() noexcept;
 
     struct State;

@@ -228,6 +228,8 @@ std::string find_file(const std::string& mailbox_path, std::string_view base);
 
 // arrivals.cpp: returns when ARRIVAL has its UIDs, or 0 for them where the index could not be had. Takes the lock.
 void index_arrival(State& state, Arrival& arrival);
+// The same for a crowd that is there already, in one transaction.
+void index_arrivals(State& state, const std::vector<Arrival*>& arrivals);
 
 // Files in new/ to cur/, as a mail reader does; what another moved first is left alone.
 Status take_new(State& state, Record& record);

@@ -106,6 +106,7 @@ struct Appended {
     // One for each message, in order. 0: stored and durable, but it will get its UID later, since the index was
     // not to be had; then do not name UIDs to the client.
     std::vector<Uid> uids;
+    std::vector<std::string> names;  // of their files, without flags: by which they are found in the Maildir
 };
 
 struct Totals {

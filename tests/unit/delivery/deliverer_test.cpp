@@ -41,10 +41,10 @@ protected:
         (void)os::remove_tree(root_);
     }
 
-    void open(std::string_view toml) {
+    void open(std::string_view toml, Deliverer::Index index = Deliverer::Index::AtOnce) {
         auto config = config::Config::parse(toml, paths_);
         ASSERT_TRUE(config) << config.error().text;
-        auto opened = Deliverer::open(*config);
+        auto opened = Deliverer::open(*config, index);
         ASSERT_TRUE(opened) << opened.error().text;
         deliverer_ = std::move(*opened);
     }
@@ -115,6 +115,31 @@ TEST_F(Delivery, PutsReversePathAndRecipientInFrontAndStoresWithLineFeeds) {
     EXPECT_GT(outcomes[0].filed[0].uid, 0u);
     EXPECT_EQ(stored("ann"), std::vector<std::string>{"Return-Path: <bob@b.test>\nDelivered-To: ann@a.test\n"
                                                       "From: bob@b.test\nSubject: hello\n\ntext\n"});
+}
+
+TEST_F(Delivery, AnswersWhenTheMessageIsDurableAndIndexesItAfterwards) {
+    open("", Deliverer::Index::Soon);
+    for (int i = 0; i < 20; ++i) {
+        const auto outcomes = deliver({"ann@a.test"});
+        ASSERT_EQ(outcomes[0].answer.code, 250) << outcomes[0].error;
+        EXPECT_EQ(outcomes[0].filed[0].uid, 0u);
+        const std::string file = paths_.mail + "/a.test/ann/Maildir/new/" + outcomes[0].filed[0].file;
+        EXPECT_TRUE(os::exists(file)) << file;
+    }
+    deliverer_.reset();  // indexes what waits
+    const auto account = store::Account::open(paths_.mail + "/a.test/ann");
+    ASSERT_TRUE(account);
+    const auto status = (*account)->status("INBOX");
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->messages, 20u);
+    EXPECT_EQ(status->uidnext, 21u);
+}
+
+TEST_F(Delivery, CountsMessagesThatWaitForTheirRowsAgainstTheQuota) {
+    open("", Deliverer::Index::Soon);
+    const std::string text = "Subject: big\r\n\r\n" + std::string(1500, 'x') + "\r\n";
+    EXPECT_EQ(deliver({"cat@a.test"}, text)[0].answer.code, 250);
+    EXPECT_EQ(check("cat@a.test", 1000).enhanced, "4.2.2");
 }
 
 TEST_F(Delivery, KeepsTheBytesOfAMessageWithBareLineEnds) {

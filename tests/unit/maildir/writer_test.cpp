@@ -17,6 +17,7 @@
 // told.
 namespace {
 std::atomic<int> fsync_calls{0}, syncfs_calls{0}, fsync_failures{0}, syncfs_failures{0};
+std::atomic<int> syncfs_passes{0};  // calls that succeed before those that fail
 std::atomic<int> flush_delay_us{0};
 }  // namespace
 
@@ -34,6 +35,10 @@ extern "C" int fsync(int fd) {
 extern "C" int syncfs(int) noexcept {
     ++syncfs_calls;
     if (const int delay = flush_delay_us.load()) ::usleep(static_cast<useconds_t>(delay));
+    if (syncfs_passes > 0) {
+        --syncfs_passes;
+        return 0;
+    }
     if (syncfs_failures > 0) {
         --syncfs_failures;
         errno = EIO;
@@ -52,7 +57,7 @@ protected:
         root_ = ::mkdtemp(name);
         add_mailbox("Maildir");
         box_ = root_ + "/Maildir";
-        fsync_calls = syncfs_calls = fsync_failures = syncfs_failures = flush_delay_us = 0;
+        fsync_calls = syncfs_calls = fsync_failures = syncfs_failures = syncfs_passes = flush_delay_us = 0;
     }
     void TearDown() override { (void)os::remove_tree(root_); }
 
@@ -254,12 +259,43 @@ void deliver_at_once(const std::string& box, Writer& writer, int threads, int ea
 }
 
 TEST_F(MaildirWriter, SharesDirectoryFlushesBetweenThreads) {
-    Writer writer;
+    SyncOptions options;
+    options.group_from = 0;
+    Writer writer(options);
     flush_delay_us = 2000;
     deliver_at_once(box_, writer, 12, 8);
     EXPECT_EQ(names("new").size(), 96u);
     EXPECT_EQ(syncfs_calls, 0);
     EXPECT_LE(fsync_calls, 96 * 3 / 2) << "at most 1.5 flushes a message from ten at once on";
+}
+
+TEST_F(MaildirWriter, FlushesItsOwnFilesWhereTheFileSystemIsSlow) {
+    SyncOptions options;
+    options.group_from = 1;
+    options.patience = std::chrono::milliseconds(20);
+    Writer writer(options);
+    auto first = message(writer, "first"), second = message(writer, "second");
+    flush_delay_us = 200'000;
+    ASSERT_TRUE(commit(writer, first, Sub::New, "first"));
+    EXPECT_EQ(fsync_calls, 2) << "its own, and the directory's";
+    const int groups = syncfs_calls;
+    ASSERT_TRUE(commit(writer, second, Sub::New, "second"));
+    EXPECT_EQ(fsync_calls, 4);
+    EXPECT_EQ(syncfs_calls, groups) << "while it is slow, nobody asks again";
+    EXPECT_EQ(names("new").size(), 2u);
+    EXPECT_TRUE(names("tmp").empty());
+}
+
+TEST_F(MaildirWriter, FailsAllWhomAFailedFlushOfNamesWasToServe) {
+    SyncOptions options;
+    options.group_from = 1;
+    Writer writer(options);
+    auto one = message(writer, "one");
+    syncfs_passes = 1;  // the bytes are durable, the name is not
+    syncfs_failures = 1;
+    EXPECT_FALSE(commit(writer, one, Sub::New, "one"));
+    EXPECT_TRUE(names("new").empty());
+    EXPECT_TRUE(names("tmp").empty());
 }
 
 TEST_F(MaildirWriter, SharesFileFlushesToBetweenManyThreads) {

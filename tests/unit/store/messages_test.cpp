@@ -4,6 +4,7 @@
 #include <csignal>
 #include <thread>
 
+#include "common/store/indexer.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 namespace gk::store {
@@ -73,6 +74,25 @@ TEST_F(StoreMessages, AppendedTogetherAreAllThereWithTheirFlagsAndDates) {
     EXPECT_EQ(taken.keywords[0], "Work");
     EXPECT_EQ(taken.rows[0].modseq, taken.rows[1].modseq);
     EXPECT_EQ(read(path("Drafts") + "/dovecot-keywords"), "0 Work\n");
+}
+
+TEST_F(StoreMessages, IndexedLaterHaveOneUidEachWhateverTheUidlistHasOfThem) {
+    Indexer indexer(std::chrono::seconds(30));
+    std::vector<std::string> names;
+    for (int i = 0; i < 2; ++i) {
+        auto incoming = account_->incoming("INBOX");
+        ASSERT_TRUE(incoming->begin());
+        ASSERT_TRUE(incoming->write("Subject: x\r\n\r\nhello\r\n"));
+        const auto appended = incoming->commit(&indexer);
+        ASSERT_TRUE(appended);
+        names.push_back(appended->names.at(0));
+    }
+    // As a look at the directory leaves it that gave them UIDs and then failed to commit.
+    std::ofstream(path("INBOX") + "/dovecot-uidlist", std::ios::app)
+        << "1 :" << names[0] << "\n2 :" << names[1] << "\n";
+    indexer.settle(*account_);
+    EXPECT_EQ(uids("INBOX"), (std::vector<Uid>{1, 2}));
+    EXPECT_EQ(deliver("INBOX"), 3u);
 }
 
 TEST_F(StoreMessages, AbandonedLeaveNothing) {

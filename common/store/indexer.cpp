@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "common/store/indexer.hpp"
+
+#include "common/store/state.hpp"
+
+namespace gk::store {
+
+namespace {
+
+void index_all(Account& account, const std::vector<std::unique_ptr<Arrival>>& arrivals) {
+    std::vector<Arrival*> all;
+    all.reserve(arrivals.size());
+    for (const auto& arrival : arrivals) all.push_back(arrival.get());
+    index_arrivals(account.state(), all);
+}
+
+}  // namespace
+
+Indexer::Indexer(std::chrono::microseconds gather, std::size_t most) : gather_(gather), most_(most) {}
+
+Indexer::~Indexer() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    arrived_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Indexer::add(std::shared_ptr<Account> account, Arrival arrival) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (count_ < most_) {
+            first = count_++ == 0;
+            waiting_[std::move(account)].push_back(std::make_unique<Arrival>(std::move(arrival)));
+            if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+        }
+    }
+    if (account) index_arrival(account->state(), arrival);  // no room: the disk is slower than the mail
+    else if (first) arrived_.notify_one();
+}
+
+void Indexer::settle(const Account& account) {
+    std::unique_lock lock(mutex_);
+    const auto mine =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& one) { return one.first.get() == &account; });
+    if (mine != waiting_.end()) {
+        const auto taken = waiting_.extract(mine);
+        count_ -= taken.mapped().size();
+        lock.unlock();
+        index_all(*taken.key(), taken.mapped());
+        lock.lock();
+    }
+    indexed_.wait(lock, [&] { return under_way_ != &account; });
+}
+
+void Indexer::run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        arrived_.wait(lock, [this] { return stopping_ || count_ != 0; });
+        if (count_ == 0) return;
+        if (!stopping_) arrived_.wait_for(lock, gather_, [this] { return stopping_; });
+        while (!waiting_.empty()) {
+            const auto taken = waiting_.extract(waiting_.begin());
+            count_ -= taken.mapped().size();
+            under_way_ = taken.key().get();
+            lock.unlock();
+            index_all(*taken.key(), taken.mapped());
+            lock.lock();
+            under_way_ = nullptr;
+            indexed_.notify_all();
+        }
+    }
+}
+
+}  // namespace gk::store
