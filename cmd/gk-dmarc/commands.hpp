@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <vector>
+
 #include "common/cli/cli.hpp"
 #include "common/mailauth/open_source.hpp"
 
@@ -16,5 +18,6 @@ struct Common {
 
 cli::Command check_command(const Common& common);
 cli::Command show_command(const Common& common);
+std::vector<cli::Command> report_commands(const Common& common);  // send, ingest, report, received, sent
 
 }  // namespace gk::dmarc_tool

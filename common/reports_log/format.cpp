@@ -3,6 +3,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/message/header.hpp"
 #include "common/os/file.hpp"
 #include "common/reports_log/observations.hpp"
 
@@ -152,6 +153,7 @@ Result<std::string> format(const DmarcObservation& o) {
     line.add("disposition", o.disposition, kWordLimit);
     line.add("dkim_aligned", o.dkim_aligned);
     line.add("spf_aligned", o.spf_aligned);
+    if (o.is_report) line.add("is_report", true);
     if (o.spf) {
         Line spf;
         spf.add("domain", o.spf->domain, kNameLimit);
@@ -193,11 +195,22 @@ Result<std::string> format(const TlsObservation& o) {
     line.add("receiving_helo", o.receiving_helo, kNameLimit);
     line.add("reason_code", o.reason_code, kTextLimit);
     line.add("additional", o.additional, kTextLimit);
+    if (o.is_report) line.add("is_report", true);
     return fitted(line,
                   {{"policy", strings(o.policy, kUriLimit)},
                    {"mx_patterns", strings(o.mx_patterns, kNameLimit)},
                    {"rua", uris(o.rua)}},
                   {0, 1, 2});
+}
+
+bool is_report(std::string_view header_block) {
+    if (message::find_field(header_block, "TLS-Report-Domain")) return true;
+    const auto subject = message::find_field(header_block, "Subject");
+    if (!subject) return false;
+    // RFC 9990, 3.5.2: the words may be folded; RFC 7489 wrote them in any case.
+    const auto words = text::words(*subject);
+    return words.size() >= 4 && text::equals_nocase(words[0], "Report") && text::equals_nocase(words[1], "Domain:") &&
+           text::equals_nocase(words[3], "Submitter:");
 }
 
 std::string file_name(Kind kind, std::int64_t day) {

@@ -53,13 +53,14 @@ struct DmarcObservation {
     std::vector<DkimObserved> dkim;  // those that count first: what does not fit into a line is left out from the end
     std::optional<SpfObserved> spf;
     std::vector<std::string> rua;  // URIs as published, "!10m" included
+    bool is_report = false;        // see is_report
     bool operator==(const DmarcObservation&) const = default;
 };
 
 // One session, or attempt at one, with a host of a policy domain (RFC 8460, 4.3 and 4.4).
 struct TlsObservation {
     TimePoint at{};                        // unset: now
-    std::string policy_domain;             // the recipients' domain, or the TLSA base domain's
+    std::string policy_domain;             // the recipients' domain, in A-labels, whatever the policy's type
     std::string policy_type;               // sts, tlsa, no-policy-found
     std::vector<std::string> policy;       // lines of the MTA-STS policy, or TLSA records as text
     std::vector<std::string> mx_patterns;  // mx-host: the policy's mx lines
@@ -69,8 +70,13 @@ struct TlsObservation {
     std::string reason_code;       // failure-reason-code
     std::string additional;        // additional-information
     std::vector<std::string> rua;  // URIs of _smtp._tls.DOMAIN where known; empty: `send` looks them up
+    bool is_report = false;        // see is_report
     bool operator==(const TlsObservation&) const = default;
 };
+
+// Whether the message with this header block is a DMARC or TLS report. Reports are counted, but a day that saw nothing
+// else of a domain is no reason for one: two servers would tell each other of their reports for ever.
+bool is_report(std::string_view header_block);
 
 constexpr std::size_t kLineLimit = 4096;  // with its LF
 

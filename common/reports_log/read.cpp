@@ -191,6 +191,7 @@ Result<DmarcObservation> parse_dmarc(std::string_view line) {
     members.read("dkim_aligned", o.dkim_aligned);
     members.read("spf_aligned", o.spf_aligned);
     members.read("rua", o.rua);
+    members.read("is_report", o.is_report);
     members.each("reasons", [&](const json::value& value) {
         members.inner(value, [&](Members& m) {
             auto& reason = o.reasons.emplace_back();
@@ -236,6 +237,7 @@ Result<TlsObservation> parse_tls(std::string_view line) {
     members.read("reason_code", o.reason_code);
     members.read("additional", o.additional);
     members.read("rua", o.rua);
+    members.read("is_report", o.is_report);
     GK_CHECK(check(members.good() && !o.policy_domain.empty() && !o.policy_type.empty() && !o.result.empty()));
     return o;
 }

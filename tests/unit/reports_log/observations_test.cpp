@@ -43,6 +43,7 @@ DmarcObservation seen() {
     o.dkim = {{"a.test", "s1", "pass"}, {"esp.test", "k", "fail"}};
     o.spf = {"bounces.a.test", "mfrom", "softfail"};
     o.rua = {"mailto:d@a.test!10m", "mailto:x@r.test"};
+    o.is_report = true;
     return o;
 }
 
@@ -180,6 +181,13 @@ TEST_F(Observations, AnAddressThatWouldBeCutIsLeftOut) {
     DmarcObservation o = seen();
     o.rua = {"mailto:" + std::string(600, 'x') + "@a.test", "mailto:d\n@a.test", "mailto:d@a.test"};
     EXPECT_EQ(parse_dmarc(*format(o))->rua, std::vector<std::string>{"mailto:d@a.test"});
+}
+
+TEST_F(Observations, AReportIsKnownByItsHeader) {
+    EXPECT_TRUE(is_report("Subject: Report Domain: a.test\r\n Submitter: mx.b.test\r\n Report-ID: <1@b.test>\r\n\r\n"));
+    EXPECT_TRUE(is_report("Subject: Hello\nTLS-Report-Domain: a.test\n\n"));
+    EXPECT_FALSE(is_report("Subject: Report Domain: what is it?\n\nTLS-Report-Domain: a.test\n"));
+    EXPECT_FALSE(is_report(""));
 }
 
 TEST_F(Observations, WhatAReportCannotDoWithoutIsRequired) {
