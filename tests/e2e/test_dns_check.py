@@ -140,6 +140,111 @@ trust_anchor_file = "{cls.folder}/anchor"
                 finally:
                     self.dns.restore(self.healthy)
 
+    def fix(self, *words, code=0, env=None, key=None):
+        """--fix of good.test; what it wrote to both outputs."""
+        done = subprocess.run([f"{gk.BIN}/gk-dns-check", "--root", self.root, "--no-connect", "good.test", "--fix", "--wait", "10s",
+                               "--update-server", f"127.0.0.1@{self.dns.port}", "--key", key or f"{self.dns.folder}/update.key", *words],
+                              capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout, done.stderr
+
+    def break_dmarc(self):
+        self.addCleanup(self.dns.restore, self.healthy)
+        self.dns.edit(remove=[record for record in self.healthy if record.name == "_dmarc.good.test"])
+
+    def test_nothing_is_sent_without_a_yes(self):
+        self.break_dmarc()
+        before = [record.key() for record in self.dns.read_all()]
+        shown, _ = self.fix("--dry-run", code=1)
+        self.assertIn('  + _dmarc.good.test. 3600 IN TXT "v=DMARC1;', shown)
+        _, said = self.fix(code=1)
+        self.assertIn("nothing was sent; --yes sends without asking", said)
+        self.assertEqual([record.key() for record in self.dns.read_all()], before)
+        change, = [json.loads(line) for line in self.fix("--dry-run", "--json", code=1)[0].splitlines()]
+        self.assertEqual((change["op"], change["zone"], change["name"], change["type"]), ("add", "good.test", "_dmarc.good.test", "TXT"))
+
+    def test_both_update_programs_serve(self):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        os.symlink(shutil.which("knsupdate"), f"{folder}/nsupdate")
+        for path in ([folder] if shutil.which("nsupdate") is None else [folder, os.path.dirname(shutil.which("nsupdate"))]):
+            with self.subTest(path):
+                self.break_dmarc()
+                _, said = self.fix("--yes", env={"PATH": path})
+                self.assertIn("1 changes are seen", said)
+                self.dns.restore(self.healthy)
+
+    def test_a_key_that_the_server_does_not_know_is_refused_in_words(self):
+        self.break_dmarc()
+        key = f"{self.folder}/wrong.key"
+        with open(key, "w", encoding="ascii") as file:
+            file.write('key "gk-test" { algorithm hmac-sha256; secret "d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmc="; };\n')
+        _, said = self.fix("--yes", key=key, code=75)
+        self.assertRegex(said, "zone good.test: k?nsupdate did not update it")
+        self.assertNotIn("d3Jvbmcg", said)
+        self.assertEqual(self.findings("good.test"), ["dmarc-missing"])
+
+    def test_a_program_in_the_directory_changes_dns(self):
+        hooks = f"{self.root}/dns.d"
+        os.makedirs(hooks)
+        self.addCleanup(shutil.rmtree, hooks)
+        shutil.copy(f"{gk.ROOT}/packaging/dns.d/10-knotc", hooks)
+        with open(f"{hooks}/KNOT_SOCKET", "w", encoding="ascii") as file:
+            file.write(f"{self.dns.folder}/knot.sock\n")
+        self.break_dmarc()
+        self.dns.edit(remove=[record for record in self.healthy if (record.name, record.type) == ("good.test", "TXT")],
+                      add=[knot.Record.parse("good.test TXT v=spf1 +all")])
+        self.call("good.test", "--fix", "--yes", "--wait", "10s")
+        self.assertEqual(self.findings("good.test", code=0), [])
+
+    def test_what_is_refused_does_not_keep_back_the_rest(self):
+        self.break_dmarc()
+        self.dns.edit(remove=[record for record in self.healthy if record.type == "PTR" and record.name.startswith("1.2.0.192")])
+        hooks = f"{self.folder}/one"
+        os.makedirs(hooks)
+        with open(f"{hooks}/10-only", "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nread -r line\ncase $line in *'\"zone\":\"good.test\"'*) ;; *) exit 69 ;; esac\n"
+                       f"printf '%s\\n' \"$line\" | KNOT_SOCKET= {gk.ROOT}/packaging/dns.d/10-knotc\n")
+        os.chmod(f"{hooks}/10-only", 0o755)
+        done = subprocess.run([f"{gk.BIN}/gk-dns-check", "--root", self.root, "--no-connect", "good.test", "--fix", "--yes", "--wait", "1s", "--hooks", hooks],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 75)
+        self.assertIn("zone 2.0.192.in-addr.arpa: no program in", done.stderr)
+
+    def test_signatures_that_do_not_validate_are_one_finding(self):
+        path = f"{self.root}/gk.toml.d/60-wrong.toml"
+        with open(f"{self.folder}/wrong-anchor", "w", encoding="ascii") as file:
+            file.write(f"test. DS {self.dns.ds('good.test')}\n")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'[dns]\ntrust_anchor_file = "{self.folder}/wrong-anchor"\n')
+        self.addCleanup(os.unlink, path)
+        self.assertEqual(self.findings("good.test", code=1), ["dnssec-bogus"])
+
+    def test_all_domains_of_the_directory_are_checked(self):
+        said = [json.loads(line) for line in self.call("--all", "--json", code=0).splitlines()]
+        self.assertEqual([(each["domain"], each["id"]) for each in said], [("plain.test", "dnssec-none")])
+        self.assertEqual(self.call("--all", "--ignore", "dnssec-none", "--json"), "")
+        self.call("--all", "--ignore", "dnssec-never", code=64)
+
+    def test_what_cannot_be_told_is_said(self):
+        zone = f"{self.folder}/down.txt"
+        with open(zone, "w", encoding="utf-8") as file:
+            file.write("new.test TEMPFAIL\n_dmarc.new.test TEMPFAIL\n")
+        said = [json.loads(line) for line in self.call("new.test", "--json", "--dns-file", zone, "--host", "mx.new.test", "--ip", "192.0.2.9", code=1).splitlines()]
+        self.assertIn("new.test MX", [each["name"] for each in said if each["id"] == "unknown"])
+
+    def test_it_works_before_there_is_anything(self):
+        """A name and an address make a zone in which nothing is wrong."""
+        def call(zone, *words, code):
+            return gk.run("gk-dns-check", "new.test", "--host", "mx.new.test", "--ip", "192.0.2.9", "--root", "", "--dns-file", zone, *words, code=code)
+
+        lines = call("/dev/null", "--zone", code=1).splitlines()
+        zone = f"{self.folder}/new.txt"
+        with open(zone, "w", encoding="utf-8") as file:
+            for line in lines:
+                name, _, _, kind, data = line.split(None, 4)
+                file.write(f"{name} {kind} {data}\n")
+        self.assertEqual({json.loads(line)["severity"] for line in call(zone, "--json", code=0).splitlines()}, {"advice"})
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -18,7 +18,8 @@ TEST(DnsCheckPage, ListsEveryKindOfFindingWithItsSeverity) {
     const auto page = os::read_file(std::string(source) + "/man/gk-dns-check.1");
     ASSERT_TRUE(page) << page.error().text;
     for (const auto& kind : kinds())
-        EXPECT_NE(page->find(fmt::format(".It Cm {} Pq {}\n", kind.id, severity_name(kind.severity))), std::string::npos)
+        EXPECT_NE(page->find(fmt::format(".It Cm {} Pq {}\n", kind.id, severity_name(kind.severity))),
+                  std::string::npos)
             << kind.id;
 }
 
