@@ -10,6 +10,7 @@
 #include "common/cli/cli.hpp"
 #include "common/config/config.hpp"
 #include "common/mailauth/arc/forward.hpp"
+#include "common/mailauth/authres/authres.hpp"
 #include "common/mailauth/dkim/key_store.hpp"
 #include "common/mailauth/domain.hpp"
 #include "common/message/header.hpp"
@@ -64,27 +65,26 @@ int seal(const Arguments& a) {
     const auto bytes = input->bytes();
 
     // The chain as it is now counts, unless what is recorded says what it was when the message came.
-    arc::Recorded recorded;
+    std::string header(bytes.substr(0, message::header_length(bytes)));
+    std::string id = a.authserv_id.empty() ? domain : a.authserv_id;
     if (!a.results.empty()) {
-        recorded.payload = a.results;
-    } else {
-        const std::string header(bytes.substr(0, message::header_length(bytes)));
-        auto found = arc::recorded_results(header, {a.authserv_id.empty() ? domain : a.authserv_id});
-        if (!found) return cli::fail(found.error());
-        recorded = std::move(*found);
+        header = fmt::format("{}: {}\r\n", authres::kFieldName, a.results) + header;
+        id = authres::lenient_id(a.results);
     }
-    if (!recorded.status) {
+    auto recorded = arc::recorded_results(header, {id});
+    if (!recorded) return cli::fail(recorded.error());
+    if (!recorded->status) {
         const auto source = open_source(a.dns);
         if (!source) return cli::fail(source.error());
         arc::Validator validator(to_unix_s(now()));
         validator.feed(bytes);
         const auto chain = validator.finish(**source);
         if (chain.temporary) return cli::fail(Error{Errc::Temporary, chain.reason, 0});
-        recorded.status = chain.status;
+        recorded->status = chain.status;
     }
     arc::Sealer sealer({.timestamp_s = to_unix_s(now())});
     sealer.feed(bytes);
-    auto fields = sealer.finish(*key, recorded.payload, *recorded.status);
+    auto fields = sealer.finish(*key, recorded->payload, *recorded->status);
     if (!fields) return cli::fail(fields.error());
     // A message with LF keeps them in its new fields.
     const auto first_end = bytes.find('\n');

@@ -13,6 +13,8 @@ constexpr std::int64_t kMB = 1 << 20;
 // clang-format off
 const std::vector<Setting> kSettings = {
     // key, type, default, help, least, most, choices
+    {"arc.domain", String, "", "The domain that seals mail that is passed on through an alias; empty: that of the alias."},
+    {"arc.seal", Boolean, "true", "Seal mail from outside that leaves through an alias (ARC), by an active DKIM key of arc.domain or the nearest domain above it."},
     {"arc.trusted_sealers", StringList, "", "Domains (with all below them) whose ARC seal is believed: what they saw pass DMARC is let through though it fails it here."},
     {"auth.address_failures", Integer, "20", "Failed logins from one address (an IPv6 /64) within auth.lockout_time after which it is locked out; 0 never.", 0, 1'000'000},
     {"auth.app_passwords_only", Boolean, "false", "Refuse the main password to mail protocols: every client needs an app password."},

@@ -19,6 +19,9 @@ constexpr Sentence kSentences[] = {
      "in as {actor}][, {tls}][; {spooled} to the queue]"},
     {"message.deferred", "told to try again later: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
     {"message.refused", "refused: {reply}[, from <{from}>][ to <{to}>][, by {peer}]"},
+    {"message.authenticated",
+     "checked: dmarc {dmarc}[ for {author}], spf {spf}, dkim {dkim}[, arc {arc}]; {outcome}[: {reason}][, but "
+     "{overrides}][, by {peer}]"},
     {"message.delivered",
      "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
@@ -36,6 +39,8 @@ constexpr Sentence kSentences[] = {
     {"queue.deleted", "deleted from the queue"},
     {"queue.signed", "signed for {domain}"},
     {"queue.unsigned", "not signed[ for {domain}][: {reason}][: {error}]"},
+    {"queue.sealed", "sealed by {domain}"},
+    {"queue.unsealed", "not sealed[ by {domain}][: {reason}]"},
     {"queue.done", "left the queue: finished"},
 };
 

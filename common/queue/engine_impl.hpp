@@ -123,6 +123,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     // False where GROUP should wait for one of the destination's other connections.
     bool deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
     void open_failed(Destination& destination, const Group& group, const Opened& opened);
+    std::string seal_of(ActiveMessage& message);
     void signing_failed(ActiveMessage& message, const Group& group, const Error& why);
     void group_done(const std::shared_ptr<ActiveMessage>& message);
     Result<std::string> signatures_of(ActiveMessage& message);

@@ -54,6 +54,9 @@ Result<Settings> Settings::from(const config::Config& config) {
         return name == mailauth::canon_name(mailauth::Canon::Simple) ? mailauth::Canon::Simple
                                                                      : mailauth::Canon::Relaxed;
     };
+    s.sealing.seal = config.boolean("arc.seal");
+    s.sealing.domain = config.string("arc.domain");
+    s.sealing.ids = {config.string("smtp.authserv_id").empty() ? s.hostname : config.string("smtp.authserv_id")};
     s.signing.sign = config.boolean("dkim.sign");
     s.signing.required = config.boolean("dkim.required");
     s.signing.socket = config.paths().run + "/dkim.sock";

@@ -9,6 +9,7 @@
 #include "common/config/config.hpp"
 #include "common/dns/resolver.hpp"
 #include "common/queue/schedule.hpp"
+#include "common/queue/sealing.hpp"
 #include "common/queue/signing.hpp"
 #include "common/smtp_client/session.hpp"
 
@@ -32,6 +33,7 @@ struct Settings {
     std::map<std::string, std::string> routes, credentials;
     dns::Options dns;
     SigningSettings signing;
+    SealingSettings sealing;
 
     static Result<Settings> from(const config::Config& config);
 };

@@ -33,7 +33,10 @@ private:
     bool found_ = false, after_cr_ = false;
 };
 
-// The begin of the message up to the end of its header, and what was read with it.
+Signatures unsigned_for(std::string domain, std::string why) { return {{}, std::move(domain), std::move(why)}; }
+
+}  // namespace
+
 Result<std::string> read_header(const SpoolFile& file) {
     std::string bytes;
     for (;;) {
@@ -45,9 +48,17 @@ Result<std::string> read_header(const SpoolFile& file) {
     }
 }
 
-Signatures unsigned_for(std::string domain, std::string why) { return {{}, std::move(domain), std::move(why)}; }
-
-}  // namespace
+Result<bool> read_pieces(const SpoolFile& file, std::string begin, const std::function<void(std::string_view)>& each) {
+    BareLineEnds bare;
+    std::string piece = std::move(begin);
+    for (std::uint64_t at = 0; !piece.empty();) {
+        bare.feed(piece);
+        each(piece);
+        at += piece.size();
+        GK_TRY(piece, file.read_message(at, kPiece));
+    }
+    return !bare.found();
+}
 
 bool is_ours_to_sign(const Envelope& envelope) noexcept {
     return !envelope.account.empty() || envelope.is_dsn || envelope.is_own;
@@ -90,15 +101,9 @@ Result<Signatures> sign_message(const SpoolFile& file, const SigningSettings& se
     options.header_octets = kMaxHeader;
     if (settings.expires.count() > 0) options.expires_s = options.timestamp_s + settings.expires.count();
     mailauth::dkim::Signer signer(std::move(options));
-    BareLineEnds bare;
-    for (std::uint64_t at = 0; !piece.empty();) {
-        bare.feed(piece);
-        signer.feed(piece);
-        at += piece.size();
-        GK_TRY(piece, file.read_message(at, kPiece));
-    }
-    // What the next server makes of them is not known, so neither is what a verifier will hash.
-    if (bare.found()) return unsigned_for(*author, "bare CR or LF in the message");
+    GK_TRY(const bool regular,
+           read_pieces(file, std::move(piece), [&](std::string_view bytes) { signer.feed(bytes); }));
+    if (!regular) return unsigned_for(*author, "bare CR or LF in the message");
     auto fields = signer.finish(*keys);
     // NotFound: the key was retired or revoked since we asked; the next attempt sees the ones that are active then.
     if (!fields && fields.error().code == Errc::BadInput) return unsigned_for(*author, fields.error().text);

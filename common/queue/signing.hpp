@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -37,5 +38,11 @@ struct Signatures {
 // where there is a key. Temporary: gk-dkim could not be asked, or the disk not read.
 Result<Signatures> sign_message(const SpoolFile& file, const SigningSettings& settings, dkim_client::ClientPool& pool,
                                 TimePoint when);
+
+// The begin of a message up to the end of its header at least, at most one piece more.
+Result<std::string> read_header(const SpoolFile& file);
+// All of a message in pieces, of which BEGIN was read already. False where it has a bare CR or LF: what the next server
+// makes of these is not known, so neither is what a verifier will hash.
+Result<bool> read_pieces(const SpoolFile& file, std::string begin, const std::function<void(std::string_view)>& each);
 
 }  // namespace gk::queue

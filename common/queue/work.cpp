@@ -190,11 +190,31 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
     return t;
 }
 
-// What goes in front of the message: DKIM-Signature fields, or nothing. An error: it must wait.
+// Never an error: mail does not wait for a seal.
+std::string Engine::Impl::seal_of(ActiveMessage& message) {
+    const auto current = plan();
+    const auto& settings = current->settings.sealing;
+    if (!settings.seal) return {};
+    const std::lock_guard guard(message.signing);
+    if (message.signatures) return message.signatures->value_or("");
+    auto made = seal_message(message.file, settings, *current->signers, now());
+    const bool sealed = made && !made->fields.empty();
+    {
+        log::Event event(sealed ? "queue.sealed" : "queue.unsealed", sealed ? log::Level::Info : log::Level::Debug);
+        event.field("id", message.trace()).field("queue", message.id);
+        if (made && !made->domain.empty()) event.field("domain", made->domain);
+        if (!sealed) event.field("reason", made ? made->why_not : made.error().text);
+    }
+    message.signatures = sealed ? std::move(made->fields) : std::string();
+    return **message.signatures;
+}
+
+// What goes in front of the message: DKIM-Signature fields, an ARC set, or nothing. An error: it must wait.
 Result<std::string> Engine::Impl::signatures_of(ActiveMessage& message) {
+    if (is_passed_on(message.file.envelope())) return seal_of(message);
     const auto current = plan();
     const auto& settings = current->settings.signing;
-    if (!settings.sign || !is_ours_to_sign(message.file.envelope())) return std::string();
+    if (!settings.sign) return std::string();
     const std::lock_guard guard(message.signing);
     if (message.signatures) return *message.signatures;
     auto made = sign_message(message.file, settings, *current->signers, now());

@@ -55,6 +55,8 @@ def message(domain, extra="", body="How are you?"):
 class Gate(Case):
     @classmethod
     def setUpClass(cls):
+        far = gk.free_port_base()
+        cls.far = gk.Instance("mx.far.test", {"far.test": ["carl"]}, port_base=far)
         cls.keys = tempfile.mkdtemp(prefix="gk-keys-")
         records = ""
         for domain in ("good.test", "list.test"):
@@ -62,7 +64,8 @@ class Gate(Case):
             for line in gk.run("gk-dkim", "dns", domain, "--json", "--root", cls.keys).splitlines():
                 record = json.loads(line)
                 records += f"{record['name'].rstrip('.')} {record['type']} {record['value']}\n"
-        cls.dns = NameServer(ZONE + records)
+        cls.zone = ZONE + records
+        cls.dns = NameServer(cls.zone)
         cls.dns.__enter__()
         cls.SETTINGS = f"""
 [dns]
@@ -76,11 +79,22 @@ authserv_own_ids = ["old.a.test"]
 "watched.test" = "observe"
 [arc]
 trusted_sealers = ["list.test"]
+[queue.routes]
+"far.test" = "127.0.0.1:{far + gk.PORTS["smtp"]}"
 """
         super().setUpClass()
+        gk.run("gk-alias", "add", "away@a.test", "carl@far.test", "--root", cls.gk.root)
+        gk.run("gk-dkim", "genkey", "a.test", "--active", "--root", cls.gk.root)
+        for line in gk.run("gk-dkim", "dns", "a.test", "--json", "--root", cls.gk.root).splitlines():
+            record = json.loads(line)
+            cls.zone += f"{record['name'].rstrip('.')} {record['type']} {record['value']}\n"
+        cls.dns.set(cls.zone)
+        cls.far.start()
 
     @classmethod
     def tearDownClass(cls):
+        cls.far.stop()
+        shutil.rmtree(cls.far.root, ignore_errors=True)
         super().tearDownClass()
         cls.dns.__exit__()
         shutil.rmtree(cls.keys, ignore_errors=True)
@@ -174,6 +188,32 @@ trusted_sealers = ["list.test"]
         self.assertEqual(self.observations()[-1]["disposition"], "none")
         # Without the seal the same message is a forgery.
         self.assertEqual(self.refused(text, ip=LIST, sender="bounce@list.test", helo="mx.list.test")[0], 550)
+
+    def passed_on(self, text, **options):
+        """What arrives at far.test of a message to the alias, and what gk-arc says of it there."""
+        before = set(self.far.files("carl@far.test"))
+        self.send(text, to="away@a.test", **options)
+        new = gk.wait_for("carl's message", lambda: set(self.far.files("carl@far.test")) - before, 20)
+        found = gk.contents(new.pop()).decode()
+        said = gk.run("gk-arc", "verify", "--json", "--server", f"127.0.0.1@{self.dns.port}", stdin=found, code=None)
+        return found, [json.loads(line) for line in said.splitlines()]
+
+    def test_what_an_alias_passes_on_is_sealed(self):
+        found, chain = self.passed_on(self.signed(message("good.test")))
+        self.assertEqual((chain[0]["result"], chain[0]["instance"], chain[0]["domain"]), ("pass", 1, "a.test"), chain)
+        self.assertIn("ARC-Authentication-Results: i=1; mx.a.test;", found)
+        self.assertIn("dmarc=pass", chain[1]["reason"])
+        # A chain that came with the message goes on.
+        text = self.signed(message("good.test")).replace("How are you?", "How are you?\r\n-- \r\nthe list")
+        sealed = gk.run("gk-arc", "seal", "-d", "list.test", "--root", self.keys, "-r", "list.test; dmarc=pass header.from=good.test",
+                        "--server", f"127.0.0.1@{self.dns.port}", stdin=text.replace("\r\n", "\n")).replace("\n", "\r\n")
+        _, chain = self.passed_on(sealed, ip=LIST, sender="bounce@list.test", helo="mx.list.test")
+        self.assertEqual((chain[0]["result"], chain[0]["instance"]), ("pass", 2), chain)
+
+    def test_what_was_not_checked_is_not_sealed(self):
+        found, chain = self.passed_on(message("good.test"), ip="127.0.0.1")
+        self.assertEqual(chain[0]["result"], "none")
+        self.assertNotIn("ARC-Seal", found)
 
     def test_a_watched_domain_is_only_written_down(self):
         self.send(message("watched.test"), ip=STRANGER, sender="x@evil.test", helo="evil.test")
