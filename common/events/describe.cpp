@@ -23,7 +23,8 @@ constexpr Sentence kSentences[] = {
      "checked: dmarc {dmarc}[ for {author}], spf {spf}, dkim {dkim}[, arc {arc}]; {outcome}[: {reason}][, but "
      "{overrides}][, by {peer}]"},
     {"message.delivered",
-     "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} bytes]"},
+     "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} "
+     "bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},

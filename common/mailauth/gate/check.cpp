@@ -95,6 +95,7 @@ Findings Check::finish() {
     // The body may have taken longer than DNS is given: from here on somebody waits.
     dns_.set_deadline(std::chrono::steady_clock::now() + options_.time);
     message_.finish();
+    findings_.header_too_large = message_.too_large();
     findings_.dkim = dkim_.finish(message_, dns_);
     findings_.arc = arc_.finish(message_, dns_);
     if (client_.joinable()) client_.join();

@@ -43,8 +43,9 @@ struct Findings {
     arc::Chain arc;
     std::optional<arc::TrustedResult> trusted;  // ARC's word for DMARC
     dmarc::Evaluation dmarc;
-    dmarc::Facts dmarc_facts;  // that it rests on
-    unsigned lookups = 0;      // DNS questions of this message
+    dmarc::Facts dmarc_facts;       // that it rests on
+    bool header_too_large = false;  // then its author is not known, nor its signatures
+    unsigned lookups = 0;           // DNS questions of this message
 };
 
 // Checks one message while it streams by. Questions to DNS go out as soon as they are known, on threads of their own:

@@ -41,6 +41,10 @@ Decision of(Decision::Action action, std::string reason, std::string reply = {})
 Decision judge(const Options& options, const Findings& findings, DnsSource& dns) {
     using Action = Decision::Action;
     const auto& dmarc = findings.dmarc;
+    // Nobody's mail has that; whoever pads a header so wants to be asked nothing.
+    if (findings.header_too_large)
+        return of(Action::Reject, "the header is too large",
+                  fmt::format("the header is larger than {} octets", dkim::Limits{}.header_octets));
     if (dmarc.disposition == dmarc::Policy::Reject) {
         if (dmarc.verdict == dmarc::Verdict::PermError)
             return of(Action::Reject, "dmarc: " + dmarc.reason, "not accepted: " + dmarc.reason);

@@ -207,6 +207,13 @@ TEST(Gate, GivesDnsItsTimeAgainWhenTheBodyHasCome) {
     EXPECT_GT(dns.deadline, first);
 }
 
+TEST(Gate, PaddingTheHeaderDoesNotHideItsAuthor) {
+    const auto seen =
+        outcome("X-Pad: " + std::string(1 << 20, 'x') + "\r\n" + from("a.test"), "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.decision.action, Decision::Action::Reject);
+    EXPECT_EQ(seen.decision.reply, "the header is larger than 1048576 octets");
+}
+
 TEST(Gate, DoesNotDependOnHowTheMessageIsSplit) {
     const auto message = dkim::sign(dkim::kMessage);
     for (const std::size_t step : {1, 13, 100'000}) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/base/text.hpp"
+#include "common/mailauth/arc/validate.hpp"
 #include "common/mailauth/dkim/key_record.hpp"
 #include "common/mailauth/dkim/verify.hpp"
 #include "common/mailauth/dns_table.hpp"
@@ -179,6 +180,53 @@ TEST(QueueSigning, NeverSignsWhatIsForwardedForOthers) {
     bed.put(kMessage);
     EXPECT_EQ(bed.sent(), kMessage);
     EXPECT_EQ(bed.dkim->signatures, 0);
+}
+
+// What gk-smtpd and gk-deliver put in front of mail for an alias.
+const std::string kForwarded =
+    "Delivered-To: list@a.test\r\nAuthentication-Results: mx.a.test;\r\n\tdmarc=pass header.from=far.test\r\n"
+    "Received: from mx.far.test\r\nFrom: x@far.test\r\n\r\nhello\r\n";
+
+std::string chain_of(const std::string& message) {
+    mailauth::DnsTable dns;
+    dns.add("s1._domainkey.a.test", "TXT", mailauth::dkim::format_key_record(key()));
+    mailauth::arc::Validator validator(to_unix_s(now()));
+    validator.feed(message);
+    const auto chain = validator.finish(dns);
+    return fmt::format("{} {}", mailauth::arc::status_name(chain.status), chain.links.size());
+}
+
+TEST(QueueSealing, SealsWhatAnAliasPassesOn) {
+    Bed bed;
+    bed.settings.sealing.ids = {"mx.a.test"};
+    bed.start_dkim();
+    bed.start();
+    bed.put(kForwarded);
+    const std::string data = bed.sent();
+    EXPECT_TRUE(data.ends_with(kForwarded)) << data;
+    EXPECT_EQ(chain_of(data), "pass 1");
+    EXPECT_THAT(data, HasSubstr("ARC-Authentication-Results: i=1; mx.a.test;"));
+    EXPECT_EQ(verdict(data), "");
+}
+
+TEST(QueueSealing, LeavesAsItCameWhatNobodyCheckedOrWhatItIsToldTo) {
+    for (const bool seal : {false, true}) {
+        Bed bed;
+        bed.settings.sealing.seal = seal;
+        bed.settings.sealing.ids = {seal ? "mx.other.test" : "mx.a.test"};
+        bed.start_dkim();
+        bed.start();
+        bed.put(kForwarded);
+        EXPECT_EQ(bed.sent(), kForwarded) << seal;
+    }
+}
+
+TEST(QueueSealing, MailDoesNotWaitForASeal) {
+    Bed bed;
+    bed.settings.sealing.ids = {"mx.a.test"};
+    bed.start();
+    bed.put(kForwarded);
+    EXPECT_EQ(bed.sent(), kForwarded);
 }
 
 TEST(QueueSigning, OneSignatureServesAllRecipients) {
