@@ -9,7 +9,9 @@
 #include <unistd.h>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "common/base/text.hpp"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr int kClassIn = 1;
 constexpr int kServfail = 2, kNxdomain = 3;
+constexpr std::chrono::seconds kKeepAnswers{60};
 
 Error context_error(std::string_view what, int code) {
     return Error{Errc::Config, fmt::format("resolver: {}: {}", what, ub_strerror(code))};
@@ -100,6 +103,15 @@ struct Resolver::Impl {
     os::Fd stop;
     std::thread pump;
 
+    using Question = std::pair<std::string, Type>;  // name in lower case
+    struct Kept {
+        RawAnswer answer;
+        Deadline until;
+    };
+    std::size_t keep_answers = 0;
+    std::mutex kept_mutex;
+    std::map<Question, Kept> kept;
+
     ~Impl() {
         if (pump.joinable()) {
             (void)::eventfd_write(stop.get(), 1);
@@ -111,6 +123,8 @@ struct Resolver::Impl {
     Status configure(const Options& options);
     void run();
     Result<RawAnswer> ask(std::string_view name, Type type, Deadline latest = Deadline::max());
+    std::optional<RawAnswer> find_kept(const Question& question, Deadline now);
+    void keep(Question question, const RawAnswer& answer, Deadline now);
     bool take_slot(std::chrono::steady_clock::time_point deadline);
     void give_slot();
 };
@@ -150,6 +164,7 @@ Status Resolver::Impl::configure(const Options& options) {
     for (const auto& [zone, servers] : options.stubs) (void)ub_ctx_zone_remove(context, zone.c_str());
 
     timeout = options.timeout;
+    keep_answers = options.keep_answers;
     free_slots = std::max(1u, options.max_in_flight);
     stop = os::Fd(::eventfd(0, EFD_CLOEXEC));
     if (!stop) return fail_errno("cannot create an event descriptor");
@@ -181,6 +196,25 @@ void Resolver::Impl::give_slot() {
     slot_freed.notify_one();
 }
 
+std::optional<RawAnswer> Resolver::Impl::find_kept(const Question& question, Deadline now) {
+    if (keep_answers == 0) return std::nullopt;
+    const std::lock_guard lock(kept_mutex);
+    const auto found = kept.find(question);
+    if (found == kept.end()) return std::nullopt;
+    if (found->second.until > now) return found->second.answer;
+    kept.erase(found);
+    return std::nullopt;
+}
+
+void Resolver::Impl::keep(Question question, const RawAnswer& answer, Deadline now) {
+    if (keep_answers == 0 || answer.bogus || answer.ttl_s == 0) return;
+    const auto until = now + std::min(std::chrono::seconds(answer.ttl_s), kKeepAnswers);
+    const std::lock_guard lock(kept_mutex);
+    // Full within a minute: most of what is there will not be asked for again.
+    if (kept.size() >= keep_answers) kept.clear();
+    kept.insert_or_assign(std::move(question), Kept{answer, until});
+}
+
 Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type, Deadline latest) {
     if (name.ends_with('.')) name.remove_suffix(1);
     if (!is_plain_name(name))
@@ -192,6 +226,8 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type, Deadline
         return fail(Errc::Timeout,
                     fmt::format("no DNS answer for {} within {} ms", name, std::max<std::int64_t>(waited.count(), 0)));
     };
+    Question question{text::lower(name), type};
+    if (auto known = find_kept(question, begun)) return std::move(*known);
     if (deadline <= begun) return timed_out();
     if (!take_slot(deadline)) return timed_out();
     struct Slot {
@@ -235,6 +271,7 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type, Deadline
         for (int i = 0; result.data[i] && i < 256; ++i)
             answer.rdata.emplace_back(result.data[i], static_cast<std::size_t>(result.len[i]));
     }
+    keep(std::move(question), answer, begun);
     return answer;
 }
 

@@ -76,6 +76,9 @@ struct Options {
     std::string trust_anchor_file;              // DS or DNSKEY records; empty: nothing is validated
     std::chrono::milliseconds timeout{20'000};  // of one lookup, from question to answer
     unsigned max_in_flight = 256;               // more wait, within their own timeout
+    // Answers kept for a minute at most, within their TTL, for who asks the same a hundred times a second: a question
+    // to libunbound costs two changes of threads even where it knows the answer. 0: none.
+    std::size_t keep_answers = 0;
 };
 
 // Any number of threads may ask at once. Errors of a lookup: Temporary or Timeout (no answer, SERVFAIL, bogus),

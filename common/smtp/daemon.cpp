@@ -79,6 +79,7 @@ Result<std::shared_ptr<const MakeDnsSource>> make_dns(const config::Config& conf
     options.trust_anchor_file = config.string("dns.trust_anchor_file");
     options.timeout = std::chrono::seconds(config.duration_s("dns.timeout"));
     options.max_in_flight = static_cast<unsigned>(config.integer("dns.queries"));
+    options.keep_answers = 4096;  // about 1 MB
     GK_TRY(auto created, dns::Resolver::create(options));
     std::shared_ptr<dns::Resolver> resolver = std::move(created);
     return std::make_shared<const MakeDnsSource>([resolver] { return std::make_unique<SharedSource>(resolver); });

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <stdexcept>
 #include <system_error>
 
 #include "common/mailauth/domain.hpp"
@@ -49,10 +50,17 @@ Check::~Check() {
     if (ahead_.joinable()) ahead_.join();
 }
 
-// Threads save waiting, nothing more: where there are none left the work is done here.
+// Threads save waiting, nothing more: where there are none left the work is done here. What they throw is thrown again
+// by finish().
 void Check::run(std::thread& thread, std::function<void()> work) {
     try {
-        thread = std::thread(work);
+        thread = std::thread([this, work] {
+            try {
+                work();
+            } catch (const std::exception&) {
+                failed_ = true;
+            }
+        });
     } catch (const std::system_error&) {
         work();
     }
@@ -100,6 +108,7 @@ Findings Check::finish() {
     findings_.arc = arc_.finish(message_, dns_);
     if (client_.joinable()) client_.join();
     if (ahead_.joinable()) ahead_.join();
+    if (failed_) throw std::runtime_error("a check of the message broke off");
 
     auto& facts = findings_.dmarc_facts;
     facts.authors = authors_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +80,7 @@ private:
     dkim::Verification dkim_;
     arc::Validation arc_;
     StreamedMessage message_;
+    std::atomic<bool> failed_{false};
     std::thread client_, ahead_;
 };
 

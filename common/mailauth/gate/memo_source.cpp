@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "common/base/text.hpp"
 
 namespace gk::mailauth::gate {
@@ -20,10 +22,14 @@ Lookup<Record> MemoSource::find(Answers<Record>& answers, std::string_view name,
     if (permitted) ++asked_;
     lock.unlock();
     Lookup<Record> lookup;
+    lookup.outcome = Outcome::TempError;
     if (permitted) {
-        lookup = ask(name);
+        try {
+            lookup = ask(name);
+        } catch (const std::exception& error) {  // no memory; somebody may wait for this answer
+            lookup.error = error.what();
+        }
     } else {
-        lookup.outcome = Outcome::TempError;
         lookup.error = fmt::format("more than {} DNS lookups for one message", most_);
     }
     lock.lock();

@@ -66,6 +66,7 @@ protected:
         envelope.reverse_path = "bob@b.test";
         envelope.trace_id = "01TRACE";
         envelope.body = body;
+        envelope.from_gk = from_gk_;
         return deliverer_->deliver(envelope, recipients, message, mailbox);
     }
     // Contents of all files in new/ and cur/ of a mailbox directory.
@@ -89,6 +90,7 @@ protected:
     std::string root_;
     config::Paths paths_;
     std::shared_ptr<directory::Directory> directory_;
+    bool from_gk_ = false;
     std::unique_ptr<Deliverer> deliverer_;
 };
 
@@ -240,6 +242,15 @@ TEST_F(Delivery, AnswersTempfailWhenTheMessageIsNotDurable) {
     EXPECT_EQ(outcome.answer.code / 100, 4);
     EXPECT_FALSE(outcome.error.empty());
     EXPECT_EQ(stored("ann").size(), 1u);
+}
+
+TEST_F(Delivery, FilesQuarantinedMailIntoJunkWhereGkSmtpdSaysSo) {
+    const std::string marked = "X-GK-Quarantine: dmarc=fail b.test\r\nReceived: from x\r\n" + std::string(kMessage);
+    EXPECT_EQ(deliver({"ann@a.test"}, marked)[0].filed[0].mailbox, "INBOX");
+    from_gk_ = true;
+    EXPECT_EQ(deliver({"ann@a.test"}, marked)[0].filed[0].mailbox, "Junk");
+    EXPECT_EQ(deliver({"ann@a.test"}, "Received: from x\r\n" + marked)[0].filed[0].mailbox, "INBOX");
+    EXPECT_EQ(deliver({"ann@a.test"})[0].filed[0].mailbox, "INBOX");
 }
 
 TEST_F(Delivery, FilesIntoTheMailboxThatIsAskedForOrNowhere) {

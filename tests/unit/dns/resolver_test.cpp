@@ -102,8 +102,9 @@ private:
     std::thread thread_;
 };
 
-std::unique_ptr<Resolver> resolver_for(const TestServer& server, int timeout_ms = 3000) {
+std::unique_ptr<Resolver> resolver_for(const TestServer& server, int timeout_ms = 3000, std::size_t keep = 0) {
     Options options;
+    options.keep_answers = keep;
     options.servers = {"127.0.0.1:" + std::to_string(server.port())};
     options.timeout = std::chrono::milliseconds(timeout_ms);
     auto resolver = Resolver::create(options);
@@ -169,6 +170,37 @@ TEST(Resolver, KeepsItsOwnTimeout) {
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error().code, Errc::Timeout);
     EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+}
+
+TEST(Resolver, GivesUpAtTheDeadlineOfItsCaller) {
+    TestServer server;
+    server.answers[{"slow.test", 16}] = {0, {}, true};
+    server.start();
+    auto resolver = resolver_for(server);
+    const auto begun = std::chrono::steady_clock::now();
+    const auto found = resolver->txt("slow.test", begun + std::chrono::milliseconds(200));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, Errc::Timeout);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+}
+
+TEST(Resolver, KeepsAnswersWhereAskedTo) {
+    TestServer server;
+    server.answers[{"a.test", 16}] = {0, {"\1x"s}};
+    server.answers[{"b.test", 16}] = {0, {"\1y"s}};
+    server.start();
+    // What it has kept it knows at once; anything else takes longer than no time.
+    constexpr auto kAtOnce = Resolver::Deadline::min();
+    auto plain = resolver_for(server);
+    ASSERT_TRUE(plain->txt("a.test"));
+    EXPECT_FALSE(plain->txt("a.test", kAtOnce));
+    auto keeping = resolver_for(server, 3000, 1);
+    ASSERT_TRUE(keeping->txt("a.test"));
+    ASSERT_TRUE(keeping->txt("A.test.", kAtOnce));
+    EXPECT_EQ(keeping->txt("a.test", kAtOnce)->records.at(0), "x");
+    EXPECT_FALSE(keeping->a("a.test", kAtOnce));
+    ASSERT_TRUE(keeping->txt("b.test"));
+    EXPECT_FALSE(keeping->txt("a.test", kAtOnce));  // one answer is all there is room for
 }
 
 TEST(Resolver, ReadsTxtPtrAndTlsa) {
