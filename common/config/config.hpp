@@ -23,8 +23,8 @@ struct Paths {
     std::string auth_db;
     std::string keys;  // keys/: tls/NAME.crt + NAME.key, dkim/
     std::string spool;
-    std::string mail;  // mail/DOMAIN/USER/Maildir
-    std::string run;   // run/: the sockets NAME.sock
+    std::string mail;     // mail/DOMAIN/USER/Maildir
+    std::string run;      // run/: the sockets NAME.sock
     std::string log;      // log/PROGRAM.log under gk-up; empty for the system (journal)
     std::string reports;  // reports/reports.db: reports received, and which were sent
 };

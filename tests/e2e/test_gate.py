@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import smtplib
 import socket
 import struct
@@ -12,7 +13,7 @@ import time
 import unittest
 
 from bed import gk
-from bed.case import Case
+from bed.case import TLS, Case
 from bed.nameserver import NameServer
 
 ZONE = """\
@@ -240,6 +241,33 @@ trusted_sealers = ["list.test"]
             self.dns.silent = False
         self.assertLess(time.monotonic() - begun, 9)
         self.assertIn("dmarc=temperror", self.arrived())
+
+    def test_our_own_users_cannot_speak_in_our_name_either(self):
+        with smtplib.SMTP("127.0.0.1", self.gk.port("submission"), timeout=30) as smtp:
+            smtp.starttls(context=TLS)
+            smtp.login("ann@a.test", self.gk.PASSWORD)
+            smtp.sendmail("ann@a.test", ["ann@a.test"], message("a.test", extra="Authentication-Results: mx.a.test; dmarc=pass\r\nX-GK-Quarantine: x\r\n"))
+        text = self.arrived()
+        self.assertNotIn("Authentication-Results", text)
+        self.assertNotIn("X-GK-Quarantine", text)
+
+    def test_switched_off_by_a_reload_it_lets_everything_pass(self):
+        path = f"{self.gk.root}/gk.toml.d/60-off.toml"
+
+        def reload():
+            reloads = len(self.gk.events("daemon.reloaded"))
+            os.kill(self.gk.pids("gk-smtpd")[0], signal.SIGHUP)
+            gk.wait_for("the reload", lambda: len(self.gk.events("daemon.reloaded")) > reloads)
+        with open(path, "w", encoding="ascii") as file:
+            file.write('[smtp]\nauthentication = "off"\n')
+        try:
+            reload()
+            self.send(message("good.test"), ip=STRANGER, sender="x@evil.test", helo="evil.test")
+            self.assertNotIn("Authentication-Results", self.arrived())
+        finally:
+            os.unlink(path)
+            reload()
+        self.assertEqual(self.refused(message("good.test"), ip=STRANGER, sender="x@evil.test", helo="evil.test")[0], 550)
 
     def test_loopback_clients_cost_no_question_to_dns(self):
         asked = len(self.dns.asked)
