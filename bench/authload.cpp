@@ -58,7 +58,7 @@ std::string made_message(std::size_t size) {
         "From: Ann <ann@a.test>\r\nTo: bob@b.test\r\nSubject: figures of the week\r\nDate: Sun, 22 Nov 2026 09:30:37 "
         "+0000\r\nMessage-ID: <1@a.test>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";
     for (int line = 0; m.size() < size; ++line)
-        m += fmt::format("{:>5} lines of text as people write it, seventy characters or so in each.\r\n", line);
+        m += fmt::format("{:05} lines of text as people write it, seventy characters or so in each.\r\n", line);
     return m;
 }
 

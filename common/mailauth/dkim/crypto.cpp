@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/mailauth/dkim/crypto.hpp"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -12,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "common/base/text.hpp"
 #include "common/mailauth/dkim/rsa_key.hpp"
@@ -49,27 +46,6 @@ Error crypto_error(std::string_view what) {
 bool set_up_rsa(EVP_PKEY_CTX* context) {
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
            EVP_PKEY_CTX_set_signature_md(context, sha256()) == 1;
-}
-
-EVP_PKEY* make_rsa(const RsaNumbers& numbers) {
-    // The native byte order is what OSSL_PARAM takes.
-    std::string modulus(numbers.modulus), exponent(numbers.exponent);
-    if constexpr (std::endian::native == std::endian::little) {
-        std::reverse(modulus.begin(), modulus.end());
-        std::reverse(exponent.begin(), exponent.end());
-    }
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N,
-                                                   reinterpret_cast<unsigned char*>(modulus.data()), modulus.size()),
-                           OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E,
-                                                   reinterpret_cast<unsigned char*>(exponent.data()), exponent.size()),
-                           OSSL_PARAM_construct_end()};
-    const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr), EVP_PKEY_CTX_free);
-    EVP_PKEY* key = nullptr;
-    if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        key = nullptr;
-    ERR_clear_error();
-    return key;
 }
 
 }  // namespace
@@ -120,6 +96,8 @@ Result<PublicKey> PublicKey::load(Algorithm algorithm, std::string_view octets, 
             return fail(Errc::BadInput,
                         fmt::format("an Ed25519 key of {} octets, not {}", octets.size(), kEd25519Octets));
         key.key_ = owned(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size()));
+        if (!key.key_) return fail(Errc::BadInput, "not a key");
+        key.bits_ = static_cast<unsigned>(std::max(EVP_PKEY_bits(raw(key.key_)), 0));
     } else {
         const auto numbers = read_rsa_numbers(octets);
         if (!numbers) return fail(Errc::BadInput, "not an RSA key");
@@ -128,28 +106,20 @@ Result<PublicKey> PublicKey::load(Algorithm algorithm, std::string_view octets, 
             return fail(Errc::BadInput,
                         fmt::format("a key of {} bits, more than {}", numbers->modulus.size() * 8, most_bits));
         if (numbers->exponent.size() > kMaxExponent) return fail(Errc::BadInput, "an exponent past 64 bits");
-        key.key_ = owned(make_rsa(*numbers));
+        key.rsa_ = RsaPublicKey::create(*numbers);
+        if (!key.rsa_) return fail(Errc::BadInput, "not an RSA key");
+        key.bits_ = key.rsa_->bits();
     }
-    if (!key.key_) return fail(Errc::BadInput, "not a key");
-    key.bits_ = static_cast<unsigned>(std::max(EVP_PKEY_bits(raw(key.key_)), 0));
     return key;
 }
 
 bool PublicKey::verifies(std::string_view digest, std::string_view signature) const {
-    int rc = 0;
-    if (algorithm_ == Algorithm::Ed25519Sha256) {
-        // RFC 8463, 3: PureEdDSA, with the digest as its message.
-        const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-        rc = EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, raw(key_));
-        if (rc == 1)
-            rc = EVP_DigestVerify(context.get(), octets_of(signature), signature.size(), octets_of(digest),
-                                  digest.size());
-    } else {
-        const Context context(EVP_PKEY_CTX_new(raw(key_), nullptr), EVP_PKEY_CTX_free);
-        if (context && EVP_PKEY_verify_init(context.get()) == 1 && set_up_rsa(context.get()))
-            rc = EVP_PKEY_verify(context.get(), octets_of(signature), signature.size(), octets_of(digest),
-                                 digest.size());
-    }
+    if (rsa_) return rsa_->verifies_sha256(digest, signature);
+    // RFC 8463, 3: PureEdDSA, with the digest as its message.
+    const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    int rc = EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, raw(key_));
+    if (rc == 1)
+        rc = EVP_DigestVerify(context.get(), octets_of(signature), signature.size(), octets_of(digest), digest.size());
     ERR_clear_error();
     return rc == 1;
 }

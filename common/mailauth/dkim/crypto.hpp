@@ -33,6 +33,8 @@ std::string_view algorithm_name(Algorithm algorithm) noexcept;  // "rsa-sha256"
 std::string_view key_type_name(Algorithm algorithm) noexcept;   // "rsa": as in k=
 std::optional<Algorithm> algorithm_named(std::string_view name) noexcept;
 
+class RsaPublicKey;
+
 class PublicKey {
 public:
     // What p= of a key record holds: for RSA a SubjectPublicKeyInfo (or, as some publish, the bare RSAPublicKey), for
@@ -42,7 +44,8 @@ public:
     bool verifies(std::string_view digest, std::string_view signature) const;
 
 private:
-    std::shared_ptr<void> key_;  // EVP_PKEY
+    std::shared_ptr<void> key_;  // of Ed25519: EVP_PKEY
+    std::shared_ptr<const RsaPublicKey> rsa_;
     Algorithm algorithm_ = Algorithm::RsaSha256;
     unsigned bits_ = 0;
 };

@@ -2,7 +2,7 @@
 #include "common/mailauth/dkim/regular.hpp"
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include <bit>
@@ -36,6 +36,33 @@ unsigned irregular_bits(const char* at, bool relaxed) noexcept {
     }
     return static_cast<unsigned>(_mm_movemask_epi8(irregular));
 }
+
+// The same 32 at a time, as far as they go: where it stopped, or at the first irregular octet.
+__attribute__((target("avx2"))) std::size_t regular_by_32(std::string_view bytes, std::size_t last,
+                                                          bool relaxed) noexcept {
+    const __m256i lf = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
+    const __m256i space = _mm256_set1_epi8(' '), tab = _mm256_set1_epi8('\t');
+    std::size_t i = 0;
+    for (; i + 32 <= last; i += 32) {
+        const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes.data() + i));
+        const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes.data() + i + 1));
+        const __m256i next_lf = _mm256_cmpeq_epi8(next, lf);
+        const __m256i next_ends_line = _mm256_or_si256(next_lf, _mm256_cmpeq_epi8(next, cr));
+        __m256i irregular = _mm256_or_si256(_mm256_andnot_si256(_mm256_cmpeq_epi8(c, cr), next_lf),
+                                            _mm256_and_si256(_mm256_cmpeq_epi8(c, lf), next_ends_line));
+        if (relaxed) {
+            const __m256i next_blank = _mm256_or_si256(
+                next_ends_line, _mm256_or_si256(_mm256_cmpeq_epi8(next, space), _mm256_cmpeq_epi8(next, tab)));
+            const __m256i blank = _mm256_and_si256(_mm256_cmpeq_epi8(c, space), next_blank);
+            irregular = _mm256_or_si256(irregular, _mm256_or_si256(_mm256_cmpeq_epi8(c, tab), blank));
+        }
+        if (const auto bits = static_cast<unsigned>(_mm256_movemask_epi8(irregular)))
+            return i + static_cast<std::size_t>(std::countr_zero(bits));
+    }
+    return i;
+}
+
+const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 #endif
 
 }  // namespace
@@ -46,6 +73,7 @@ std::size_t regular_length(std::string_view bytes, bool relaxed) noexcept {
     const std::size_t last = bytes.size() - 1;
     std::size_t i = 0;
 #ifdef __SSE2__
+    if (kHasAvx2) i = regular_by_32(bytes, last, relaxed);
     for (; i + 16 <= last; i += 16)
         if (const unsigned bits = irregular_bits(bytes.data() + i, relaxed)) {
             i += static_cast<std::size_t>(std::countr_zero(bits));
