@@ -72,8 +72,8 @@ class Record:
 class NameServer:
     """with NameServer({"test": True, "a.test": True, "b.test": False}) as dns: True for signed."""
 
-    def __init__(self, zones):
-        self.zones, self.port = zones, free_port()
+    def __init__(self, zones, address="127.0.0.1", port=None):
+        self.zones, self.address, self.port = zones, address, port or free_port()
         self.folder = tempfile.mkdtemp(prefix="gk-knot-")
         self.process = None
 
@@ -89,7 +89,7 @@ class NameServer:
             blocks += f"  - domain: {zone}\n    acl: update\n" + ("    dnssec-signing: on\n    dnssec-policy: test\n" if signed else "")
         with open(shared, "w", encoding="ascii") as file:
             file.write(f"""server:
-  listen: 127.0.0.1@{self.port}
+  listen: {self.address}@{self.port}
   rundir: {self.folder}
   udp-workers: 1
   tcp-workers: 1
@@ -177,7 +177,7 @@ zone:
                 ttl = "60 " if verb == "add" else ""
                 script.setdefault(self.zone_of(record), []).append(f"update {verb} {record.name}. {ttl}IN {record.type} {record.rdata}")
             for zone, lines in script.items():
-                text = "\n".join([f"server 127.0.0.1 {self.port}", f"zone {zone}.", f"key {KEY[0]}:{KEY[1]} {KEY[2]}", *lines, "send", "quit", ""])
+                text = "\n".join([f"server {self.address} {self.port}", f"zone {zone}.", f"key {KEY[0]}:{KEY[1]} {KEY[2]}", *lines, "send", "quit", ""])
                 done = subprocess.run(["knsupdate"], input=text, capture_output=True, text=True, check=False, timeout=30)
                 if done.returncode or "ERROR" in done.stdout + done.stderr:
                     raise gk.Failed(f"knsupdate: {done.stdout}{done.stderr}\n{text}")
