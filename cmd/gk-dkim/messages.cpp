@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -46,6 +47,9 @@ Result<std::vector<dkim::SignWith>> stored_keys(const Arguments& a, const std::s
         GK_TRY(chosen, store.list(domain));
         std::erase_if(chosen, [](const dkim::StoredKey& key) { return key.state != dkim::KeyState::Active; });
     }
+    // As the daemon does it: some verifiers look at the first signature only, and not all know Ed25519.
+    std::stable_sort(chosen.begin(), chosen.end(),
+                     [](const auto& x, const auto& y) { return x.algorithm < y.algorithm; });
     std::vector<dkim::SignWith> out;
     for (const auto& key : chosen) {
         GK_TRY(auto loaded, store.load(key));
