@@ -170,6 +170,15 @@ class Arc(unittest.TestCase):
                     self.assertNotEqual(broken, sound, "nothing was broken")
                     self.agree(broken, "fail", what)
 
+    def test_what_gk_smtpd_wrote_is_recorded_as_it_stands(self):
+        found = ("Authentication-Results: mx.one.test;\r\n\tiprev=pass (mx.a.test) policy.iprev=192.0.2.1;\r\n\tspf=pass (a.test: matched 'mx')\r\n"
+                 "\t  smtp.mailfrom=\"ann+x y\"@a.test;\r\n\tdmarc=pass (p=reject) header.from=a.test\r\n")
+        sealed = gk.run("gk-arc", "seal", "-d", "one.test", "-i", "mx.one.test", "--root", self.folder, "--dns-file", self.zone,
+                        stdin=(found + MESSAGE.format(n=1)).replace("\r\n", "\n")).replace("\n", "\r\n")
+        self.assertIn("ARC-Authentication-Results: i=1; mx.one.test;\r\n\tiprev=pass", sealed)
+        self.agree(sealed, "pass", "folded results")
+        self.agree(self.seal(sealed, 1, "dkim"), "pass", "and sealed once more")
+
     def test_more_than_fifty_sets_fail(self):
         message = MESSAGE.format(n=51)
         for number in range(50):
