@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kBuffer = 32 * 1024;
 
-constexpr std::size_t kDirect = 512;  // a run that long is not worth copying
+constexpr std::size_t kDirect = 512;     // a run that long is not worth copying
+constexpr std::size_t kRun = 16 * 1024;  // looked at in one go: what is hashed next is in the nearest cache still
 
 bool is_blank_or_end(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -113,7 +114,7 @@ void BodyCanonicaliser::feed(std::string_view bytes, const Sink& sink) {
     const bool relaxed = canon_ == Canon::Relaxed;
     while (!bytes.empty()) {
         const bool plain = !cr_ && !is_blank_or_end(bytes.front());
-        const std::size_t regular = plain ? regular_length(bytes, relaxed) : 0;
+        const std::size_t regular = plain ? regular_length(bytes.substr(0, kRun), relaxed) : 0;
         if (regular == 0) {
             slow(bytes.front(), sink);
             bytes.remove_prefix(1);
