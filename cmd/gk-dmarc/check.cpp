@@ -115,7 +115,7 @@ int check(const Common& common, const Arguments& a) {
         return cli::fail(read.error());
     facts.dkim = dmarc::dkim_facts(verifier.finish(dns));
     facts.authors = dmarc::find_authors(verifier.header());
-    if (!verifier.header_is_whole()) facts.authors.malformed.emplace_back("the header is too large to be read whole");
+    facts.authors.whole = verifier.header_is_whole();
     if (ip) {
         facts.ip = ip;
         if (a.spf_result.empty()) facts.spf = check_spf(a, *ip, dns);

@@ -128,7 +128,7 @@ const std::vector<Setting> kSettings = {
     {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients are exempt from the connection limits for one address."},
     {"smtp.authentication", String, "enforce", "Check mail from outside by SPF, DKIM, ARC, DMARC and iprev: enforce does as the author's domain asks, observe only writes it down, off checks nothing.", 0, 0, {"enforce", "observe", "off"}},
     {"smtp.authentication_domains", Table, "", "Author domains (with all below them) that are treated otherwise: domain = \"enforce\", \"observe\" or \"off\"."},
-    {"smtp.authentication_lookups", Integer, "150", "DNS questions about one message, past which its checks end in temperror.", 10, 10'000},
+    {"smtp.authentication_lookups", Integer, "150", "DNS questions of iprev, SPF, DKIM and ARC about one message, past which these end in temperror; DMARC has dmarc.max_queries of its own.", 10, 10'000},
     {"smtp.authentication_loopback", Boolean, "false", "Check clients on loopback addresses too."},
     {"smtp.authentication_temperror", String, "accept", "Mail of which DNS does not tell for now whether it passes DMARC: accept it, or defer it by 451.", 0, 0, {"accept", "defer"}},
     {"smtp.authentication_time", Duration, "15s", "How long a client may have to wait for the checks of its message; what DNS has not answered then is a temperror.", 1, 5 * kMinute},

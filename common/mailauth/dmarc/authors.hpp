@@ -10,6 +10,7 @@
 namespace gk::mailauth::dmarc {
 
 struct Authors {
+    bool whole = true;  // the caller's to deny: only a begin of the header was there, since it is too large
     std::vector<std::string> domains;  // different ones, in order: A-labels (RFC 8616), lower case, no final dot
     std::size_t fields = 0;            // From fields
     std::size_t addresses = 0;         // in all of them

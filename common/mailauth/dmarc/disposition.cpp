@@ -44,6 +44,14 @@ std::string_view override_name(Override::Type type) noexcept {
     return "other";
 }
 
+void decide_without_policy(const Facts& facts, const Options& options, Policy policy, Evaluation& evaluation) {
+    evaluation.disposition = std::min(policy, options.most_severe);
+    if (auto override = let_through(facts, options, evaluation)) {
+        evaluation.disposition = Policy::None;
+        evaluation.overrides.push_back(std::move(*override));
+    }
+}
+
 void decide(const Facts& facts, const Options& options, Evaluation& evaluation) {
     const Published& published = *evaluation.published;
     const Record& record = published.record;

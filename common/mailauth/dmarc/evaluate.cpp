@@ -202,18 +202,18 @@ Evaluation evaluate(const Facts& facts, DnsSource& dns, const Options& options) 
     const Authors& authors = facts.authors;
     Records records(dns, 0);
     std::vector<Evaluation> all;
-    if (!authors.malformed.empty()) {
-        Evaluation& wrong = all.emplace_back();
-        wrong.verdict = Verdict::PermError;
-        wrong.reason = authors.malformed.front();
-    }
-    if (authors.domains.size() > options.authors) {
-        Evaluation& many = all.emplace_back();
-        many.verdict = Verdict::PermError;
-        many.disposition = options.most_severe;
-        many.author = authors.domains.front();
-        many.reason = fmt::format("From names {} domains, more than {}", authors.domains.size(), options.authors);
-    }
+    const auto unsure = [&](Policy policy, std::string reason) {
+        Evaluation& evaluation = all.emplace_back();
+        evaluation.verdict = Verdict::PermError;
+        if (!authors.domains.empty()) evaluation.author = authors.domains.front();
+        evaluation.reason = std::move(reason);
+        decide_without_policy(facts, options, policy, evaluation);
+    };
+    if (!authors.malformed.empty()) unsure(Policy::Quarantine, authors.malformed.front());
+    if (!authors.whole) unsure(Policy::Reject, "the header is too large to be read whole");
+    if (authors.domains.size() > options.authors)
+        unsure(Policy::Reject,
+               fmt::format("From names {} domains, more than {}", authors.domains.size(), options.authors));
     for (std::size_t i = 0; i < std::min(authors.domains.size(), options.authors); ++i)
         all.push_back(OneAuthor(facts, records, dns, options).evaluate(authors.domains[i]));
     if (all.empty()) {

@@ -114,7 +114,7 @@ struct Published {
 
 struct Evaluation {
     Verdict verdict = Verdict::None;
-    Policy disposition = Policy::None;  // what is to be done; not None only for Fail, and for too many authors
+    Policy disposition = Policy::None;  // what is to be done; not None only for Fail and PermError
 
     std::string author;                   // the Author Domain this is about; empty where there is none
     std::string organization;             // its Organizational Domain; empty where it did not have to be found
@@ -127,10 +127,14 @@ struct Evaluation {
     std::size_t queries = 0;                         // TXT lookups
 };
 
-// With several author domains (RFC 9989, 11.5): each is evaluated, and the strictest answer counts: the Fail with the
-// harshest disposition; else an error, temporary ones first; else None; Pass only where all pass. What does not name a
-// domain at all is None; a domain that can be none is a PermError of that author. More domains than OPTIONS.authors are
-// never honest: PermError, with the disposition Reject (or OPTIONS.most_severe), unless a domain's failure is harsher.
+// With several author domains (RFC 9989, 11.5): each is evaluated, and the strictest answer counts: the harshest
+// disposition first; of equal ones a Fail, an error, temporary ones first, None; Pass only where all pass. Who names no
+// domain at all has None.
+//
+// A PermError where it is not sure who the author is, which no policy can answer: to be quarantined where readers of
+// the From field would not agree on it (Authors::malformed); to be rejected where it names more domains than
+// OPTIONS.authors, or where the header was cut. Neither is harsher than OPTIONS.most_severe, and overrides spare them
+// too.
 //
 // A temporary error of an identifier counts only where it would have been aligned, and DNS of a name outside of the
 // author's organization is never asked: who forges mail cannot turn a Fail into a TempError by a broken zone of his.

@@ -35,8 +35,17 @@ Lookup<Record> MemoSource::find(Answers<Record>& answers, std::string_view name,
     lock.lock();
     slot.lookup = std::move(lookup);
     slot.there = true;
+    slot.refused = !permitted;
     answered_.notify_all();
     return slot.lookup;
+}
+
+void MemoSource::grant(unsigned more) {
+    const std::lock_guard lock(mutex_);
+    most_ = asked_ + more;
+    for (auto* answers : {&txt_, &a_, &aaaa_, &ptr_})
+        std::erase_if(answers->slots, [](const auto& each) { return each.second.refused; });
+    std::erase_if(mx_.slots, [](const auto& each) { return each.second.refused; });
 }
 
 Lookup<std::string> MemoSource::txt(std::string_view name) {

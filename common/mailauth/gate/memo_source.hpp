@@ -27,13 +27,17 @@ public:
 
     void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override { dns_.set_deadline(latest); }
 
+    // So many more questions, for a check that comes after others which a stranger may have made costly on purpose;
+    // what was not asked for want of them may be asked again. Not while another thread asks.
+    void grant(unsigned more);
+
     unsigned lookups() const noexcept { return asked_; }
 
 private:
     template <class Record>
     struct Answers {
         struct Slot {
-            bool there = false;
+            bool there = false, refused = false;  // refused: past the limit, never asked
             Lookup<Record> lookup;
         };
         std::map<std::string, Slot, std::less<>> slots;
@@ -42,7 +46,7 @@ private:
     Lookup<Record> find(Answers<Record>& answers, std::string_view name, Ask ask);
 
     DnsSource& dns_;
-    const unsigned most_;
+    unsigned most_;
     std::atomic<unsigned> asked_{0};
     std::mutex mutex_;
     std::condition_variable answered_;

@@ -73,9 +73,28 @@ TEST(DmarcEvaluate, MoreAuthorsThanAreEvaluatedAreRefused) {
     EXPECT_LE(evaluation.queries, 40u);
 }
 
-TEST(DmarcEvaluate, AnAuthorDomainThatIsNoneIsAPermanentError) {
-    EXPECT_EQ(judge(kReject, header_case("From: x@a..test\n")).verdict, Verdict::PermError);
-    EXPECT_EQ(judge(kReject, header_case("From: x@a_\xff.test\n")).verdict, Verdict::PermError);
+TEST(DmarcEvaluate, AnAuthorWhomReadersDisagreeOnIsAPermanentErrorAndQuarantined) {
+    for (const char* header : {"From: x@a..test\n", "From: x@a_\xff.test\n", "From: x@a.test .evil.test\n"}) {
+        const auto evaluation = judge("", header_case(header));
+        EXPECT_EQ(evaluation.verdict, Verdict::PermError) << header;
+        EXPECT_EQ(evaluation.disposition, Policy::Quarantine) << header;
+    }
+    auto mild = header_case("From: x@a..test\n");
+    mild.options.most_severe = Policy::None;
+    EXPECT_EQ(judge("", mild).disposition, Policy::None);
+    auto trusted = header_case("From: x@a..test\n");
+    trusted.options.forwarder_domains = {"lists.test"};
+    trusted.facts.client_name = "lists.test";
+    EXPECT_EQ(judge("", trusted).disposition, Policy::None);
+    // What one of the domains asks for may be harsher.
+    EXPECT_EQ(judge(kReject, header_case("From: x@a.test, y@b..test\n")).disposition, Policy::Reject);
+}
+
+TEST(DmarcEvaluate, AHeaderThatWasCutIsRejected) {
+    auto cut = from("b.test").spf("b.test");
+    cut.facts.authors.whole = false;
+    EXPECT_EQ(judge(kReject, cut).verdict, Verdict::PermError);
+    EXPECT_EQ(judge(kReject, cut).disposition, Policy::Reject);
 }
 
 TEST(DmarcEvaluate, ADomainBeyondAsciiIsItsALabels) {

@@ -195,6 +195,27 @@ TEST(Gate, AsksEachQuestionOnceAndNoMoreThanItsLimit) {
     EXPECT_LE(seen.findings.lookups, 10u);
 }
 
+TEST(Gate, CostlyChecksDoNotKeepThePolicyFromBeingFound) {
+    Source dns;
+    std::string forged;
+    for (int i = 0; i < 10; ++i)
+        forged += "DKIM-Signature: v=1; a=ed25519-sha256; d=evil.test; s=s" + std::to_string(i) +
+                  "; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA\r\n";
+    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), dns, forged + from("sub.a.test"),
+                              "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.findings.dmarc.verdict, dmarc::Verdict::Fail) << seen.findings.dmarc.reason;
+    EXPECT_EQ(seen.decision.action, Decision::Action::Reject);
+}
+
+TEST(Gate, AHeaderTooLargeToFindItsAuthorIsRefused) {
+    std::string padding;
+    while (padding.size() < 1'100'000) padding += "X-Padding: " + std::string(60, 'x') + "\r\n";
+    const auto seen = outcome(padding + from("a.test"), "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.findings.dmarc.verdict, dmarc::Verdict::PermError);
+    EXPECT_EQ(seen.decision.action, Decision::Action::Reject);
+    EXPECT_THAT(seen.decision.reply, HasSubstr("header"));
+}
+
 TEST(Gate, GivesDnsItsTimeAgainWhenTheBodyHasCome) {
     Source dns;
     const auto with = options("smtp.authentication_time = \"5s\"");
