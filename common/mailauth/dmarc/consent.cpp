@@ -55,16 +55,20 @@ Consent find_consent(const std::string& policy_domain, const ReportUri& uri, Dns
     if (!fits_dns(consent.asked)) return conclude(Consent::State::Refused, "its name would be too long for DNS");
     const auto lookup = dns.txt(consent.asked);
     if (lookup.outcome == Outcome::TempError) return conclude(Consent::State::TempError, lookup.error);
-    bool given = false;
+    bool given = false, elsewhere = false;
     std::size_t looked = 0;
     for (const auto& text : lookup.records) {
         if (++looked > kMaxTexts) break;
         if (!is_record(text)) continue;
         given = true;
-        for (auto& each : parse_record(std::string_view(text).substr(0, kMaxRecord)).rua)
-            // No other host: else reports could be sent round in circles, or at a third party.
+        for (auto& each : parse_record(std::string_view(text).substr(0, kMaxRecord)).rua) {
             if (each.is_mail() && each.domain == uri.domain) consent.instead.push_back(std::move(each));
+            else elsewhere = true;
+        }
     }
+    // No other host: else reports could be sent round in circles, or at a third party. Then they go to neither.
+    if (given && elsewhere && consent.instead.empty())
+        return conclude(Consent::State::Refused, fmt::format("{} points to another host", consent.asked));
     if (given) return conclude(Consent::State::Given, fmt::format("{} says so", consent.asked));
     if (!error.empty()) return conclude(Consent::State::TempError, error);
     return conclude(Consent::State::Refused, fmt::format("there is no record v=DMARC1 at {}", consent.asked));

@@ -163,6 +163,41 @@ TEST(DmarcRfc9989Example, PublicSuffixWithARecord) {
     EXPECT_EQ(other.disposition, Policy::Reject);
 }
 
+// RFC 9989, B.1.1 and B.1.2.
+TEST(DmarcRfc9989Example, SpfAndDkimAlignment) {
+    const std::string zone = "_dmarc.example.com TXT v=DMARC1; p=reject\n";
+    const auto spf = [&](std::string_view author, std::string_view mail_from) {
+        return judge(zone, from(author).spf(mail_from)).identifiers[0].alignment;
+    };
+    EXPECT_EQ(spf("example.com", "example.com"), Alignment::Strict);
+    EXPECT_EQ(spf("example.com", "child.example.com"), Alignment::Relaxed);
+    EXPECT_EQ(spf("child.example.com", "example.net"), Alignment::None);
+    const auto dkim = [&](std::string_view author, std::string_view signer) {
+        return judge(zone, from(author).dkim(signer)).identifiers[0].alignment;
+    };
+    EXPECT_EQ(dkim("example.com", "example.com"), Alignment::Strict);
+    EXPECT_EQ(dkim("child.example.com", "example.com"), Alignment::Relaxed);
+    EXPECT_EQ(dkim("child.example.com", "sample.net"), Alignment::None);
+}
+
+// RFC 9989, B.2.
+TEST(DmarcRfc9989Example, RecordsOfDomainOwners) {
+    const auto monitoring = parse_record("v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com");
+    EXPECT_EQ(monitoring.for_domain(), Policy::None);
+    EXPECT_EQ(monitoring.rua[0].address, "dmarc-feedback@example.com");
+    const auto failures = parse_record(
+        "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; ruf=mailto:auth-reports@thirdparty.example.net");
+    EXPECT_EQ(failures.ruf[0].domain, "thirdparty.example.net");
+    EXPECT_FALSE(parse_record("v=DMARC1;").applies());  // only a consent
+    const std::string testing =
+        "_dmarc.test.example.com TXT v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,"
+        "mailto:tld-test@thirdparty.example.net; t=y\n";
+    const auto evaluation = judge(testing, from("test.example.com").spf("example.net"));
+    EXPECT_EQ(evaluation.published->record.rua.size(), 2u);
+    EXPECT_EQ(evaluation.published->policy, Policy::Quarantine);
+    EXPECT_EQ(evaluation.disposition, Policy::None);
+}
+
 // RFC 9989, 4.4: the table of alignment examples.
 TEST(DmarcRfc9989Example, Alignment) {
     const std::string zone = "_dmarc.example.com TXT v=DMARC1; p=reject\n";

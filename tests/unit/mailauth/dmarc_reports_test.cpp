@@ -55,6 +55,10 @@ TEST(DmarcConsent, MayNameAnotherAddressAtTheSameHostOnly) {
             "a.test", "mailto:old@b.test");
     ASSERT_EQ(consent.instead.size(), 1u);
     EXPECT_EQ(consent.instead[0].address, "new@b.test");
+    EXPECT_EQ(
+        ask("a.test._report._dmarc.b.test TXT v=DMARC1; rua=mailto:victim@c.test\n", "a.test", "mailto:old@b.test")
+            .state,
+        State::Refused);
 }
 
 TEST(DmarcConsent, ANameTooLongToBeAskedForIsRefused) {
