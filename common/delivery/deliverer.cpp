@@ -223,6 +223,7 @@ Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue
     spooled.ret = envelope.ret;
     spooled.body = envelope.body;
     spooled.smtputf8 = envelope.smtputf8;
+    spooled.require_tls = envelope.require_tls;
     spooled.recipients = std::move(recipients);
     GK_TRY(auto writer, queue::SpoolWriter::create(paths_.spool, spooled));
     if (!front.empty()) GK_CHECK(writer.write(front));

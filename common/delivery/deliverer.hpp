@@ -51,6 +51,7 @@ struct Envelope {
     std::string trace_id;      // names the message in events
     queue::Body body = queue::Body::SevenBit;
     bool smtputf8 = false;
+    bool require_tls = false;  // for copies that leave
     queue::Ret ret = queue::Ret::Unset;
     std::string envid;
     bool from_gk = false;  // it came through gk-smtpd: what that says in front of the message is true

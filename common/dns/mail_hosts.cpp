@@ -21,8 +21,8 @@ void shuffle_equals(std::vector<Mx>& hosts) {
 
 }  // namespace
 
-Result<MailHosts> find_mail_hosts(Resolver& resolver, std::string_view domain) {
-    GK_TRY(auto answer, resolver.mx(domain));
+Result<MailHosts> find_mail_hosts(Source& source, std::string_view domain) {
+    GK_TRY(auto answer, source.mx(domain));
     MailHosts found;
     found.security = answer.security;
     if (answer.existence == Existence::NoDomain) {
@@ -43,14 +43,16 @@ Result<MailHosts> find_mail_hosts(Resolver& resolver, std::string_view domain) {
     return found;
 }
 
-Result<Addresses> find_addresses(Resolver& resolver, std::string_view host, bool want_ipv6) {
-    auto v4 = resolver.a(host);
+Result<Addresses> find_addresses(Source& source, std::string_view host, bool want_ipv6) {
+    auto v4 = source.a(host);
     Addresses found;
     Result<Answer<std::string>> v6 = Answer<std::string>{};
-    if (want_ipv6) v6 = resolver.aaaa(host);
+    if (want_ipv6) v6 = source.aaaa(host);
     bool secure = true;
     for (const auto* answer : {&v6, &v4}) {
         if (!*answer) continue;
+        const auto& canonical = (*answer)->canonical;
+        if (!canonical.empty() && !text::equals_nocase(canonical, host)) found.canonical = canonical;
         for (const auto& ip : (*answer)->records) found.ips.push_back(ip);
         if (!(*answer)->records.empty() && (*answer)->security != Security::Secure) secure = false;
     }

@@ -21,6 +21,7 @@ namespace gk::dns {
 namespace {
 
 constexpr int kClassIn = 1;
+constexpr std::string_view kBogus = "DNSSEC validation of ";
 constexpr int kServfail = 2, kNxdomain = 3;
 constexpr std::chrono::seconds kKeepAnswers{60};
 
@@ -282,8 +283,8 @@ template <class Record, class Parse>
 Result<Answer<Record>> convert(Result<RawAnswer> raw, Parse parse) {
     if (!raw) return fail(std::move(raw).error());
     if (raw->bogus)
-        return fail(Errc::Temporary, fmt::format("DNSSEC validation of {} failed: {}", raw->canonical, raw->why_bogus));
-    Answer<Record> answer{raw->existence, raw->security, {}, raw->ttl_s};
+        return fail(Errc::Temporary, fmt::format("{}{} failed: {}", kBogus, raw->canonical, raw->why_bogus));
+    Answer<Record> answer{raw->existence, raw->security, {}, raw->ttl_s, std::move(raw->canonical)};
     for (const auto& rdata : raw->rdata)
         if (auto record = parse(std::string_view(rdata))) answer.records.push_back(std::move(*record));
     if (answer.existence == Existence::Found && answer.records.empty()) answer.existence = Existence::NoData;
@@ -343,5 +344,14 @@ Result<Answer<Tlsa>> Resolver::tlsa(std::string_view name) {
 }
 
 Result<RawAnswer> Resolver::query(std::string_view name, Type type) { return impl_->ask(name, type); }
+
+Result<Answer<std::string>> Resolver::cname(std::string_view name) {
+    return convert<std::string>(impl_->ask(name, Type::Cname), [](std::string_view r) {
+        std::size_t offset = 0;
+        return parse_name(r, offset);
+    });
+}
+
+bool is_bogus(const Error& error) noexcept { return error.text.find(kBogus) != std::string::npos; }
 
 }  // namespace gk::dns

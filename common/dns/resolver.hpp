@@ -26,6 +26,7 @@ struct Answer {
     Security security = Security::Insecure;
     std::vector<Record> records;  // empty unless Found
     std::uint32_t ttl_s = 0;
+    std::string canonical = {};  // where aliases led; the name itself where there are none
 };
 
 struct Mx {
@@ -81,24 +82,41 @@ struct Options {
     std::size_t keep_answers = 0;
 };
 
-// Any number of threads may ask at once. Errors of a lookup: Temporary or Timeout (no answer, SERVFAIL, bogus),
-// BadInput (not a domain name: U-labels must be A-labels here). That a name does not exist is an answer.
-class Resolver {
+// What sending mail asks; a test answers in DNS's place. Any number of threads may ask at once. Errors of a lookup:
+// Temporary or Timeout (no answer, SERVFAIL, bogus), BadInput (not a domain name: U-labels must be A-labels here).
+// That a name does not exist is an answer.
+class Source {
 public:
     // Until when a lookup may take, where that is before the timeout of all lookups.
     using Deadline = std::chrono::steady_clock::time_point;
 
-    static Result<std::unique_ptr<Resolver>> create(const Options& options);
-    ~Resolver();
+    virtual ~Source() = default;
+    // Sorted by preference.
+    virtual Result<Answer<Mx>> mx(std::string_view name, Deadline latest = Deadline::max()) = 0;
+    // "192.0.2.1"
+    virtual Result<Answer<std::string>> a(std::string_view name, Deadline latest = Deadline::max()) = 0;
+    virtual Result<Answer<std::string>> aaaa(std::string_view name, Deadline latest = Deadline::max()) = 0;
+    // The strings of each record joined.
+    virtual Result<Answer<std::string>> txt(std::string_view name, Deadline latest = Deadline::max()) = 0;
+    // "_25._tcp.mx.a.test"
+    virtual Result<Answer<Tlsa>> tlsa(std::string_view name) = 0;
+    // The record at NAME itself.
+    virtual Result<Answer<std::string>> cname(std::string_view name) = 0;
+};
 
-    Result<Answer<Mx>> mx(std::string_view name, Deadline latest = Deadline::max());          // sorted by preference
-    Result<Answer<std::string>> a(std::string_view name, Deadline latest = Deadline::max());  // "192.0.2.1"
-    Result<Answer<std::string>> aaaa(std::string_view name, Deadline latest = Deadline::max());
-    Result<Answer<std::string>> txt(std::string_view name,
-                                    Deadline latest = Deadline::max());  // the strings of each record joined
+class Resolver final : public Source {
+public:
+    static Result<std::unique_ptr<Resolver>> create(const Options& options);
+    ~Resolver() override;
+
+    Result<Answer<Mx>> mx(std::string_view name, Deadline latest = Deadline::max()) override;
+    Result<Answer<std::string>> a(std::string_view name, Deadline latest = Deadline::max()) override;
+    Result<Answer<std::string>> aaaa(std::string_view name, Deadline latest = Deadline::max()) override;
+    Result<Answer<std::string>> txt(std::string_view name, Deadline latest = Deadline::max()) override;
     Result<Answer<std::string>> ptr(std::string_view ip,
                                     Deadline latest = Deadline::max());  // names, for an IPv4 or IPv6 literal
-    Result<Answer<Tlsa>> tlsa(std::string_view name);                    // "_25._tcp.mx.a.test"
+    Result<Answer<Tlsa>> tlsa(std::string_view name) override;
+    Result<Answer<std::string>> cname(std::string_view name) override;
     // No error where the answer is bogus. For Cname the alias itself; for other types it is followed.
     Result<RawAnswer> query(std::string_view name, Type type);
 
@@ -108,6 +126,9 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+// A lookup failed because the answer does not hold what DNSSEC promises, and not because there was none.
+bool is_bogus(const Error& error) noexcept;
+
 // Where the mail of a domain goes (RFC 5321, 5.1).
 struct MailHosts {
     std::vector<Mx> hosts;   // by preference; equal ones shuffled
@@ -116,15 +137,16 @@ struct MailHosts {
     bool implicit = false;   // no MX records: the domain itself
     Security security = Security::Insecure;
 };
-Result<MailHosts> find_mail_hosts(Resolver& resolver, std::string_view domain);
+Result<MailHosts> find_mail_hosts(Source& source, std::string_view domain);
 
 struct Addresses {
     std::vector<std::string> ips;            // IPv6 first
     Security security = Security::Insecure;  // Secure where all of it is
     bool no_domain = false;
+    std::string canonical = {};  // where CNAMEs led; empty where there were none
 };
 // Both families. An error only where nothing was found and one of the lookups failed.
-Result<Addresses> find_addresses(Resolver& resolver, std::string_view host, bool want_ipv6 = true);
+Result<Addresses> find_addresses(Source& source, std::string_view host, bool want_ipv6 = true);
 
 // An RDATA name without compression, as lower-case text; hostile bytes escaped (RFC 1035, 5.1). Nothing when it is
 // malformed. OFFSET moves behind it.

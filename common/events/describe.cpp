@@ -42,6 +42,7 @@ constexpr Sentence kSentences[] = {
     {"queue.unsigned", "not signed[ for {domain}][: {reason}][: {error}]"},
     {"queue.sealed", "sealed by {domain}"},
     {"queue.unsealed", "not sealed[ by {domain}][: {reason}]"},
+    {"queue.tls", "TLS for {domain}[ at {host}][ ({peer})], policy {policy}: {result}[, {tls}][: {error}]"},
     {"queue.done", "left the queue: finished"},
 };
 

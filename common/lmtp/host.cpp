@@ -63,6 +63,7 @@ private:
                          : mail.body == smtp::Body::EightBit ? queue::Body::EightBitMime
                                                              : queue::Body::SevenBit;
         envelope_.smtputf8 = mail.smtputf8;
+        envelope_.require_tls = mail.require_tls;
         envelope_.ret = mail.ret == smtp::Ret::Full      ? queue::Ret::Full
                         : mail.ret == smtp::Ret::Headers ? queue::Ret::Headers
                                                          : queue::Ret::Unset;

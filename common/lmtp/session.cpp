@@ -76,7 +76,7 @@ void ServerSession::on(const smtp::Helo&) {
     greeted_ = true;
     out_ += fmt::format(
         "250-{}\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-BINARYMIME\r\n"
-        "250-ENHANCEDSTATUSCODES\r\n250-SIZE {}\r\n250-DSN\r\n250 XGKTRACE\r\n",
+        "250-ENHANCEDSTATUSCODES\r\n250-SIZE {}\r\n250-DSN\r\n250-REQUIRETLS\r\n250 XGKTRACE\r\n",
         hostname_, limits_.max_size);
 }
 

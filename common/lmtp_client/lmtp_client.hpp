@@ -30,8 +30,9 @@ struct Sender {
     std::string trace_id;      // XGKTRACE, where the server knows it
     std::uint64_t size = 0;    // SIZE; 0 for unknown
     bool smtputf8 = false;
-    std::string body;        // "", "7BIT", "8BITMIME" or "BINARYMIME"
-    std::string ret, envid;  // DSN (RFC 3461), in SMTP's form (xtext); empty for none
+    std::string body;          // "", "7BIT", "8BITMIME" or "BINARYMIME"
+    std::string ret, envid;    // DSN (RFC 3461), in SMTP's form (xtext); empty for none
+    bool require_tls = false;  // REQUIRETLS, where the server knows it: what leaves from there stays under TLS
 };
 
 struct Recipient {
@@ -88,7 +89,7 @@ private:
     Reply mail_reply_;
     bool mail_sent_ = false, needs_reset_ = false;
     bool chunking_ = false, pipelining_ = false, trace_ = false, dsn_ = false, size_ = false, utf8_ = false,
-         eight_bit_ = false, binary_ = false;
+         require_tls_ = false, eight_bit_ = false, binary_ = false;
     std::size_t accepted_ = 0;
 };
 

@@ -97,6 +97,7 @@ Status Session::greet(const std::string& hostname) {
         else if (keyword == "PIPELINING") pipelining_ = true;
         else if (keyword == "XGKTRACE") trace_ = true;
         else if (keyword == "DSN") dsn_ = true;
+        else if (keyword == "REQUIRETLS") require_tls_ = true;
         else if (keyword == "SIZE") size_ = true;
         else if (keyword == "SMTPUTF8") utf8_ = true;
         else if (keyword == "8BITMIME") eight_bit_ = true;
@@ -139,6 +140,7 @@ std::string Session::mail_command() const {
     if (!sender_.body.empty() && (sender_.body == "BINARYMIME" ? binary_ : eight_bit_))
         command += " BODY=" + sender_.body;
     if (utf8_ && sender_.smtputf8) command += " SMTPUTF8";
+    if (require_tls_ && sender_.require_tls) command += " REQUIRETLS";
     if (dsn_ && !sender_.ret.empty()) command += " RET=" + sender_.ret;
     if (dsn_ && !sender_.envid.empty()) command += " ENVID=" + sender_.envid;
     if (trace_ && !sender_.trace_id.empty()) command += " XGKTRACE=" + sender_.trace_id;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "common/base/text.hpp"
+#include "common/net/network.hpp"
+#include "common/queue/tls_outcome.hpp"
 
 namespace gk::queue {
 namespace {
@@ -18,7 +20,7 @@ bool is_ip(const std::string& s) {
 }
 
 Opened failure(bool permanent, std::string text, std::string status, std::string peer = {}) {
-    return {nullptr, std::move(peer), permanent, std::move(text), std::move(status)};
+    return {nullptr, std::move(peer), permanent, std::move(text), std::move(status), {}};
 }
 
 std::string peer_text(const std::string& host, const std::string& ip, std::uint16_t port) {
@@ -46,6 +48,21 @@ Opened refused(const Error& error, const std::string& peer) {
     return failure(error.code == Errc::Permanent, std::move(text), std::move(status), peer);
 }
 
+smtp_client::TlsPolicy tls_policy_for(tlspolicy::Demand demand) {
+    switch (demand) {
+        case tlspolicy::Demand::Plain: return smtp_client::TlsPolicy::Never;
+        case tlspolicy::Demand::Opportunistic: return smtp_client::TlsPolicy::Opportunistic;
+        case tlspolicy::Demand::Encrypt: return smtp_client::TlsPolicy::Required;
+        case tlspolicy::Demand::Certificate:
+        case tlspolicy::Demand::Dane: break;
+    }
+    return smtp_client::TlsPolicy::Verified;
+}
+
+tlspolicy::Problem bogus_problem(const Error& error) {
+    return {tlspolicy::ResultType::DnssecInvalid, "4.7.5", error.text, "bogus"};
+}
+
 }  // namespace
 
 bool drop_own_host(std::vector<dns::Mx>& hosts, std::string_view own_name) {
@@ -60,7 +77,9 @@ bool drop_own_host(std::vector<dns::Mx>& hosts, std::string_view own_name) {
 Result<std::unique_ptr<Connector>> Connector::create(const Settings& settings) {
     std::unique_ptr<Connector> connector(new Connector(settings));
     GK_TRY(connector->resolver_, dns::Resolver::create(settings.dns));
-    GK_TRY(connector->tls_, tls::ClientContext::create({tls::ClientContext::Verify::Opportunistic, ""}));
+    GK_TRY(connector->tls_,
+           tls::ClientContext::create({tls::ClientContext::Verify::Opportunistic, settings.tls.fetch.ca_file}));
+    connector->planner_ = std::make_unique<tlspolicy::Planner>(settings.tls, *connector->resolver_);
     for (const auto& [host, path] : settings.credentials) {
         auto credentials = read_credentials(path);
         if (!credentials) return fail(credentials.error().in(fmt::format("queue.credentials: '{}'", host)));
@@ -69,14 +88,17 @@ Result<std::unique_ptr<Connector>> Connector::create(const Settings& settings) {
     return connector;
 }
 
+void Connector::renew_policies() {
+    if (auto* sts = planner_->sts()) sts->renew_old();
+}
+
 smtp_client::Options Connector::options_for(const std::string& host, std::uint16_t port, bool lmtp) const {
     smtp_client::Options options;
     options.helo = settings_.hostname;
     options.lmtp = lmtp;
-    options.tls = lmtp ? smtp_client::TlsPolicy::Never : settings_.tls;
+    options.tls = smtp_client::TlsPolicy::Never;
     options.tls_context = tls_;
     options.timeouts = settings_.timeouts;
-    if (!is_ip(host)) options.server_name = host;
     // RFC 8314, 7.3
     options.implicit_tls = !lmtp && port == 465;
     if (const auto login = credentials_.find(host); login != credentials_.end()) options.credentials = login->second;
@@ -89,46 +111,119 @@ Opened Connector::open_unix(const Route& route) {
                                               options_for("", 0, true));
     // Local delivery that refuses its greeting is being repaired.
     if (!session) return failure(false, session.error().text, "4.3.0", peer);
-    return {std::move(*session), peer, false, {}, {}};
+    return {std::move(*session), peer, false, {}, {}, {}};
 }
 
-Opened Connector::open_address(const std::string& host, const std::string& ip, std::uint16_t port, bool lmtp) {
-    const std::string peer = peer_text(host, ip, port);
-    auto session = smtp_client::Session::open([&] { return net::connect_tcp(ip, port, settings_.connect_timeout); },
-                                              options_for(host, port, lmtp));
-    if (!session) return refused(session.error(), peer);
-    return {std::move(*session), peer, false, {}, {}};
+Opened Connector::open_lmtp(const Route& route) {
+    std::vector<std::string> ips = {route.host};
+    if (!is_ip(route.host)) {
+        auto addresses = dns::find_addresses(*resolver_, route.host, settings_.ipv6);
+        if (!addresses) return failure(false, addresses.error().text, "4.4.3");
+        if (addresses->ips.empty())
+            return failure(false, fmt::format("host {} has no address", text::printable(route.host)), "4.4.4");
+        ips = std::move(addresses->ips);
+    }
+    Opened last;
+    for (const auto& ip : ips) {
+        const std::string peer = peer_text(route.host, ip, route.port);
+        // RFC 8689, 4.2: LMTP has no TLS here, so that only this host itself may be at the other end.
+        if (route.wish == tlspolicy::Wish::RequireTls && !ip.starts_with("127.") && ip != "::1")
+            return failure(true, "the sender demands REQUIRETLS, and LMTP to another host is plain text", "5.7.30",
+                           peer);
+        auto session =
+            smtp_client::Session::open([&] { return net::connect_tcp(ip, route.port, settings_.connect_timeout); },
+                                       options_for(route.host, route.port, true));
+        if (session) return {std::move(*session), peer, false, {}, {}, {}};
+        last = refused(session.error(), peer);
+    }
+    return last;
 }
 
-Opened Connector::open_hosts(const std::vector<dns::Mx>& hosts, std::uint16_t port, bool lmtp) {
+Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::HostPlan& host, const std::string& ip,
+                            std::uint16_t port, bool& policy_failed) {
+    const std::string peer = peer_text(host.host, ip, port);
+    auto options = options_for(host.host, port, false);
+    options.peer = host.demand.peer;
+    if (is_ip(options.peer.server_name) && !is_fatal(host.demand)) options.peer.server_name.clear();
+    options.tls = tls_policy_for(host.demand.demand);
+    std::string own_ip;
+    smtp_client::TlsTrace trace;
+    auto session = smtp_client::Session::open(
+        [&] {
+            auto socket = net::connect_tcp(ip, port, settings_.connect_timeout);
+            if (socket) own_ip = net::local_of((*socket)->fd()).ip;
+            return socket;
+        },
+        options, &trace);
+    const auto problem = tls_problem(host, trace);
+    const bool is_counted = !plan.is_configured && host.demand.demand != tlspolicy::Demand::Plain;
+    const Connection connection{host.host, ip, own_ip};
+    // Who does not answer at all says nothing of TLS.
+    if (is_counted && (problem || trace.greeted)) {
+        const bool is_mismatch = host.demand.noticed && host.demand.policy == tlspolicy::PolicyType::Sts;
+        observe(settings_.reports_dir, plan, &host, problem || !is_mismatch ? problem : host.demand.noticed, connection,
+                &trace);
+        if (host.demand.noticed && !is_mismatch)
+            observe(settings_.reports_dir, plan, &host, host.demand.noticed, connection, &trace,
+                    tlspolicy::PolicyType::Sts);
+    }
+    if (!session) {
+        policy_failed = problem && is_fatal(host.demand);
+        return policy_failed ? failure(false, problem->text, problem->status, peer) : refused(session.error(), peer);
+    }
+    if (plan.wish == tlspolicy::Wish::RequireTls && !(*session)->capabilities().requiretls) {
+        (*session)->quit();
+        return failure(true, fmt::format("the sender demands REQUIRETLS, which {} does not support", host.host),
+                       "5.7.30", peer);
+    }
+    std::string tls = (*session)->tls_text();
+    if (!tls.empty()) tls += ", " + protection_text(host.demand, trace);
+    return {std::move(*session), peer, false, {}, {}, std::move(tls)};
+}
+
+Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t port) {
     Opened last = failure(true, "no host to send to", "5.4.4");
+    Opened policy;  // the first failure of that kind: what there is to mend
     bool any_temporary = false;
     std::size_t tried = 0;
-    for (const auto& mx : hosts) {
-        std::vector<std::string> ips;
-        if (is_ip(mx.host)) {
-            ips.push_back(mx.host);
-        } else {
-            auto addresses = dns::find_addresses(*resolver_, mx.host, settings_.ipv6);
-            if (!addresses) {
-                any_temporary |= addresses.error().code != Errc::BadInput;
-                last = failure(false, addresses.error().text, "4.4.3");
-                continue;
-            }
-            if (addresses->ips.empty()) {
-                if (tried == 0)
-                    last = failure(true, fmt::format("host {} has no address", text::printable(mx.host)), "5.4.4");
-                continue;
-            }
-            ips = std::move(addresses->ips);
+    for (const auto& mx : plan.mail_hosts.hosts) {
+        const auto host = planner_->host(plan, mx.host, port);
+        if (!host) {
+            any_temporary |= host.error().code != Errc::BadInput;
+            const bool bogus = dns::is_bogus(host.error());
+            last = failure(false, host.error().text, bogus ? "4.7.5" : "4.4.3");
+            if (!bogus) continue;
+            if (policy.text.empty()) policy = failure(false, last.text, last.status, mx.host);
+            observe(settings_.reports_dir, plan, nullptr, bogus_problem(host.error()), {mx.host, {}, {}}, nullptr,
+                    tlspolicy::PolicyType::Tlsa);
+            continue;
         }
-        for (const auto& ip : ips) {
+        if (!host->has_address) {
+            if (tried == 0)
+                last = failure(true, fmt::format("host {} has no address", text::printable(mx.host)), "5.4.4");
+            continue;
+        }
+        if (const auto& blocked = host->demand.blocked) {
+            const bool permanent = blocked->status.starts_with('5');
+            any_temporary |= !permanent;
+            last = failure(permanent, blocked->text, blocked->status, mx.host);
+            if (policy.text.empty()) policy = failure(permanent, blocked->text, blocked->status, mx.host);
+            if (!plan.is_configured) observe(settings_.reports_dir, plan, &*host, *blocked, {mx.host, {}, {}}, nullptr);
+            continue;
+        }
+        for (const auto& ip : host->ips) {
             if (++tried > kMaxAddresses) break;
-            Opened opened = open_address(mx.host, ip, port, lmtp);
+            bool policy_failed = false;
+            Opened opened = open_host(plan, *host, ip, port, policy_failed);
             if (opened.session) return opened;
             any_temporary |= !opened.permanent;
+            if (policy_failed && policy.text.empty()) policy = failure(false, opened.text, opened.status, opened.peer);
             last = std::move(opened);
         }
+    }
+    if (!policy.text.empty() && policy.text != last.text) {
+        policy.text += fmt::format("; then {}: {}", last.peer.empty() ? "another host" : last.peer, last.text);
+        last = std::move(policy);
     }
     // One host that may come back is reason enough to wait.
     if (any_temporary && last.permanent) {
@@ -139,30 +234,40 @@ Opened Connector::open_hosts(const std::vector<dns::Mx>& hosts, std::uint16_t po
 }
 
 Opened Connector::open_mx(const Route& route) {
-    auto found = dns::find_mail_hosts(*resolver_, route.host);
-    if (!found) {
-        if (found.error().code == Errc::BadInput) return failure(true, found.error().text, "5.1.2");
-        return failure(false, found.error().text, "4.4.3");
+    auto plan = planner_->domain(route.host, route.wish);
+    if (!plan) {
+        if (plan.error().code == Errc::BadInput) return failure(true, plan.error().text, "5.1.2");
+        if (!dns::is_bogus(plan.error())) return failure(false, plan.error().text, "4.4.3");
+        tlspolicy::DomainPlan unknown;
+        unknown.domain = route.host;
+        observe(settings_.reports_dir, unknown, nullptr, bogus_problem(plan.error()), {}, nullptr,
+                tlspolicy::PolicyType::Tlsa);
+        return failure(false, plan.error().text, "4.7.5");
     }
-    if (found->no_domain) return failure(true, fmt::format("domain {} does not exist", route.host), "5.1.2");
+    auto& found = plan->mail_hosts;
+    if (found.no_domain) return failure(true, fmt::format("domain {} does not exist", route.host), "5.1.2");
     // RFC 7505, 4
-    if (found->null_mx) return failure(true, fmt::format("domain {} accepts no mail (null MX)", route.host), "5.1.10");
-    if (drop_own_host(found->hosts, settings_.hostname) && found->hosts.empty())
+    if (found.null_mx) return failure(true, fmt::format("domain {} accepts no mail (null MX)", route.host), "5.1.10");
+    if (drop_own_host(found.hosts, settings_.hostname) && found.hosts.empty())
         return failure(true, fmt::format("mail for {} loops back to this host", route.host), "5.4.6");
-    return open_hosts(found->hosts, route.port, false);
+    return open_hosts(*plan, route.port);
+}
+
+Opened Connector::open_configured(const Route& route) {
+    Opened opened = open_hosts(planner_->configured(route.host, route.wish), route.port);
+    // A smarthost without an address is a configuration to mend, not the sender's fault.
+    if (!opened.session && opened.peer.empty()) opened.permanent = false, opened.status = "4.4.4";
+    return opened;
 }
 
 Opened Connector::open(const Route& route) {
     switch (route.kind) {
         case Route::Kind::LmtpUnix: return open_unix(route);
+        case Route::Kind::LmtpHost: return open_lmtp(route);
         case Route::Kind::Mx: return open_mx(route);
-        case Route::Kind::Host:
-        case Route::Kind::LmtpHost: break;
+        case Route::Kind::Host: break;
     }
-    Opened opened = open_hosts({{0, route.host}}, route.port, route.is_lmtp());
-    // A smarthost without an address is a configuration to mend, not the sender's fault.
-    if (!opened.session && opened.peer.empty()) opened.permanent = false, opened.status = "4.4.4";
-    return opened;
+    return open_configured(route);
 }
 
 }  // namespace gk::queue

@@ -3,7 +3,7 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "common/queue/routes.hpp"
 #include "common/queue/settings.hpp"
 #include "common/smtp_client/session.hpp"
+#include "common/tlspolicy/planner.hpp"
 
 namespace gk::queue {
 
@@ -20,24 +21,31 @@ struct Opened {
     std::string peer;          // "mx.b.test [192.0.2.1]:25", "unix:/run/gk/lmtp.sock"
     bool permanent = false;    // without a session: nothing will change by waiting
     std::string text, status;  // without a session
+    std::string tls;           // with one: "TLSv1.3 TLS_AES_256_GCM_SHA384, verified by DANE"; empty for plain text
 };
 
-// From a route to a session: MX, addresses, connection, greeting, TLS, login. Any thread.
+// From a route to a session: MX, addresses, policy, connection, greeting, TLS, login. Any thread.
 class Connector {
 public:
     static Result<std::unique_ptr<Connector>> create(const Settings& settings);
     Opened open(const Route& route);
+    // Renews the MTA-STS policies of others that are kept; for now and then.
+    void renew_policies();
 
 private:
     explicit Connector(const Settings& settings) : settings_(settings) {}
     Opened open_unix(const Route& route);
-    Opened open_hosts(const std::vector<dns::Mx>& hosts, std::uint16_t port, bool lmtp);
-    Opened open_address(const std::string& host, const std::string& ip, std::uint16_t port, bool lmtp);
+    Opened open_lmtp(const Route& route);
+    Opened open_configured(const Route& route);
     Opened open_mx(const Route& route);
+    Opened open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t port);
+    Opened open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::HostPlan& host, const std::string& ip,
+                     std::uint16_t port, bool& policy_failed);
     smtp_client::Options options_for(const std::string& host, std::uint16_t port, bool lmtp) const;
 
     const Settings& settings_;
     std::unique_ptr<dns::Resolver> resolver_;
+    std::unique_ptr<tlspolicy::Planner> planner_;
     std::shared_ptr<tls::ClientContext> tls_;
     std::map<std::string, smtp_client::Credentials> credentials_;
 };

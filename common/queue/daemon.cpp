@@ -125,6 +125,8 @@ Status close_in(const config::Paths& paths, const config::Config& config) {
                          "/usr/share/zoneinfo"};
     const auto& anchors = config.string("dns.trust_anchor_file");
     if (!anchors.empty()) sandbox.read_only.push_back(parent_of(anchors));
+    const auto& authorities = config.string("tls.ca_file");
+    if (!authorities.empty()) sandbox.read_only.push_back(parent_of(authorities));
     for (const auto& [host, file] : config.table("queue.credentials")) sandbox.read_only.push_back(parent_of(file));
     sandbox.read_write = {paths.spool, paths.run};
     for (const auto& [domain, route] : config.table("queue.routes"))

@@ -254,8 +254,10 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
     if (envelope.reverse_path.empty() || recipients.empty())
         return fail(Errc::Bug, "a DSN needs a reverse-path and a recipient");
     // RFC 3461, 4.3 and 5.2.9: RET rules failures only; other reports carry the header block.
+    // RFC 8689, 5: what came by REQUIRETLS is answered as if RET=HDRS were said.
     const bool full = recipients[0].action == DsnAction::Failed && envelope.ret != Ret::Headers &&
-                      envelope.body != Body::BinaryMime && file.message_size() <= settings.full_size;
+                      !envelope.require_tls && envelope.body != Body::BinaryMime &&
+                      file.message_size() <= settings.full_size;
     std::string original;
     if (full) {
         GK_TRY(original, file.read_message(0, static_cast<std::size_t>(file.message_size())));
@@ -270,6 +272,7 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
     dsn.id = new_id();
     dsn.trace_id = envelope.trace_id;
     dsn.is_dsn = true;
+    dsn.require_tls = envelope.require_tls;
     dsn.smtputf8 = !text::is_ascii(envelope.reverse_path);
     dsn.recipients.push_back({envelope.reverse_path, "", kNotifyNever, {}});  // RFC 3461, 6.2
     const std::string message = compose_dsn(envelope, state, recipients, settings, original, full, dsn.id, now());

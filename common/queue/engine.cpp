@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kMaxActive = 2000;
 constexpr std::chrono::seconds kIdleSession{5};
 constexpr std::chrono::hours kForgetFailures{1};
+constexpr std::chrono::hours kRenewPolicies{1};
 // What lies in tmp/ for longer was never acknowledged: its writer died.
 constexpr std::int64_t kTemporaryAge_s = 36 * 3600;
 
@@ -266,6 +267,7 @@ void Engine::Impl::schedule() {
 
 void Engine::Impl::close_idle() {
     std::unique_lock guard(mutex);
+    auto renewed = Steady::now();
     while (!stopping) {
         work.wait_for(guard, std::chrono::seconds(1), [&] { return stopping; });
         std::vector<IdleSession> old;
@@ -283,6 +285,10 @@ void Engine::Impl::close_idle() {
         }
         guard.unlock();
         for (auto& idle : old) idle.session->quit();
+        if (Steady::now() - renewed > kRenewPolicies) {
+            renewed = Steady::now();
+            plan()->connector->renew_policies();
+        }
         guard.lock();
     }
 }

@@ -36,6 +36,7 @@ struct ActiveMessage {
     std::vector<Outcome> unwritten;  // happened, but the disk did not take it yet
     bool deleted = false;
     bool needs_smtputf8 = false;
+    tlspolicy::Wish wish = tlspolicy::Wish::None;
     bool is_indexed = false;  // has a row in the index
     std::size_t groups_left = 0;
     // Made once, by the first session that needs it; SIGNING guards it.
@@ -52,7 +53,7 @@ struct Group {
 
 struct IdleSession {
     std::unique_ptr<smtp_client::Session> session;
-    std::string peer;
+    std::string peer, tls;  // as in Opened
     unsigned messages = 0;
     Steady::time_point since;
 };

@@ -74,6 +74,7 @@ Status set_field(Envelope& envelope, std::string_view key, std::string value) {
     else if (key == "account") envelope.account = std::move(value);
     else if (key == "envid") envelope.envid = std::move(value);
     else if (key == "smtputf8") envelope.smtputf8 = value == "1";
+    else if (key == "requiretls") envelope.require_tls = value == "1";
     else if (key == "dsn") envelope.is_dsn = value == "1";
     else if (key == "own") envelope.is_own = value == "1";
     else if (key == "arrival") {
@@ -104,6 +105,7 @@ std::string format_envelope(const Envelope& e) {
     add(out, "ret", kRetNames[static_cast<int>(e.ret)]);
     if (e.body != Body::SevenBit) add(out, "body", kBodyNames[static_cast<int>(e.body)]);
     if (e.smtputf8) add(out, "smtputf8", "1");
+    if (e.require_tls) add(out, "requiretls", "1");
     if (e.is_dsn) add(out, "dsn", "1");
     if (e.is_own) add(out, "own", "1");
     add(out, "arrival", std::to_string(to_us(e.arrival)));

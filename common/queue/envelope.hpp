@@ -40,6 +40,7 @@ struct Envelope {
     Ret ret = Ret::Unset;
     Body body = Body::SevenBit;
     bool smtputf8 = false;
+    bool require_tls = false;           // REQUIRETLS (RFC 8689)
     bool is_dsn = false;                // composed by gk-queue itself
     bool is_own = false;                // composed by another program of gk (a report): signed as ours
     TimePoint arrival{};                // unset: now

@@ -30,14 +30,14 @@ Result<std::string> literal_ip(std::string_view domain) {
 }  // namespace
 
 std::string Route::key() const {
-    switch (kind) {
-        case Kind::Mx: return host;
-        case Kind::LmtpUnix: return "lmtp:unix:" + path;
-        case Kind::Host:
-        case Kind::LmtpHost: break;
-    }
-    const std::string prefix = kind == Kind::LmtpHost ? "lmtp:" : "";
-    return is_ip(host) ? fmt::format("{}[{}]:{}", prefix, host, port) : fmt::format("{}{}:{}", prefix, host, port);
+    if (kind == Kind::LmtpUnix) return "lmtp:unix:" + path;
+    const std::string_view suffix = wish == tlspolicy::Wish::RequireTls    ? " (REQUIRETLS)"
+                                    : wish == tlspolicy::Wish::TlsOptional ? " (TLS-Required: No)"
+                                                                           : "";
+    if (kind == Kind::Mx) return fmt::format("{}{}", host, suffix);
+    const std::string_view prefix = kind == Kind::LmtpHost ? "lmtp:" : "";
+    return is_ip(host) ? fmt::format("{}[{}]:{}{}", prefix, host, port, suffix)
+                       : fmt::format("{}{}:{}{}", prefix, host, port, suffix);
 }
 
 Result<Route> parse_route(std::string_view s, std::uint16_t default_port) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/base/result.hpp"
+#include "common/tlspolicy/demand.hpp"
 
 namespace gk::queue {
 
@@ -22,6 +23,7 @@ struct Route {
     Kind kind = Kind::Mx;
     std::string host, path;
     std::uint16_t port = 0;
+    tlspolicy::Wish wish = tlspolicy::Wish::None;  // of the messages that go this way
     bool is_lmtp() const noexcept { return kind == Kind::LmtpUnix || kind == Kind::LmtpHost; }
     // Equal for routes that may share connections; for people too: "b.test", "[192.0.2.1]:25", "lmtp:unix:/run/…".
     std::string key() const;

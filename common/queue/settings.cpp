@@ -22,6 +22,7 @@ std::chrono::milliseconds in_ms(std::int64_t seconds) { return std::chrono::mill
 Result<Settings> Settings::from(const config::Config& config) {
     Settings s;
     s.spool_dir = config.paths().spool;
+    s.reports_dir = config.paths().spool + "/reports";
     s.local_socket = config.paths().run + "/lmtp.sock";
     s.hostname = config.string("server.hostname");
     if (s.hostname.empty()) s.hostname = system_hostname();
@@ -36,10 +37,7 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.recipients = static_cast<unsigned>(config.integer("queue.recipients"));
     s.mx_port = static_cast<std::uint16_t>(config.integer("queue.port"));
     s.ipv6 = config.boolean("queue.ipv6");
-    const auto& tls = config.string("queue.tls");
-    s.tls = tls == "always"  ? smtp_client::TlsPolicy::Required
-            : tls == "never" ? smtp_client::TlsPolicy::Never
-                             : smtp_client::TlsPolicy::Opportunistic;
+    GK_TRY(s.tls, tlspolicy::Settings::from(config));
     s.timeouts.command = in_ms(config.duration_s("queue.command_timeout"));
     s.timeouts.data_block = std::min(s.timeouts.data_block, s.timeouts.command);
     s.timeouts.handshake = std::min(s.timeouts.handshake, s.timeouts.command);

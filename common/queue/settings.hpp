@@ -12,11 +12,12 @@
 #include "common/queue/sealing.hpp"
 #include "common/queue/signing.hpp"
 #include "common/smtp_client/session.hpp"
+#include "common/tlspolicy/planner.hpp"
 
 namespace gk::queue {
 
 struct Settings {
-    std::string spool_dir, hostname, local_socket;
+    std::string spool_dir, hostname, local_socket, reports_dir;
     Schedule schedule;
     unsigned threads = 50;
     unsigned destination_connections = 20;
@@ -24,7 +25,7 @@ struct Settings {
     unsigned recipients = 100;
     std::uint16_t mx_port = 25;
     bool ipv6 = true;
-    smtp_client::TlsPolicy tls = smtp_client::TlsPolicy::Opportunistic;
+    tlspolicy::Settings tls;
     smtp_client::Timeouts timeouts;
     std::chrono::milliseconds connect_timeout{30'000};
     std::chrono::milliseconds drain_timeout{30'000};

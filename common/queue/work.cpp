@@ -5,6 +5,7 @@
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/message/header.hpp"
 #include "common/queue/engine_impl.hpp"
 
 // From a message that is due to its recipients' verdicts.
@@ -30,13 +31,18 @@ std::string domain_of(std::string_view address) {
     return ascii ? *ascii : text::lower(domain);
 }
 
-// RFC 6531, 3.5: the extension is needed for UTF-8 in the envelope or header, not because a client asked for it.
-bool needs_smtputf8(const SpoolFile& file) {
-    const auto& envelope = file.envelope();
-    if (!envelope.smtputf8) return false;
-    const auto header = file.read_message(0, kScannedHeader);
-    if (!header) return true;
-    return !text::is_ascii(std::string_view(*header).substr(0, header->find("\r\n\r\n")));
+// What the header has to say about the way that the message goes.
+void read_header(ActiveMessage& message) {
+    const auto& envelope = message.file.envelope();
+    const auto bytes = message.file.read_message(0, kScannedHeader);
+    const auto header = bytes ? std::string_view(*bytes).substr(0, bytes->find("\r\n\r\n")) : std::string_view();
+    // RFC 6531, 3.5: the extension is needed for UTF-8 in the envelope or header, not because a client asked for it.
+    message.needs_smtputf8 = envelope.smtputf8 && (!bytes || !text::is_ascii(header));
+    // RFC 8689, 5: the envelope's word outweighs the header's.
+    if (envelope.require_tls) message.wish = tlspolicy::Wish::RequireTls;
+    else if (const auto field = message::find_field(header, "TLS-Required"))
+        if (text::equals_nocase(text::trim(message::unfold(*field, 100)), "No"))
+            message.wish = tlspolicy::Wish::TlsOptional;
 }
 
 }  // namespace
@@ -50,7 +56,7 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
     std::vector<Attempt> refused;
     {
         const std::lock_guard guard(message->mutex);
-        message->needs_smtputf8 = needs_smtputf8(message->file);
+        read_header(*message);
         const auto& recipients = message->file.envelope().recipients;
         std::map<std::string, Result<Route>> routes_found;
         for (std::size_t i = 0; i < recipients.size() && !message->state.held; ++i) {
@@ -63,7 +69,7 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             const std::string domain = domain_of(recipients[i].address);
             auto found = routes_found.find(domain);
             if (found == routes_found.end()) found = routes_found.emplace(domain, plan()->routes.find(domain)).first;
-            const auto& route = found->second;
+            auto& route = found->second;
             if (!route) {
                 const bool bad = route.error().code == Errc::BadInput;
                 refused.push_back({i,
@@ -77,6 +83,7 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
                                    {}});
                 continue;
             }
+            if (route->kind != Route::Kind::LmtpUnix) route->wish = message->wish;
             auto& planned = ways[route->key()];
             planned.route = *route;
             planned.recipients.push_back(i);
@@ -175,6 +182,7 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
     t.eight_bit = envelope.body != Body::SevenBit;
     t.binary = envelope.body == Body::BinaryMime;
     t.smtputf8 = message.needs_smtputf8;
+    t.require_tls = envelope.require_tls;
     t.size = message.file.message_size();
     t.trace_id = envelope.trace_id;
     for (const auto i : group.recipients) {
@@ -275,7 +283,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
         {
             const std::lock_guard guard(mutex);
             if (Steady::now() < d.down_until) {
-                down = Opened{nullptr, d.last_failure.peer, false, d.last_failure.text, d.last_failure.status};
+                down = Opened{nullptr, d.last_failure.peer, false, d.last_failure.text, d.last_failure.status, {}};
                 wait = std::chrono::duration_cast<std::chrono::seconds>(d.down_until - Steady::now()) +
                        std::chrono::seconds(1);
             }
@@ -298,7 +306,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             open_failed(d, group, opened);
             return true;
         }
-        session = IdleSession{std::move(opened.session), opened.peer, 0, Steady::now()};
+        session = IdleSession{std::move(opened.session), opened.peer, opened.tls, 0, Steady::now()};
         {
             const std::lock_guard guard(mutex);
             d.failures = 0;
@@ -319,7 +327,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
         attempts.push_back({group.recipients[i],
                             outcome->verdicts[i],
                             session->peer,
-                            session->session->tls_text(),
+                            session->tls,
                             outcome->dsn_relayed,
                             is_lmtp,
                             {},
@@ -354,7 +362,7 @@ void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened&
     ++d.failures;
     const auto wait = std::min(kMostDown, plan()->settings.schedule.wait(d.failures, random_u64()) / 2);
     d.down_until = Steady::now() + (is_local ? kLocalWait : wait);
-    d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status};
+    d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status, {}};
 }
 
 void Engine::Impl::signing_failed(ActiveMessage& message, const Group& group, const Error& why) {

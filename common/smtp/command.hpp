@@ -46,7 +46,8 @@ struct Mail {
     std::optional<std::uint64_t> size;  // RFC 1870
     Body body = Body::SevenBit;
     bool body_given = false;
-    bool smtputf8 = false;  // RFC 6531
+    bool smtputf8 = false;     // RFC 6531
+    bool require_tls = false;  // RFC 8689
     Ret ret = Ret::None;
     std::string envid;  // xtext as sent, validated
     std::string auth;   // RFC 4954, 5; xtext as sent, validated

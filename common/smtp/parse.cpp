@@ -99,6 +99,9 @@ std::optional<Complaint> mail_parameter(Mail& mail, const Parameter& parameter, 
     } else if (is("SMTPUTF8")) {
         if (parameter.value || mail.smtputf8) return wrong("SMTPUTF8 stands alone, once");
         mail.smtputf8 = true;
+    } else if (is("REQUIRETLS")) {
+        if (parameter.value || mail.require_tls) return wrong("REQUIRETLS stands alone, once");
+        mail.require_tls = true;
     } else if (is("RET")) {
         if (mail.ret != Ret::None) return wrong("RET was given twice");
         if (text::equals_nocase(value, "FULL")) mail.ret = Ret::Full;

@@ -53,6 +53,7 @@ lmtp_client::Sender Transaction::sender() const {
     sender.trace_id = id_;
     sender.size = mail_.size.value_or(0);
     sender.smtputf8 = mail_.smtputf8;
+    sender.require_tls = mail_.require_tls;
     if (mail_.body == Body::Binary) sender.body = "BINARYMIME";
     else if (mail_.body == Body::EightBit) sender.body = "8BITMIME";
     if (mail_.ret != Ret::None) sender.ret = mail_.ret == Ret::Full ? "FULL" : "HDRS";
@@ -148,6 +149,7 @@ Status Transaction::spool(const std::string& prefix, const std::string& account)
                     : mail_.body == Body::EightBit ? queue::Body::EightBitMime
                                                    : queue::Body::SevenBit;
     envelope.smtputf8 = mail_.smtputf8;
+    envelope.require_tls = mail_.require_tls;
     for (const auto& recipient : recipients_) {
         const bool delivered = recipient.outcome.code != 0 && recipient.outcome.positive();
         if (delivered && !owes_notice(recipient)) continue;

@@ -38,6 +38,7 @@ Capabilities parse_capabilities(const Reply& ehlo) {
         else if (name == "CHUNKING") c.chunking = true;
         else if (name == "BINARYMIME") c.binary = true;
         else if (name == "XGKTRACE") c.trace = true;
+        else if (name == "REQUIRETLS") c.requiretls = true;
         else if (name == "LIMITS") parse_limits(c, words);
         else if (name == "SIZE") {
             c.size_given = true;

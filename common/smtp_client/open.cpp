@@ -72,6 +72,7 @@ Status Session::hello() {
            command(fmt::format("{} {}", options_.lmtp ? "LHLO" : "EHLO", options_.helo), options_.timeouts.command));
     if (reply.positive()) {
         capabilities_ = parse_capabilities(reply);
+        if (!reply.lines.empty()) trace_.helo = reply.lines[0].substr(0, reply.lines[0].find(' '));
         return ok();
     }
     capabilities_ = {};
@@ -83,18 +84,32 @@ Status Session::hello() {
 }
 
 Status Session::start_tls() {
+    trace_.problem = TlsTrace::Problem::Refused;
     GK_TRY(Reply reply, command("STARTTLS", options_.timeouts.command));
     if (reply.code != 220) return fail(refusal("STARTTLS refused", reply));
     // RFC 3207, 4.2 and 6: what came in plain text behind the 220 may be an attacker's.
     if (!unread_.empty()) {
         broken_ = true;
+        trace_.problem = TlsTrace::Problem::Handshake;
         return fail(Errc::Temporary, "the peer sent bytes in plain text after STARTTLS");
     }
-    broken_ = true;  // until the handshake is through there is nothing to go back to
-    GK_TRY(secure_,
-           tls::connect(std::move(plain_), *options_.tls_context, options_.server_name, options_.timeouts.handshake));
-    broken_ = false;
+    GK_CHECK(handshake());
     return hello();
+}
+
+Status Session::handshake() {
+    trace_.problem = TlsTrace::Problem::Handshake;
+    broken_ = true;  // until the handshake is through there is nothing to go back to
+    GK_TRY(secure_, tls::connect(std::move(plain_), *options_.tls_context, options_.peer, options_.timeouts.handshake));
+    trace_.info = secure_->info();
+    trace_.chain = secure_->peer_chain();
+    trace_.problem = TlsTrace::Problem::Certificate;
+    // Not a word more to who may be an impostor.
+    if (options_.tls == TlsPolicy::Verified && !trace_.info.verified)
+        return fail(Errc::Temporary, "the server's certificate does not hold: " + trace_.info.verify_error);
+    trace_.problem = TlsTrace::Problem::None;
+    broken_ = false;
+    return ok();
 }
 
 Status Session::authenticate() {
@@ -140,29 +155,37 @@ Status Session::start(const Connect& connect, bool allow_tls) {
     GK_TRY(plain_, connect());
     if (options_.implicit_tls) {
         if (!options_.tls_context) return fail(Errc::Config, "TLS is wanted but not set up");
-        GK_TRY(secure_, tls::connect(std::move(plain_), *options_.tls_context, options_.server_name,
-                                     options_.timeouts.handshake));
+        GK_CHECK(handshake());
     }
     GK_TRY(greeting_, read_reply(options_.timeouts.command));
     if (!greeting_.positive()) return fail(refusal("greeting", greeting_));
     GK_CHECK(hello());
+    trace_.greeted = true;
     if (options_.implicit_tls || options_.lmtp) return ok();
     if (capabilities_.starttls && allow_tls && options_.tls_context) return start_tls();
-    if (options_.tls == TlsPolicy::Required) return fail(Errc::Temporary, "the peer offers no TLS, which is required");
+    if (allow_tls) trace_.problem = TlsTrace::Problem::NotOffered;
+    if (options_.tls == TlsPolicy::Required || options_.tls == TlsPolicy::Verified)
+        return fail(Errc::Temporary, "the peer offers no TLS, which is required");
     return ok();
 }
 
-Result<std::unique_ptr<Session>> Session::open(const Connect& connect, const Options& options) {
+Result<std::unique_ptr<Session>> Session::open(const Connect& connect, const Options& options, TlsTrace* trace) {
     std::unique_ptr<Session> session(new Session(options));
+    const auto tell = [&](const Status& status) {
+        if (!status) session->trace_.text = status.error().text;
+        if (trace) *trace = std::move(session->trace_);
+    };
     const bool want_tls = options.tls != TlsPolicy::Never;
     auto started = session->start(connect, want_tls);
     // RFC 7435, 4.1: where TLS is offered and then fails, plain text is what the peer gets without us asking for TLS.
     if (!started && options.tls == TlsPolicy::Opportunistic && !options.implicit_tls &&
         session->capabilities_.starttls) {
         session->tls_failure_ = started.error().text;
+        session->trace_.text = started.error().text;
         session->capabilities_ = {};
         started = session->start(connect, false);
     }
+    tell(started);
     if (!started) {
         if (!session->broken_) session->quit();
         return fail(std::move(started).error());

@@ -22,7 +22,8 @@ using std::chrono::milliseconds;
 enum class TlsPolicy {
     Never,
     Opportunistic,  // RFC 7435: STARTTLS where offered; when the handshake fails, again in plain text
-    Required,
+    Required,       // whatever the certificate
+    Verified,       // by a certificate that holds (tls::Info::verified)
 };
 
 // RFC 5321, 4.5.3.2.
@@ -45,7 +46,7 @@ struct Options {
     TlsPolicy tls = TlsPolicy::Opportunistic;
     bool implicit_tls = false;                        // port 465: TLS from the first byte
     std::shared_ptr<tls::ClientContext> tls_context;  // without one there is no TLS
-    std::string server_name;                          // for SNI; empty for none
+    tls::Peer peer;                                   // for SNI, and what the certificate is held against
     std::optional<Credentials> credentials;
     Timeouts timeouts = {};
 };
@@ -53,7 +54,7 @@ struct Options {
 // What the server said to EHLO or LHLO.
 struct Capabilities {
     bool esmtp = false, pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, dsn = false,
-         enhanced = false, chunking = false, binary = false, size_given = false, trace = false;
+         enhanced = false, chunking = false, binary = false, size_given = false, trace = false, requiretls = false;
     std::uint64_t size = 0;         // 0: no limit said
     std::uint64_t recipients = 0;   // LIMITS RCPTMAX (RFC 9422, 4.2); 0: not said
     std::uint64_t messages = 0;     // LIMITS MAILMAX; 0: not said
@@ -71,8 +72,9 @@ struct Transaction {
     std::vector<Recipient> recipients;  // 1 or more
     std::string ret, envid;             // "FULL", "HDRS"; xtext
     bool eight_bit = false, binary = false, smtputf8 = false;
-    std::uint64_t size = 0;  // of the message
-    std::string trace_id;    // for a server that knows XGKTRACE
+    bool require_tls = false;  // REQUIRETLS (RFC 8689), where the server has it
+    std::uint64_t size = 0;    // of the message
+    std::string trace_id;      // for a server that knows XGKTRACE
 };
 
 // COUNT message bytes from OFFSET on, fewer only at the end.
@@ -93,6 +95,17 @@ struct Outcome {
     bool stale = false;             // a reused session was dead already: nothing was tried, open another
 };
 
+// How far TLS came in opening a session, whether that succeeded or not.
+struct TlsTrace {
+    enum class Problem { None, NotOffered, Refused, Handshake, Certificate };
+    Problem problem = Problem::None;
+    bool greeted = false;  // the server got as far as its answer to EHLO
+    std::string helo;      // what the server calls itself there
+    std::string text;      // of the problem
+    tls::Info info;        // where a handshake succeeded
+    std::vector<std::string> chain;
+};
+
 class Session {
 public:
     using Connect = std::function<Result<std::unique_ptr<net::SocketStream>>()>;
@@ -100,7 +113,8 @@ public:
     // Connects, greets, upgrades to TLS and logs in. CONNECT is called once more when TLS fails and may be left
     // out. Errors: Temporary, Timeout, Closed; Permanent where the server refuses for good (its reply as text);
     // Denied for refused credentials.
-    static Result<std::unique_ptr<Session>> open(const Connect& connect, const Options& options);
+    static Result<std::unique_ptr<Session>> open(const Connect& connect, const Options& options,
+                                                 TlsTrace* trace = nullptr);
     ~Session();
 
     // One message to the given recipients. Never fails: what goes wrong is in the verdicts.
@@ -120,6 +134,7 @@ private:
     Status start(const Connect& connect, bool allow_tls);
     Status hello();
     Status start_tls();
+    Status handshake();
     Status authenticate();
     Status write(std::string_view bytes, milliseconds timeout);
     Result<Reply> read_reply(milliseconds timeout);
@@ -141,6 +156,7 @@ private:
     Reply greeting_;
     ReplyParser parser_;
     std::string unread_, tls_failure_;
+    TlsTrace trace_;
     bool used_ = false, broken_ = false;
 };
 

@@ -63,6 +63,7 @@ std::string Session::mail_command(const Transaction& t) const {
     if (capabilities_.smtputf8 && is_utf8_needed(t)) line += " SMTPUTF8";
     if (capabilities_.dsn && !t.ret.empty()) line += " RET=" + t.ret;
     if (capabilities_.dsn && !t.envid.empty()) line += " ENVID=" + t.envid;
+    if (capabilities_.requiretls && t.require_tls) line += " REQUIRETLS";
     if (capabilities_.trace && !t.trace_id.empty()) line += " XGKTRACE=" + t.trace_id;
     return line + "\r\n";
 }

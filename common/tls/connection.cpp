@@ -50,23 +50,20 @@ Result<Connection> Connection::accept(const ServerContext& context, int fd) {
     return Connection(std::move(impl));
 }
 
-Result<Connection> Connection::connect(ClientContext& context, int fd, const std::string& server_name) {
+Result<Connection> Connection::connect(ClientContext& context, int fd, const Peer& peer) {
     auto impl = std::make_unique<Impl>();
     impl->client = &context.state();
-    impl->server_name = server_name;
+    impl->peer = peer;
+    impl->session_key = session_key(peer);
     impl->ssl.reset(SSL_new(context.state().context.get()));
     SSL* ssl = impl->ssl.get();
     if (ssl == nullptr || SSL_set_fd(ssl, fd) != 1) return fail(openssl_error(Errc::Temporary, "cannot begin TLS"));
     SSL_set_connect_state(ssl);
     SSL_set_ex_data(ssl, connection_index(), impl.get());
-    if (net::parse_ip(server_name)) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name.c_str());
-    } else if (!server_name.empty()) {
-        SSL_set_tlsext_host_name(ssl, server_name.c_str());
-        SSL_set1_host(ssl, server_name.c_str());
-    }
+    GK_CHECK(expect_peer(ssl, peer));
     std::lock_guard lock(context.state().mutex);
-    if (const auto session = context.state().sessions.find(server_name); session != context.state().sessions.end())
+    auto& sessions = context.state().sessions;
+    if (const auto session = sessions.find(impl->session_key); session != sessions.end())
         SSL_set_session(ssl, session->second.get());
     return Connection(std::move(impl));
 }
@@ -124,10 +121,18 @@ Info Connection::info() const {
     info.resumed = SSL_session_reused(ssl) == 1;
     if (SSL_is_server(ssl) == 0) {
         const long result = SSL_get_verify_result(ssl);
-        info.verified = result == X509_V_OK && !impl_->server_name.empty();
+        info.verified = result == X509_V_OK && !impl_->peer.server_name.empty();
+        info.trust = info.verified || result != X509_V_OK ? trust_of(result) : Trust::Unchecked;
         if (result != X509_V_OK) info.verify_error = X509_verify_cert_error_string(result);
     }
     return info;
+}
+
+std::vector<std::string> Connection::peer_chain() const {
+    std::vector<std::string> chain;
+    const STACK_OF(X509)* shown = SSL_get_peer_cert_chain(impl_->ssl.get());
+    for (int i = 0; shown != nullptr && i < sk_X509_num(shown); ++i) chain.push_back(to_der(sk_X509_value(shown, i)));
+    return chain;
 }
 
 ChannelBindings Connection::bindings() const {

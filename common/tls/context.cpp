@@ -70,9 +70,9 @@ int store_session(SSL* ssl, SSL_SESSION* session) {
     if (connection == nullptr || connection->client == nullptr) return 0;
     auto& state = *connection->client;
     std::lock_guard lock(state.mutex);
-    if (state.sessions.size() >= kMaxClientSessions && !state.sessions.contains(connection->server_name))
+    if (state.sessions.size() >= kMaxClientSessions && !state.sessions.contains(connection->session_key))
         state.sessions.erase(state.sessions.begin());
-    state.sessions[connection->server_name] = SessionPtr(session);
+    state.sessions[connection->session_key] = SessionPtr(session);
     return 1;  // the reference is ours now
 }
 
@@ -164,6 +164,7 @@ Result<std::shared_ptr<ClientContext>> ClientContext::create(const Options& opti
     } else if (SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr) != 1) {
         return fail(openssl_error(Errc::Config, "cannot read certificates '" + options.ca_file + "'"));
     }
+    if (SSL_CTX_dane_enable(context) != 1) return fail(openssl_error(Errc::Bug, "cannot set up DANE"));
     ERR_clear_error();
     // Without a trusted root the handshake goes on where any certificate will do; the result is kept either way.
     SSL_CTX_set_verify(context, options.verify == Verify::Name ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);

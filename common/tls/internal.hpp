@@ -40,13 +40,14 @@ struct ClientContext::State {
     SslCtxPtr context;
     Verify verify = Verify::Opportunistic;
     std::mutex mutex;
-    std::map<std::string, SessionPtr> sessions;  // by server name; under mutex
+    std::map<std::string, SessionPtr> sessions;  // by session_key(); under mutex
 };
 
 struct Connection::Impl {
     std::shared_ptr<ServerContext::State> server;  // kept alive for its callbacks
     ClientContext::State* client = nullptr;
-    std::string server_name;
+    Peer peer;
+    std::string session_key;
     bool broken = false;  // a fatal error: no close_notify may be sent
     SslPtr ssl;
 
@@ -58,6 +59,14 @@ struct Connection::Impl {
         if (ssl && !broken) SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
 };
+
+// Sets what SSL, of a client, checks the server's certificate by: names, and TLSA records where there are some.
+Status expect_peer(SSL* ssl, const Peer& peer);
+// Equal for peers whose sessions may stand for each other: what was proved to one policy proves nothing to another.
+std::string session_key(const Peer& peer);
+Trust trust_of(long verify_result) noexcept;
+std::string to_der(const X509* certificate);
+X509Ptr from_der(std::string_view der);  // null where it is none
 
 // Where a client's SSL finds its Connection::Impl, for the callback that stores sessions.
 int connection_index();

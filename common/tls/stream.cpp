@@ -86,8 +86,8 @@ Result<std::unique_ptr<Stream>> accept(std::unique_ptr<net::SocketStream> socket
 }
 
 Result<std::unique_ptr<Stream>> connect(std::unique_ptr<net::SocketStream> socket, ClientContext& context,
-                                        const std::string& server_name, milliseconds timeout) {
-    GK_TRY(auto connection, Connection::connect(context, socket->fd(), server_name));
+                                        const Peer& peer, milliseconds timeout) {
+    GK_TRY(auto connection, Connection::connect(context, socket->fd(), peer));
     return finish(std::move(socket), std::move(connection), timeout);
 }
 

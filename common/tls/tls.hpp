@@ -16,6 +16,37 @@ namespace gk::tls {
 
 using std::chrono::milliseconds;
 
+// What a client's check of the certificate came to.
+enum class Trust {
+    Unchecked,    // nothing to check against: no name
+    Ok,           // chain and name hold, or the TLSA records do
+    Expired,      // or not valid yet
+    WrongName,    // the chain holds, but names another host
+    NotTrusted,   // no chain to a trusted root
+    NoTlsaMatch,  // DANE: no record matches
+    Failed,       // anything else
+};
+
+// A TLSA record (RFC 6698, 2.1); DATA is raw bytes.
+struct Tlsa {
+    std::uint8_t usage = 0, selector = 0, matching = 0;
+    std::string data;
+    bool operator==(const Tlsa&) const = default;
+};
+
+// Whom a client wants to speak with.
+struct Peer {
+    std::string server_name;         // for SNI, and for the certificate; empty for none
+    std::vector<std::string> names;  // more names that the certificate may have instead
+    // DANE (RFC 7671, 7672): these records decide in place of the trusted roots. Only usages 2 and 3 are looked at;
+    // where not one of them can be used, connecting fails.
+    std::vector<Tlsa> tlsa;
+
+    Peer() = default;
+    Peer(std::string name) : server_name(std::move(name)) {}
+    Peer(const char* name) : server_name(name) {}
+};
+
 // What the handshake agreed on.
 struct Info {
     std::string version;  // "TLSv1.3"
@@ -23,8 +54,9 @@ struct Info {
     int bits = 0;         // of the cipher's key
     std::string sni;      // the name the client asked for; empty for none
     bool resumed = false;
-    bool verified = false;     // client side: chain and name were checked and hold
+    bool verified = false;     // client side: chain and name, or the TLSA records, were checked and hold
     std::string verify_error;  // client side: why not
+    Trust trust = Trust::Unchecked;  // client side: the same in one word
 };
 
 // Channel bindings of a finished handshake, raw bytes; empty where the connection has none.
@@ -91,7 +123,7 @@ enum class Want { None, Read, Write, Closed };
 class Connection {
 public:
     static Result<Connection> accept(const ServerContext& context, int fd);
-    static Result<Connection> connect(ClientContext& context, int fd, const std::string& server_name);
+    static Result<Connection> connect(ClientContext& context, int fd, const Peer& peer);
     Connection(Connection&&) noexcept;
     Connection& operator=(Connection&&) noexcept;
     ~Connection();
@@ -108,6 +140,8 @@ public:
 
     Info info() const;
     ChannelBindings bindings() const;
+    // Client side: the certificates that the server showed, DER, its own first; empty where the session was resumed.
+    std::vector<std::string> peer_chain() const;
 
     struct Impl;
 
@@ -129,6 +163,7 @@ public:
     net::SocketStream& socket() noexcept { return *socket_; }
     const Info& info() const noexcept { return info_; }
     ChannelBindings bindings() const { return connection_.bindings(); }
+    std::vector<std::string> peer_chain() const { return connection_.peer_chain(); }
 
 private:
     std::unique_ptr<net::SocketStream> socket_;
@@ -141,7 +176,7 @@ private:
 Result<std::unique_ptr<Stream>> accept(std::unique_ptr<net::SocketStream> socket, const ServerContext& context,
                                        milliseconds timeout);
 Result<std::unique_ptr<Stream>> connect(std::unique_ptr<net::SocketStream> socket, ClientContext& context,
-                                        const std::string& server_name, milliseconds timeout);
+                                        const Peer& peer, milliseconds timeout);
 
 // Writes a self-signed P-256 certificate for HOSTNAME and the further NAMES (DNS names or IP literals), valid for
 // ten years, and its key (mode 0600). Both files must not exist yet.

@@ -22,11 +22,11 @@ class Network:
     Names of namespaces carry our pid, so several networks can live beside each other.
     """
 
-    def __init__(self, domains):
+    def __init__(self, domains, more_hosts=()):
         self.domains = domains
         self.prefix = f"gk{os.getpid()}"
         self.folder = tempfile.mkdtemp(prefix="gk-net-")
-        hosts = ["dns"] + sorted(set(domains.values()))
+        hosts = ["dns"] + sorted({*domains.values(), *more_hosts})
         self.hosts = {host: f"10.53.0.{53 + number}" for number, host in enumerate(hosts)}
         self.running = []
 
@@ -42,6 +42,11 @@ class Network:
         process = subprocess.Popen([*self.inside(host), *words], **options)
         self.running.append(process)
         return process
+
+    def add_address(self, host, last):
+        """One more address of a host, 10.53.0.LAST."""
+        sh("ip", "-n", self.namespace(host), "addr", "add", f"10.53.0.{last}/24", "dev", "eth0")
+        return f"10.53.0.{last}"
 
     def link(self, host, up):
         """Pulls a host's cable, or plugs it in."""

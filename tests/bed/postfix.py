@@ -13,7 +13,10 @@ _KEEP = {"postlog", "cleanup", "qmgr", "tlsmgr", "rewrite", "bounce", "defer", "
 
 
 class Postfix:
-    """with Postfix("mx.b.test", "b.test", ["25"], prefix=net.inside("mx-b")) as peer: all of b.test lands in one Maildir."""
+    """with Postfix("mx.b.test", "b.test", ["25"], prefix=net.inside("mx-b")) as peer: all of b.test lands in one Maildir.
+
+    LISTEN: addresses, or (address, "setting=value", …) for a listener with settings of its own. DOMAIN: one or more, blanks between.
+    """
 
     def __init__(self, hostname, domain, listen=("25",), settings="", prefix=(), certificate=None):
         self.folder = tempfile.mkdtemp(prefix="gk-postfix-")
@@ -90,8 +93,10 @@ queue_run_delay = 2s
                 if words[0] == "postlog":
                     words[1] = "unix-dgram"
                 lines.append(" ".join(words) + "\n")
-        for address in listen:
+        for entry in listen:
+            address, *options = (entry,) if isinstance(entry, str) else entry
             lines.append(f"{address} inet n - n - - smtpd\n")
+            lines += [f"  -o {option}\n" for option in options]
         with open(f"{self.config}/master.cf", "w", encoding="ascii") as file:
             file.writelines(lines)
 

@@ -25,6 +25,7 @@ std::string Session::ehlo_text() const {
     text += "\nLIMITS MAILMAX=" + std::to_string(settings_.limits.max_messages) +
             " RCPTMAX=" + std::to_string(settings_.limits.max_recipients);
     if (settings_.tls_available && !tls_) text += "\nSTARTTLS";
+    if (tls_) text += "\nREQUIRETLS";
     if (is_submission() && account_.empty() && !mechanisms().empty()) {
         text += "\nAUTH";
         for (const auto& mechanism : mechanisms()) text += ' ' + mechanism;

@@ -14,6 +14,8 @@ void Session::on(const Mail& mail) {
         return refuse(501, "5.1.7", "the reverse-path needs a domain");
     // RFC 6531, 3.5
     if (!mail.smtputf8 && !mail.path.is_ascii()) return refuse(553, "5.6.7", "the address needs SMTPUTF8");
+    // RFC 8689, 2: the extension is there under TLS only.
+    if (mail.require_tls && !tls_) return refuse(530, "5.7.10", "REQUIRETLS needs TLS here too: STARTTLS first");
     if (mail.size.value_or(0) > settings_.limits.max_size)
         return refuse(552, "5.3.4", "message is larger than " + std::to_string(settings_.limits.max_size) + " bytes");
     if (messages_ >= settings_.limits.max_messages)

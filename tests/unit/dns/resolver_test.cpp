@@ -219,6 +219,20 @@ TEST(Resolver, ReadsTxtPtrAndTlsa) {
     EXPECT_EQ(resolver->tlsa("_25._tcp.mx.test")->records.at(0).data.size(), 32u);
 }
 
+TEST(Resolver, ShowsAnAliasItselfAndKnowsABogusAnswerFromNone) {
+    TestServer server;
+    server.answers[{"alias.test", 5}] = {0, {wire_name("Real.test")}};
+    server.answers[{"mx.test", 1}] = {0, {"\xc0\0\2\1"s}};
+    server.answers[{"bad.test", 15}] = {2, {}};
+    server.start();
+    auto resolver = resolver_for(server);
+    EXPECT_EQ(resolver->cname("alias.test")->records.at(0), "real.test");
+    EXPECT_EQ(resolver->a("mx.test")->canonical, "mx.test");
+    EXPECT_TRUE(find_addresses(*resolver, "MX.test")->canonical.empty());
+    EXPECT_FALSE(is_bogus(resolver->mx("bad.test").error()));
+    EXPECT_TRUE(is_bogus({Errc::Temporary, "DNSSEC validation of bad.test failed: no signatures"}));
+}
+
 TEST(Resolver, ManyThreadsAsk) {
     TestServer server;
     for (int i = 0; i < 50; ++i)

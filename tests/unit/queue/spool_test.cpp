@@ -26,6 +26,7 @@ Envelope envelope() {
     e.ret = Ret::Headers;
     e.body = Body::EightBitMime;
     e.smtputf8 = true;
+    e.require_tls = true;
     e.arrival = from_unix_s(1'700'000'000);
     e.recipients.push_back({"bob@b.test", "rfc822;bob@b.test", kNotifySuccess | kNotifyDelay, {}});
     e.recipients.push_back({"jürgen \t\n%@b.test", "", kNotifyUnset, "552 5.2.2 mailbox full"});
@@ -61,6 +62,7 @@ TEST(Spool, GivesBackEnvelopeAndBytes) {
     EXPECT_EQ(e.ret, Ret::Headers);
     EXPECT_EQ(e.body, Body::EightBitMime);
     EXPECT_TRUE(e.smtputf8);
+    EXPECT_TRUE(e.require_tls);
     EXPECT_EQ(e.arrival, from_unix_s(1'700'000'000));
     ASSERT_EQ(e.recipients.size(), 2u);
     EXPECT_EQ(e.recipients[0].notify, kNotifySuccess | kNotifyDelay);
