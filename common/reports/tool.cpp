@@ -2,6 +2,7 @@
 #include "common/reports/tool.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
@@ -136,6 +137,7 @@ int ingest_command(const ToolArguments& a) {
 }
 
 int send_command(Kind kind, const ToolArguments& a) {
+    ::umask(0007);  // gk-queue writes to the files that it gets from us
     const auto paths = config::Paths::under(a.dns.root);
     const auto config = config::Config::load(paths);
     if (!config) return cli::fail(config.error());

@@ -91,6 +91,8 @@ void Inbound::observe(const Message& message, const gate::Findings& findings, co
     if (!observation || observation->rua.empty()) return;
     observation->envelope_from = domain_of(facts_.mail_from);
     if (observation->spf && findings.mail_from.identity == spf::Identity::Helo) observation->spf->scope = "helo";
+    // Nobody hides forged mail from its victim's reports by calling it a report.
+    observation->is_report = findings.is_report && findings.dmarc.verdict == dmarc::Verdict::Pass;
     using Action = gate::Decision::Action;
     std::string done = decision.action == Action::Reject       ? "reject"
                        : decision.action == Action::Quarantine ? "quarantine"

@@ -143,6 +143,14 @@ trusted_sealers = ["list.test"]
         seen = self.observations()[-1]
         self.assertEqual((seen["header_from"], seen["disposition"], seen["envelope_to"]), ("good.test", "pass", "a.test"))
 
+    def test_reports_are_told_from_other_mail_where_they_are_authentic(self):
+        report = "TLS-Report-Domain: good.test\r\n"
+        self.send(self.signed(message("good.test", report)))
+        self.assertTrue(self.observations()[-1].get("is_report"))
+        self.refused(message("good.test", report), ip=STRANGER, sender="x@evil.test", helo="evil.test")
+        self.assertEqual(self.observations()[-1]["disposition"], "reject")
+        self.assertNotIn("is_report", self.observations()[-1])
+
     def test_a_large_message_is_verified_while_it_streams(self):
         self.send(self.signed(message("good.test", body="line of text\r\n" * 800_000)))
         self.assertIn("dkim=pass", self.arrived()[:4000])

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "common/mailauth/domain.hpp"
+#include "common/reports_log/observations.hpp"
 
 namespace gk::mailauth::gate {
 namespace {
@@ -82,6 +83,7 @@ void Check::at_body(const HeaderFields& fields, BodyHashes& bodies) {
     dkim_.begin(fields, bodies);
     arc_.begin(fields, bodies);
     authors_ = dmarc::find_authors(message_.header());
+    findings_.is_report = reports::is_report(message_.header());
     auto keys = dkim_.key_names();
     for (auto& name : arc_.key_names()) keys.push_back(std::move(name));
     auto authors = authors_.domains;

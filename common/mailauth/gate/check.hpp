@@ -48,6 +48,7 @@ struct Findings {
     dmarc::Facts dmarc_facts;       // that it rests on
     bool header_too_large = false;  // then its author is not known, nor its signatures
     unsigned lookups = 0;           // DNS questions of this message
+    bool is_report = false;         // it says that it is a DMARC or TLS report
 };
 
 // Checks one message while it streams by. Questions to DNS go out as soon as they are known, on threads of their own:
