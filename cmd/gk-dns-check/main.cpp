@@ -84,9 +84,12 @@ Status check(const Arguments& a, Site& site, Report& report) {
     if (!a.no_mail) check_host(site.ours, dns, report);
     Ours ours = site.ours;
     if (report.has("host-name")) ours.host.clear();
+    cli::Progress progress("domains", domains.size());
     for (const auto& domain : domains) {
         const Mail mail = a.no_mail ? Mail::None : said || site.hosts(domain) ? Mail::Expected : Mail::FindOut;
+        dns.renew_limits();
         check_domain(domain, mail, ours, dns, report);
+        progress.advance();
     }
     leave_out(report, a.ignored);
     return ok();

@@ -126,6 +126,7 @@ void check_domain(const std::string& domain, Mail mail, const Ours& ours, Lookup
     check_spf(context);
     check_dkim(context);
     check_dmarc(context);
+    check_mta_sts(context);
     check_tls_rpt(context);
     check_services(context);
     check_autoconfig(context);

@@ -67,6 +67,7 @@ const std::vector<Kind> kKinds = {
     {"mta-sts-none", Advice, "there is neither an MTA-STS policy nor DANE", "Somebody on the way can take TLS away from mail for the domain, and senders do not notice."},
     {"mta-sts-multiple", Error, "there is more than one MTA-STS record", "Two records are none (RFC 8461, 3.1)."},
     {"mta-sts-syntax", Error, "the MTA-STS record cannot be read", "Senders then use no policy, or keep an old one (RFC 8461, 3.1)."},
+    {"mta-sts-id", Warning, "the MTA-STS record does not announce the policy that is configured", "Senders keep the policy they have until the id changes (RFC 8461, 3.1)."},
     {"mta-sts-host", Error, "the name that the MTA-STS policy is fetched from has no address", "The record promises a policy that nobody can fetch."},
     {"mta-sts-policy", Error, "the MTA-STS policy cannot be fetched", "The record promises a policy that nobody can fetch, over HTTPS and with a valid certificate (RFC 8461, 3.3)."},
     {"mta-sts-policy-syntax", Error, "the MTA-STS policy cannot be read", "A policy with a mistake in it protects nothing (RFC 8461, 3.2)."},

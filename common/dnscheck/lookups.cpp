@@ -66,6 +66,11 @@ Answer TableSource::ask(std::string_view name, dns::Type type) {
 Lookups::Lookups(Source& source, const Limits& limits)
     : source_(source), limits_(limits), deadline_(std::chrono::steady_clock::now() + limits.time) {}
 
+void Lookups::renew_limits() {
+    questions_ = 0;
+    deadline_ = std::chrono::steady_clock::now() + limits_.time;
+}
+
 Answer Lookups::fetch(const std::string& name, dns::Type type) {
     Answer answer;
     answer.canonical = name;

@@ -56,7 +56,7 @@ private:
     const mailauth::DnsTable& table_;
 };
 
-// One run's view of DNS: every question is asked once, their number and time are bounded, and a change that was
+// A run's view of DNS: every question is asked once, their number and time are bounded, and a change that was
 // proposed shows in later answers, so that one mistake is reported once and not again by all that depends on it. One
 // thread.
 class Lookups : public mailauth::DnsSource {
@@ -72,6 +72,8 @@ public:
     // The data of an answer; empty where there is none.
     const std::vector<std::string>& data(std::string_view name, dns::Type type) { return ask(name, type).data; }
     void apply(const Change& change);
+    // The limits count from here on: for the next domain. What is known stays known.
+    void renew_limits();
     unsigned questions() const noexcept { return questions_; }
 
     mailauth::Lookup<std::string> txt(std::string_view name) override;
@@ -86,7 +88,7 @@ private:
 
     Source& source_;
     const Limits limits_;
-    const std::chrono::steady_clock::time_point deadline_;
+    std::chrono::steady_clock::time_point deadline_;
     unsigned questions_ = 0;
     std::map<std::pair<std::string, dns::Type>, Answer> known_;
     std::set<std::pair<std::string, dns::Type>> changed_;

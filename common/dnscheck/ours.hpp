@@ -31,8 +31,13 @@ struct DkimKey {
 
 // What a fetch of https://mta-sts.DOMAIN/.well-known/mta-sts.txt came to.
 struct FetchedPolicy {
-    bool tried = false, reached = false;
-    std::string body, error;
+    bool reached = false;
+    std::string text;  // the policy, or why there is none
+};
+
+// The MTA-STS policy that the configuration makes.
+struct OwnPolicy {
+    std::string record, text;
 };
 
 // Our side, as far as it is known: what DNS is held against.
@@ -47,7 +52,10 @@ struct Ours {
     std::int64_t now_s = 0;
     // The DKIM keys of a domain; empty where keys are not to be looked at (no --root).
     std::function<Result<std::vector<DkimKey>>(const std::string& domain)> keys;
-    std::function<FetchedPolicy(const std::string& domain)> fetch_policy;  // empty: not to be fetched
+    // Fetches from these addresses of mta-sts.DOMAIN; empty: not to be fetched.
+    std::function<FetchedPolicy(const std::string& domain, const std::vector<std::string>& ips)> fetch_policy;
+    // For a domain with these MX hosts; empty, or nothing: none is configured.
+    std::function<std::optional<OwnPolicy>(const std::vector<std::string>& mx_hosts)> own_policy;
 };
 
 }  // namespace gk::dnscheck

@@ -11,7 +11,9 @@
 #include "common/dnscheck/records.hpp"
 #include "common/mailauth/ip.hpp"
 #include "common/os/file.hpp"
+#include "common/tls/certificate.hpp"
 #include "common/tls/identities.hpp"
+#include "common/tlspolicy/publish.hpp"
 
 namespace gk::dnscheck {
 namespace {
@@ -82,8 +84,8 @@ Result<Certificate> configured_certificate(const config::Config& config) {
     GK_TRY(const auto identities,
            tls::find_identities(config.string("tls.certificate"), config.string("tls.key"), config.paths().keys));
     const std::string& path = identities.front().certificate_path;
-    GK_TRY(const std::string pem, os::read_file(path, 1 << 20));
-    return read_pem(pem, path);
+    GK_TRY(auto chain, tls::read_chain(path));
+    return read_certificates(std::move(chain), path);
 }
 
 Result<Site> load_site(const Said& said) {
@@ -101,6 +103,11 @@ Result<Site> load_site(const Said& said) {
         if (ours.host.empty()) ours.host = without_dot(configured.empty() ? system_name() : configured);
         if (ips.empty()) ips = site.config->strings("server.public_addresses");
         const std::string folder = paths.keys + "/dkim";
+        ours.own_policy = [config = *site.config](const std::vector<std::string>& mx) -> std::optional<OwnPolicy> {
+            const auto own = tlspolicy::own_sts(config, mx);
+            if (!own) return std::nullopt;
+            return OwnPolicy{own->record, own->text};
+        };
         ours.keys = [store = KeyStore(folder)](const std::string& domain) { return keys_of(store, domain); };
     }
     GK_TRY(ours.ips, addresses(ips));

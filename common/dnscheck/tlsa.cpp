@@ -5,25 +5,28 @@
 #include "common/base/time.hpp"
 #include "common/dnscheck/certificate.hpp"
 #include "common/dnscheck/context.hpp"
+#include "common/tls/certificate.hpp"
+#include "common/tlspolicy/dane.hpp"
 
 namespace gk::dnscheck {
 namespace {
 
 using dns::Type;
 
-// Mail knows usages 2 and 3 alone (RFC 7672, 3.1.3), selectors 0 and 1, and digests of their length.
-bool is_usable(const dns::Tlsa& tlsa) {
-    if ((tlsa.usage != 2 && tlsa.usage != 3) || tlsa.selector > 1) return false;
-    return (tlsa.matching == 0 && !tlsa.data.empty()) || (tlsa.matching == 1 && tlsa.data.size() == 32) ||
-           (tlsa.matching == 2 && tlsa.data.size() == 64);
-}
-
 // Usage 3 is the server's own certificate, usage 2 any authority's in the chain that is sent.
 bool fits(const dns::Tlsa& tlsa, const Certificate& certificate) {
+    const tls::Tlsa record{tlsa.usage, tlsa.selector, tlsa.matching, tlsa.data};
     const std::size_t from = tlsa.usage == 3 ? 0 : 1, end = tlsa.usage == 3 ? 1 : certificate.chain.size();
     for (std::size_t at = from; at < end; ++at)
-        if (tlsa_octets(certificate, at, tlsa.selector, tlsa.matching) == tlsa.data) return true;
+        if (tls::matches(record, certificate.chain[at])) return true;
     return false;
+}
+
+// DANE-EE with the digest of the key: it stays when the certificate is renewed for the same key (RFC 7672, 3.1.1).
+std::string wanted_record(const std::optional<Certificate>& certificate) {
+    if (!certificate || certificate->chain.empty()) return {};
+    const auto record = tls::make_tlsa(certificate->chain[0], 3, 1, 1);
+    return record ? tls::format_tlsa(*record) : std::string();
 }
 
 }  // namespace
@@ -33,8 +36,7 @@ void check_tlsa(const Context& c) {
     const Answer* answer = c.ask(name, Type::Tlsa);
     if (answer == nullptr) return;
     const auto& certificate = c.ours.certificate;
-    const std::string wanted =
-        certificate ? fmt::format("3 1 1 {}", text::to_hex(tlsa_octets(*certificate, 0, 1, 1))) : std::string();
+    const std::string wanted = wanted_record(certificate);
     const std::string origin = certificate ? " (" + certificate->origin + ")" : "";
     const auto mend = [&](const std::vector<std::string>& from) {
         return wanted.empty() ? std::vector<Change>() : replace(name, Type::Tlsa, from, wanted);
@@ -53,7 +55,7 @@ void check_tlsa(const Context& c) {
     std::vector<std::string> unusable, usable, strange;
     for (const auto& data : records) {
         const auto tlsa = read_tlsa(data);
-        if (!tlsa || !is_usable(*tlsa)) unusable.push_back(data);
+        if (!tlsa || !tlspolicy::is_usable(*tlsa)) unusable.push_back(data);
         else if (usable.push_back(data); certificate && !fits(*tlsa, *certificate)) strange.push_back(data);
     }
     if (!unusable.empty()) {

@@ -3,12 +3,16 @@
 # timeout: 600
 """gk-dns-check against Knot: nothing wrong in the healthy zone, every seeded fault found, and mended by --fix."""
 import collections
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 import tomllib
 import unittest
 
@@ -18,21 +22,76 @@ HOST, ADDRESSES = "mx.good.test", ("192.0.2.1", "2001:db8::1")
 ZONES = {"test": True, "good.test": True, "other.test": False, "plain.test": False, "parked.test": False,
          "2.0.192.in-addr.arpa": False, "8.b.d.0.1.0.0.2.ip6.arpa": False}
 # What others have, and what no gk-dns-check could know.
-WORLD = ["mx.other.test A 198.51.100.1", "spf.other.test TXT v=spf1 ip4:198.51.100.0/24 -all", 'good.test CAA 0 issue "letsencrypt.org"']
+POLICY = f"version: STSv1\nmode: enforce\nmx: {HOST}\nmax_age: 604800\n"
+WORLD = ["mta-sts.good.test A 127.0.0.1", "_mta-sts.good.test TXT v=STSv1; id=20261128;", "mx.other.test A 198.51.100.1", "spf.other.test TXT v=spf1 ip4:198.51.100.0/24 -all", 'good.test CAA 0 issue "letsencrypt.org"']
 FAULTS = f"{gk.ROOT}/tests/data/dnscheck/faults.toml"
 
 
-def make_certificate(folder):
-    """A certificate for HOST by an authority whose name CAA knows."""
+def make_certificates(folder):
+    """mx for HOST, renewed for it with another key, other for another name: all by an authority that CAA knows."""
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
-            "-subj", "/O=Let's Encrypt/CN=test root", "-days", "2")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "mx.key", "-out", "mx.csr", "-subj", f"/CN={HOST}")
-    with open(f"{folder}/ext", "w", encoding="ascii") as file:
-        file.write(f"subjectAltName=DNS:{HOST},DNS:mta-sts.good.test\n")
-    openssl("x509", "-req", "-in", "mx.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "mx.crt", "-days", "1", "-extfile", "ext")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/O=Let's Encrypt/CN=test root", "-days", "2")
+    for name, names in (("mx", [HOST]), ("renewed", [HOST]), ("other", ["www.other.test"]), ("web", ["mta-sts.good.test"])):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={names[0]}")
+        with open(f"{folder}/ext", "w", encoding="ascii") as file:
+            file.write("subjectAltName=" + ",".join(f"DNS:{each}" for each in names) + "\n")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.crt", "-days", "1",
+                "-extfile", "ext")
+
+
+class Server:
+    """What our side shows to the world: port 25 as far as TLS, and the policy over HTTPS. Each dialogue in a thread."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.reset()
+        self.smtp, self.web = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        for listener, talk in ((self.smtp, self.greet), (self.web, self.serve)):
+            threading.Thread(target=self.accept, args=(listener, talk), daemon=True).start()
+
+    def reset(self):
+        self.policy, self.certificate, self.greeting = POLICY, "mx", HOST
+
+    def close(self):
+        for listener in (self.smtp, self.web):
+            listener.close()
+
+    def accept(self, listener, talk):
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.dialogue, args=(peer, talk), daemon=True).start()
+
+    def dialogue(self, peer, talk):
+        peer.settimeout(10)
+        with peer, contextlib.suppress(OSError):
+            talk(peer)
+
+    def tls(self, peer, name):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{self.folder}/{name}.crt", f"{self.folder}/{name}.key")
+        return context.wrap_socket(peer, server_side=True)
+
+    def greet(self, peer):
+        peer.sendall(f"220 {self.greeting} ESMTP\r\n".encode())
+        peer.recv(1000)
+        peer.sendall(f"250-{self.greeting}\r\n250 STARTTLS\r\n".encode())
+        peer.recv(1000)
+        peer.sendall(b"220 2.0.0 go ahead\r\n")
+        with self.tls(peer, self.certificate) as secure:
+            secure.recv(1000)
+
+    def serve(self, peer):
+        with self.tls(peer, "web") as secure:
+            asked = secure.recv(10000).split(b"\r\n")[0]
+            found = asked == b"GET /.well-known/mta-sts.txt HTTP/1.1" and self.policy
+            secure.sendall(f"HTTP/1.1 {'200 OK' if found else '404 Not Found'}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+                           f"Content-Length: {len(self.policy)}\r\n\r\n{self.policy}".encode())
 
 
 @unittest.skipUnless(knot.installed(), "knot and knot-dnsutils are not installed")
@@ -43,7 +102,9 @@ class DnsCheck(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.dns = cls.enterClassContext(knot.NameServer(ZONES))
         cls.root = f"{cls.folder}/root"
-        make_certificate(cls.folder)
+        make_certificates(cls.folder)
+        cls.server = Server(cls.folder)
+        cls.addClassCleanup(cls.server.close)
         gk.run("gk-config", "init", "--root", cls.root, "--hostname", HOST)
         server = f"127.0.0.1@{cls.dns.port}"
         os.makedirs(f"{cls.root}/gk.toml.d", exist_ok=True)
@@ -97,7 +158,12 @@ trust_anchor_file = "{cls.folder}/anchor"
 
     @classmethod
     def call(cls, *words, code=0):
-        return gk.run("gk-dns-check", "--root", cls.root, "--no-connect", *words, code=code)
+        return gk.run("gk-dns-check", *cls.common(), *words, code=code)
+
+    @classmethod
+    def common(cls):
+        return ["--root", cls.root, "--smtp-at", f"127.0.0.1@{cls.server.smtp.getsockname()[1]}", "--ca-file", f"{cls.folder}/ca.crt",
+                "--https-port", str(cls.server.web.getsockname()[1])]
 
     def findings(self, domain, *options, code=None):
         return [json.loads(line)["id"] for line in self.call(domain, "--json", *options, code=code).splitlines()]
@@ -117,6 +183,9 @@ trust_anchor_file = "{cls.folder}/anchor"
         for pattern in patterns:
             self.assertTrue(any(record.matches(pattern) for record in gone), f"{pattern.key()} is not in the healthy zone")
         self.dns.edit(gone, self.filled(fault.get("add", [])))
+        self.server.reset()
+        for side in ("policy", "certificate", "greeting"):
+            setattr(self.server, side, fault.get(side, getattr(self.server, side)))
 
     def test_every_seeded_fault_is_found_and_mended(self):
         with open(FAULTS, "rb") as file:
@@ -138,11 +207,12 @@ trust_anchor_file = "{cls.folder}/anchor"
                                   f"127.0.0.1@{self.dns.port}", "--wait", "10s", *options)
                         self.assertEqual(self.findings(domain, *options, code=0), always)
                 finally:
+                    self.server.reset()
                     self.dns.restore(self.healthy)
 
     def fix(self, *words, code=0, env=None, key=None):
         """--fix of good.test; what it wrote to both outputs."""
-        done = subprocess.run([f"{gk.BIN}/gk-dns-check", "--root", self.root, "--no-connect", "good.test", "--fix", "--wait", "10s",
+        done = subprocess.run([f"{gk.BIN}/gk-dns-check", *self.common(), "good.test", "--fix", "--wait", "10s",
                                "--update-server", f"127.0.0.1@{self.dns.port}", "--key", key or f"{self.dns.folder}/update.key", *words],
                               capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -205,7 +275,7 @@ trust_anchor_file = "{cls.folder}/anchor"
             file.write(f"#!/bin/sh\nread -r line\ncase $line in *'\"zone\":\"good.test\"'*) ;; *) exit 69 ;; esac\n"
                        f"printf '%s\\n' \"$line\" | KNOT_SOCKET= {gk.ROOT}/packaging/dns.d/10-knotc\n")
         os.chmod(f"{hooks}/10-only", 0o755)
-        done = subprocess.run([f"{gk.BIN}/gk-dns-check", "--root", self.root, "--no-connect", "good.test", "--fix", "--yes", "--wait", "1s", "--hooks", hooks],
+        done = subprocess.run([f"{gk.BIN}/gk-dns-check", *self.common(), "good.test", "--fix", "--yes", "--wait", "1s", "--hooks", hooks],
                               capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 75)
         self.assertIn("zone 2.0.192.in-addr.arpa: no program in", done.stderr)
@@ -235,7 +305,7 @@ trust_anchor_file = "{cls.folder}/anchor"
     def test_it_works_before_there_is_anything(self):
         """A name and an address make a zone in which nothing is wrong."""
         def call(zone, *words, code):
-            return gk.run("gk-dns-check", "new.test", "--host", "mx.new.test", "--ip", "192.0.2.9", "--root", "", "--dns-file", zone, *words, code=code)
+            return gk.run("gk-dns-check", "new.test", "--host", "mx.new.test", "--ip", "192.0.2.9", "--root", "", "--no-connect", "--dns-file", zone, *words, code=code)
 
         lines = call("/dev/null", "--zone", code=1).splitlines()
         zone = f"{self.folder}/new.txt"
