@@ -60,6 +60,18 @@ void guess_host(Ours& ours, const std::string& domain, Lookups& dns) {
     if (ours.host.empty()) ours.host = "mx." + domain;
 }
 
+bool says_no_mail(const std::string& domain, Lookups& dns) {
+    const auto& mx = dns.data(domain, dns::Type::Mx);
+    return mx.size() == 1 && mx[0].ends_with(" .");
+}
+
+// A domain that is not known to be ours may say itself that it has no mail.
+Mail mail_of(const Arguments& a, const Site& site, const std::string& domain, Lookups& dns) {
+    if (a.no_mail) return Mail::None;
+    const bool ours = !a.said.host.empty() || !a.said.ips.empty() || site.hosts(domain);
+    return !ours && says_no_mail(domain, dns) ? Mail::None : Mail::Expected;
+}
+
 void leave_out(Report& report, const std::vector<std::string>& ignored) {
     std::erase_if(report.findings, [&](const Finding& finding) {
         for (const auto& each : ignored)
@@ -73,22 +85,25 @@ Status check(const Arguments& a, Site& site, Report& report) {
     Opened opened;
     GK_CHECK(open_dns(a, site, opened));
     Lookups dns(*opened.source);
-    const bool said = !a.said.host.empty() || !a.said.ips.empty();
+    const bool any_mail = std::any_of(domains.begin(), domains.end(), [&](const std::string& domain) {
+        return mail_of(a, site, domain, dns) == Mail::Expected;
+    });
     if (!domains.empty()) guess_host(site.ours, domains.front(), dns);
     report.unknown = site.unknown;
     ProbeOptions probe{.connect = !a.no_connect && (a.dns_file.empty() || !a.smtp_at.empty()),
                        .smtp_at = a.smtp_at,
                        .ca_file = a.ca_file,
                        .https_port = static_cast<std::uint16_t>(a.https_port)};
-    look_at_server(site, probe, dns);
-    if (!a.no_mail) check_host(site.ours, dns, report);
+    if (any_mail) {
+        look_at_server(site, probe, dns);
+        check_host(site.ours, dns, report);
+    }
     Ours ours = site.ours;
     if (report.has("host-name")) ours.host.clear();
     cli::Progress progress("domains", domains.size());
     for (const auto& domain : domains) {
-        const Mail mail = a.no_mail ? Mail::None : said || site.hosts(domain) ? Mail::Expected : Mail::FindOut;
         dns.renew_limits();
-        check_domain(domain, mail, ours, dns, report);
+        check_domain(domain, mail_of(a, site, domain, dns), ours, dns, report);
         progress.advance();
     }
     leave_out(report, a.ignored);

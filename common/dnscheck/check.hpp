@@ -11,8 +11,7 @@
 // finding's changes are applied to LOOKUPS, so call check_host first.
 namespace gk::dnscheck {
 
-// Whether the domain is to have mail. Found out: it has none where it says so by a null MX.
-enum class Mail { Expected, None, FindOut };
+enum class Mail { Expected, None };  // None: the domain neither sends nor receives, and should say so
 
 // Our host: its name and addresses both ways, certificate, TLSA, CAA.
 void check_host(const Ours& ours, Lookups& dns, Report& report);

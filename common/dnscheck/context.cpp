@@ -117,10 +117,6 @@ bool is_public_name(std::string_view host) {
 void check_domain(const std::string& domain, Mail mail, const Ours& ours, Lookups& dns, Report& report) {
     const Context context{domain, ours, dns, report};
     check_dnssec(context);
-    if (mail == Mail::FindOut) {
-        const auto& mx = dns.data(domain, dns::Type::Mx);
-        mail = mx.size() == 1 && mx[0].ends_with(" .") ? Mail::None : Mail::Expected;
-    }
     if (mail == Mail::None) return check_no_mail(context);
     check_mx(context);
     check_spf(context);

@@ -302,6 +302,14 @@ trust_anchor_file = "{cls.folder}/anchor"
         said = [json.loads(line) for line in self.call("new.test", "--json", "--dns-file", zone, "--host", "mx.new.test", "--ip", "192.0.2.9", code=1).splitlines()]
         self.assertIn("new.test MX", [each["name"] for each in said if each["id"] == "unknown"])
 
+    def test_a_domain_that_says_that_it_has_no_mail_is_believed_unless_it_is_ours(self):
+        zone = f"{self.folder}/null.txt"
+        with open(zone, "w", encoding="utf-8") as file:
+            file.write("null.test MX 0 .\nnull.test TXT v=spf1 -all\n_dmarc.null.test TXT v=DMARC1; p=reject\n")
+        self.assertEqual(gk.run("gk-dns-check", "null.test", "--root", "", "--json", "--dns-file", zone), "")
+        ours = gk.run("gk-dns-check", "null.test", "--root", "", "--json", "--dns-file", zone, "--ip", "192.0.2.9", code=1)
+        self.assertIn("mx-null", [json.loads(line)["id"] for line in ours.splitlines()])
+
     def test_it_works_before_there_is_anything(self):
         """A name and an address make a zone in which nothing is wrong."""
         def call(zone, *words, code):
