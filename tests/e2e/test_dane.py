@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """DANE both ways with Postfix as the peer, in a network whose DNS is signed from the root down; and what stops a message."""
+import datetime
 import json
 import os
+import shutil
 import sys
 import unittest
 
-from bed import authority, case, gk, mail, outbound, postfix, signed
+from bed import authority, case, gk, mail, net, outbound, postfix, signed
 
 
 class Dane(unittest.TestCase):
@@ -24,7 +26,7 @@ class Dane(unittest.TestCase):
         zone = ["@ MX 10 mx", f"mx A {peer_ip}"]
         for domain in ("b.test", "bogus.test", "spoofed.test"):
             cls.net.zones[domain] = [*zone, right]
-        cls.net.zones["wrong.test"] = [*zone, "_25._tcp.mx TLSA 3 1 1 " + "ab" * 32]
+        cls.net.zones["wrong.test"] = [*zone, '_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@b.test"', "_25._tcp.mx TLSA 3 1 1 " + "ab" * 32]
         cls.net.zones["pkix.test"] = [*zone, "_25._tcp.mx TLSA 1 1 1 " + "ab" * 32]
         cls.net.zones["bare.test"] = zone
         cls.net.zones["strip.test"] = ["@ MX 10 mx", "mx A 10.53.0.77", right]
@@ -33,6 +35,8 @@ class Dane(unittest.TestCase):
         cls.addClassCleanup(cls.net.__exit__, None, None, None)
         cls.net.add_address("mx-b", 77)
         cls.sender = outbound.Sender(cls.net, "mx-a", "a.test", cls.certificates.ca, """
+[reports]
+sender = "reports@a.test"
 [queue.tls_policy]
 "b.test" = "dane"
 "bare.test" = "dane"
@@ -108,6 +112,19 @@ class Dane(unittest.TestCase):
 
     def test_a_domain_without_records_is_not_sent_to_where_dane_is_the_least(self):
         self.is_stopped("bare.test", "4.7.5", "DANE is required for bare.test: no TLSA records", "dane-required", "no-policy-found")
+
+    def test_what_was_stopped_is_in_the_report_to_the_domain(self):
+        self.sender.submit(mail.Maker(8, "ann@a.test", "dora@wrong.test").message(), "dora@wrong.test")
+        self.sender.waiting("dora@wrong.test")
+        # As if the day were over.
+        folder = f"{self.gk.root}/spool/reports"
+        today = next(name for name in sorted(os.listdir(folder), reverse=True) if name.startswith("tlsrpt-"))
+        day = datetime.date.fromisoformat(f"{today[7:11]}-{today[11:13]}-{today[13:15]}") - datetime.timedelta(days=1)
+        shutil.copyfile(f"{folder}/{today}", f"{folder}/tlsrpt-{day:%Y%m%d}.jsonl")
+        # The domains whose DNS is bogus cannot be asked for their wish: it does not end well for all of them.
+        said = net.sh(*self.net.inside("mx-a"), f"{gk.BIN}/gk-tlsrpt", "send", "--dry-run", "--print", "--root", self.gk.root, check=False)
+        self.assertIn('"result-type":"tlsa-invalid"', said.replace(" ", ""))
+        self.assertIn('"policy-domain":"wrong.test"', said.replace(" ", ""))
 
     def test_the_tool_says_what_gk_queue_does(self):
         good = json.loads(self.sender.tool("show", "b.test", "--json"))
