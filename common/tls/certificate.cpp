@@ -69,8 +69,7 @@ Result<CertificateFacts> read_certificate(std::string_view der) {
                            {},
                            time_of(X509_get0_notBefore(x)),
                            time_of(X509_get0_notAfter(x))};
-    const NamesPtr names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr)));
+    const NamesPtr names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr)));
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
         if (name->type != GEN_DNS) continue;

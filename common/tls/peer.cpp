@@ -42,8 +42,8 @@ Status expect_peer(SSL* ssl, const Peer& peer) {
     }
     if (peer.server_name.empty()) return ok();
     // RFC 8461, 4.1 wants a DNS-ID; RFC 7672, 3.2.3 still knows the common name.
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                               (peer.tlsa.empty() ? X509_CHECK_FLAG_NEVER_CHECK_SUBJECT : 0U));
+    SSL_set_hostflags(
+        ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | (peer.tlsa.empty() ? X509_CHECK_FLAG_NEVER_CHECK_SUBJECT : 0U));
     if (!peer.tlsa.empty()) {
         GK_CHECK(expect_tlsa(ssl, peer));
     } else {

@@ -54,8 +54,8 @@ struct Info {
     int bits = 0;         // of the cipher's key
     std::string sni;      // the name the client asked for; empty for none
     bool resumed = false;
-    bool verified = false;     // client side: chain and name, or the TLSA records, were checked and hold
-    std::string verify_error;  // client side: why not
+    bool verified = false;           // client side: chain and name, or the TLSA records, were checked and hold
+    std::string verify_error;        // client side: why not
     Trust trust = Trust::Unchecked;  // client side: the same in one word
 };
 

@@ -71,12 +71,11 @@ Result<std::string> parse_sts_record(const std::vector<std::string>& records) {
         const auto name = field.substr(0, equals);
         const auto value = equals == std::string_view::npos ? std::string_view() : field.substr(equals + 1);
         if (!is_field_name(name) || !is_record_value(value))
-            return fail(Errc::BadInput, fmt::format("the MTA-STS record has a malformed field '{}'",
-                                                    text::printable(field, 60)));
+            return fail(Errc::BadInput,
+                        fmt::format("the MTA-STS record has a malformed field '{}'", text::printable(field, 60)));
         if (name != "id") continue;
         if (!id.empty()) return fail(Errc::BadInput, "the MTA-STS record has two ids");
-        if (!is_id(value))
-            return fail(Errc::BadInput, "the MTA-STS record's id is not 1 to 32 letters and digits");
+        if (!is_id(value)) return fail(Errc::BadInput, "the MTA-STS record's id is not 1 to 32 letters and digits");
         id = value;
     }
     if (id.empty()) return fail(Errc::BadInput, "the MTA-STS record has no id");
@@ -105,8 +104,8 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
         // RFC 8461 has no empty lines, but editors make one at the end.
         if (line.empty() && trim_blanks(text).empty()) break;
         const auto bad = [&](std::string_view what) {
-            return fail(Errc::BadInput, fmt::format("line {} of the policy {}: '{}'", number, what,
-                                                    text::printable(line, 60)));
+            return fail(Errc::BadInput,
+                        fmt::format("line {} of the policy {}: '{}'", number, what, text::printable(line, 60)));
         };
         const auto colon = line.find(':');
         const auto name = line.substr(0, colon);

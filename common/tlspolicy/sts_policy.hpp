@@ -11,8 +11,8 @@
 // The texts of MTA-STS (RFC 8461): the TXT record and the policy. Values only; nothing here asks anybody.
 namespace gk::tlspolicy {
 
-constexpr std::size_t kMostPolicyBytes = 64 * 1024;             // RFC 8461, 3.3
-constexpr std::int64_t kMostMaxAge_s = 31'557'600;              // RFC 8461, 3.2: a year
+constexpr std::size_t kMostPolicyBytes = 64 * 1024;  // RFC 8461, 3.3
+constexpr std::int64_t kMostMaxAge_s = 31'557'600;   // RFC 8461, 3.2: a year
 constexpr std::string_view kStsPath = "/.well-known/mta-sts.txt";
 
 // The record's id (RFC 8461, 3.1), out of all TXT records at _mta-sts.DOMAIN. NotFound where none is an MTA-STS record;
