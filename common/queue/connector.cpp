@@ -233,17 +233,19 @@ Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t po
     return last;
 }
 
-Opened Connector::open_mx(const Route& route) {
+Opened Connector::open_mx(const Route& route, bool is_report) {
     auto plan = planner_->domain(route.host, route.wish);
     if (!plan) {
         if (plan.error().code == Errc::BadInput) return failure(true, plan.error().text, "5.1.2");
         if (!dns::is_bogus(plan.error())) return failure(false, plan.error().text, "4.4.3");
         tlspolicy::DomainPlan unknown;
         unknown.domain = route.host;
+        unknown.is_report = is_report;
         observe(settings_.reports_dir, unknown, nullptr, bogus_problem(plan.error()), {}, nullptr,
                 tlspolicy::PolicyType::Tlsa);
         return failure(false, plan.error().text, "4.7.5");
     }
+    plan->is_report = is_report;
     auto& found = plan->mail_hosts;
     if (found.no_domain) return failure(true, fmt::format("domain {} does not exist", route.host), "5.1.2");
     // RFC 7505, 4
@@ -260,11 +262,11 @@ Opened Connector::open_configured(const Route& route) {
     return opened;
 }
 
-Opened Connector::open(const Route& route) {
+Opened Connector::open(const Route& route, bool is_report) {
     switch (route.kind) {
         case Route::Kind::LmtpUnix: return open_unix(route);
         case Route::Kind::LmtpHost: return open_lmtp(route);
-        case Route::Kind::Mx: return open_mx(route);
+        case Route::Kind::Mx: return open_mx(route, is_report);
         case Route::Kind::Host: break;
     }
     return open_configured(route);

@@ -28,7 +28,8 @@ struct Opened {
 class Connector {
 public:
     static Result<std::unique_ptr<Connector>> create(const Settings& settings);
-    Opened open(const Route& route);
+    // IS_REPORT: for a report of ours, which is counted apart: else reports would give rise to reports for ever.
+    Opened open(const Route& route, bool is_report = false);
     // Renews the MTA-STS policies of others that are kept; for now and then.
     void renew_policies();
 
@@ -37,7 +38,7 @@ private:
     Opened open_unix(const Route& route);
     Opened open_lmtp(const Route& route);
     Opened open_configured(const Route& route);
-    Opened open_mx(const Route& route);
+    Opened open_mx(const Route& route, bool is_report);
     Opened open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t port);
     Opened open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::HostPlan& host, const std::string& ip,
                      std::uint16_t port, bool& policy_failed);

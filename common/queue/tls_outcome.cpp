@@ -96,6 +96,7 @@ void observe(const std::string& reports_dir, const DomainPlan& plan, const HostP
     const PolicyType type = policy ? *policy : host ? host->demand.policy : PolicyType::NoPolicyFound;
     reports::TlsObservation seen;
     seen.policy_domain = plan.domain;
+    seen.is_report = plan.is_report;
     seen.policy_type = policy_type_name(type);
     if (host && type == host->demand.policy) seen.policy = policy_lines(plan, *host);
     if (type == PolicyType::Sts && plan.sts.entry) seen.mx_patterns = plan.sts.entry->policy.mx;

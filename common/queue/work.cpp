@@ -293,7 +293,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             return true;
         }
         const auto current = plan();
-        Opened opened = current->connector->open(d.route);
+        Opened opened = current->connector->open(d.route, group.message->file.envelope().is_own);
         if (!opened.session) {
             {
                 // A host that carries our other connections only wants no more of them.

@@ -31,6 +31,7 @@ struct DomainPlan {
     dns::MailHosts mail_hosts;
     StsView sts;
     bool is_configured = false;  // no MX: a host out of the configuration
+    bool is_report = false;      // it is wanted for a report of ours, and counted as such
 };
 
 struct HostPlan {

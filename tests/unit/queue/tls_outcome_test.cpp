@@ -99,6 +99,7 @@ TEST(TlsOutcome, IsCountedWithThePolicyAndItsLines) {
     dane.tlsa.found = {{3, 1, 1, std::string(32, '\x01')}};
     const auto t = trace(TlsTrace::Problem::None, tls::Trust::Ok);
     observe(dir, plan, &dane, {}, {"mx.b.test", "192.0.2.1", "192.0.2.9"}, &t);
+    plan.is_report = true;
     auto sts = host(Demand::Certificate);
     plan.sts.entry =
         StsEntry{"b.test", "1", now(), now() + std::chrono::hours(1), {StsMode::Enforce, 3600, {"*.b.test"}}};
@@ -113,6 +114,8 @@ TEST(TlsOutcome, IsCountedWithThePolicyAndItsLines) {
             return ok();
         }));
     ASSERT_EQ(seen.size(), 2u);
+    EXPECT_FALSE(seen[0].is_report);
+    EXPECT_TRUE(seen[1].is_report) << "a report must not give rise to the next";
     EXPECT_EQ(seen[0].result, "success");
     EXPECT_EQ(seen[0].policy_type, "tlsa");
     EXPECT_EQ(seen[0].policy, (std::vector<std::string>{"3 1 1 " + text::to_hex(std::string(32, '\x01'))}));
