@@ -111,6 +111,15 @@ Status append_file(const std::string& path, std::string_view bytes, bool sync, u
     return ok();
 }
 
+Status append_regular_file(const std::string& path, std::string_view bytes, unsigned mode) {
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+    if (!fd) return fail_errno(quoted("open", path));
+    struct stat st;
+    if (::fstat(fd.get(), &st) != 0) return fail_errno(quoted("stat", path));
+    if (!S_ISREG(st.st_mode)) return fail(Errc::BadInput, "'" + path + "' is no regular file");
+    return write_all(fd.get(), bytes, path);
+}
+
 Status sync_directory(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return fail_errno(quoted("open", path));

@@ -40,6 +40,9 @@ Result<std::string> read_file(const std::string& path, std::uint64_t limit = 64u
 // Atomic and durable replacement: temporary name beside PATH, fsync, rename, fsync of the directory.
 Status replace_file(const std::string& path, std::string_view bytes, unsigned mode = 0600);
 Status append_file(const std::string& path, std::string_view bytes, bool sync, unsigned mode = 0600);
+// The same, not synced, in a directory where others may write: neither follows a link nor waits for a pipe's reader.
+// BadInput where PATH is no regular file.
+Status append_regular_file(const std::string& path, std::string_view bytes, unsigned mode = 0600);
 Status sync_directory(const std::string& path);
 Status sync_filesystem(const std::string& path_on_it);  // syncfs
 Status rename(const std::string& from, const std::string& to);

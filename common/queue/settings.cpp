@@ -22,7 +22,9 @@ std::chrono::milliseconds in_ms(std::int64_t seconds) { return std::chrono::mill
 Result<Settings> Settings::from(const config::Config& config) {
     Settings s;
     s.spool_dir = config.paths().spool;
-    s.reports_dir = config.paths().spool + "/reports";
+    // Nobody would ever read, or remove, what is counted for reports that are not sent.
+    if (!config.string("reports.sender").empty() && config.boolean("reports.tls"))
+        s.reports_dir = config.paths().spool + "/reports";
     s.local_socket = config.paths().run + "/lmtp.sock";
     s.hostname = config.string("server.hostname");
     if (s.hostname.empty()) s.hostname = system_hostname();

@@ -17,7 +17,8 @@
 namespace gk::queue {
 
 struct Settings {
-    std::string spool_dir, hostname, local_socket, reports_dir;
+    std::string spool_dir, hostname, local_socket;
+    std::string reports_dir;  // of observations for TLS reports; empty: none are sent
     Schedule schedule;
     unsigned threads = 50;
     unsigned destination_connections = 20;

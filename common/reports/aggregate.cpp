@@ -55,12 +55,24 @@ std::string key_of(const TlsFailure& f) {
 void DmarcDay::add(DmarcObservation o) {
     const auto ip = mailauth::Ip::parse(o.source_ip);
     if (o.rua.empty() || !ip) return;
-    auto& building = groups_[text::lower(o.policy_domain)];
+    const std::string domain = text::lower(o.policy_domain);
+    auto at = groups_.find(domain);
+    if (at == groups_.end()) {
+        const std::string organization =
+            o.organizational_domain.empty() ? domain : text::lower(o.organizational_domain);
+        if (!room_.take_domain(organization)) {
+            ++without_report_;
+            return;
+        }
+        at = groups_.emplace(domain, Building()).first;
+        at->second.organization = organization;
+    }
+    auto& building = at->second;
     auto& group = building.group;
     if (o.at >= building.latest) {
         building.latest = o.at;
         AggregateHead& policy = group.policy;
-        policy.domain = text::lower(o.policy_domain);
+        policy.domain = domain;
         policy.discovery_method = o.discovery_method;
         policy.p = o.p;
         policy.sp = o.sp;
@@ -92,8 +104,7 @@ void DmarcDay::add(DmarcObservation o) {
     const auto known = building.rows.find(key);
     if (known != building.rows.end()) {
         ++group.records[known->second].count;
-    } else if (room_ > 0) {
-        --room_;
+    } else if (room_.take_row(building.organization)) {
         building.rows.emplace(std::move(key), group.records.size());
         group.records.push_back(std::move(record));
     } else {
@@ -119,7 +130,13 @@ std::map<std::string, DmarcDay::Group> DmarcDay::take() {
 }
 
 void TlsDay::add(TlsObservation o) {
-    auto& building = groups_[text::lower(o.policy_domain)];
+    const std::string domain = text::lower(o.policy_domain);
+    // Nobody says which organization a domain of recipients is of.
+    if (!groups_.contains(domain) && !room_.take_domain(domain)) {
+        ++without_report_;
+        return;
+    }
+    auto& building = groups_[domain];
     auto& group = building.group;
     if (o.at >= building.latest) {
         building.latest = o.at;
@@ -135,15 +152,14 @@ void TlsDay::add(TlsObservation o) {
     for (const auto& pattern : o.mx_patterns) put(policy_key, pattern);
     auto at = building.policies.find(policy_key);
     if (at == building.policies.end()) {
-        if (room_ == 0) {
+        if (!room_.take_row(domain)) {
             ++group.left_out;
             return;
         }
-        --room_;
         at = building.policies.emplace(policy_key, group.policies.size()).first;
         auto& policy = group.policies.emplace_back();
         policy.type = o.policy_type;
-        policy.domain = text::lower(o.policy_domain);
+        policy.domain = domain;
         policy.strings = std::move(o.policy);
         policy.mx_hosts = std::move(o.mx_patterns);
     }
@@ -165,9 +181,8 @@ void TlsDay::add(TlsObservation o) {
     const auto known = building.failures.find(key);
     if (known != building.failures.end()) {
         ++group.policies[known->second.first].details[known->second.second].count;
-    } else if (room_ > 0) {
+    } else if (room_.take_row(domain)) {
         // What finds no room is in the policy's sum all the same.
-        --room_;
         building.failures.emplace(key, std::pair{at->second, policy.details.size()});
         policy.details.push_back(std::move(failure));
     }

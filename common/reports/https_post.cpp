@@ -3,6 +3,8 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <cstdlib>
 
 #include "common/base/text.hpp"
@@ -29,6 +31,14 @@ std::size_t drop(char*, std::size_t size, std::size_t count, void* so_far) {
     return total > 64 * 1024 ? 0 : size * count;
 }
 
+// The last gate, for whatever libcurl is about to connect to.
+curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
+    char ip[NI_MAXHOST];
+    if (::getnameinfo(&to->addr, to->addrlen, ip, sizeof ip, nullptr, 0, NI_NUMERICHOST) != 0 || !is_public_address(ip))
+        return CURL_SOCKET_BAD;
+    return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 struct Network {
     const char* address;
     unsigned prefix;
@@ -53,21 +63,36 @@ bool is_public_address(std::string_view text) {
     return true;
 }
 
+std::optional<PostHost> host_of_uri(std::string_view uri) {
+    if (!text::starts_with_nocase(uri, "https://")) return std::nullopt;
+    std::string_view authority = uri.substr(8);
+    authority = authority.substr(0, authority.find_first_of("/?#"));
+    PostHost out;
+    if (const auto colon = authority.find(':'); colon != std::string_view::npos) {
+        const auto port = text::to_uint(authority.substr(colon + 1));
+        if (!port || *port == 0 || *port > 65535) return std::nullopt;
+        out.port = static_cast<std::uint16_t>(*port);
+        authority = authority.substr(0, colon);
+    }
+    for (const char ch : authority)
+        if (!text::is_alpha(ch) && !text::is_digit(ch) && ch != '.' && ch != '-') return std::nullopt;
+    if (authority.ends_with('.')) return std::nullopt;
+    out.name = mailauth::dns_domain(authority);
+    // "127.1" and "0x7f.1" are addresses to some; no top-level domain begins with a digit.
+    if (out.name.empty() || text::is_digit(out.name[out.name.rfind('.') + 1])) return std::nullopt;
+    return out;
+}
+
 Status https_post(const std::string& uri, std::string_view body, mailauth::DnsSource& dns, const PostOptions& options) {
     static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
     const std::unique_ptr<CURL, FreeCurl> curl(ready ? ::curl_easy_init() : nullptr);
     if (!curl) return fail(Errc::Temporary, "cannot begin an HTTPS request");
 
-    std::string_view authority = std::string_view(uri).substr(std::min<std::size_t>(8, uri.size()));
-    authority = authority.substr(0, authority.find_first_of("/?#"));
-    const auto colon = authority.rfind(':');
-    const std::string host = mailauth::dns_domain(authority.substr(0, colon));
-    const auto port = colon == std::string_view::npos ? std::optional<std::uint64_t>(443)
-                                                      : text::to_uint(authority.substr(colon + 1));
-    if (!text::starts_with_nocase(uri, "https://") || host.empty() || !port || *port == 0 || *port > 65535)
-        return fail(Errc::Permanent, fmt::format("'{}' is no https: URI", text::printable(uri)));
-    if (*port != 443 && !options.private_addresses)
-        return fail(Errc::Permanent, fmt::format("reports do not go to port {}", *port));
+    const auto to = host_of_uri(uri);
+    if (!to) return fail(Errc::Permanent, fmt::format("'{}' is no https: URI of a host", text::printable(uri)));
+    const std::string& host = to->name;
+    if (to->port != 443 && !options.private_addresses)
+        return fail(Errc::Permanent, fmt::format("reports do not go to port {}", to->port));
 
     std::vector<std::string> addresses;
     std::string why;
@@ -82,7 +107,7 @@ Status https_post(const std::string& uri, std::string_view body, mailauth::DnsSo
         std::erase_if(addresses, [](const std::string& ip) { return !is_public_address(ip); });
     if (addresses.empty()) return fail(Errc::Permanent, fmt::format("{} has private addresses only", host));
     List resolve, headers;
-    append(resolve, fmt::format("{}:{}:{}", host, *port, text::join(addresses, ",")));
+    append(resolve, fmt::format("{}:{}:{}", host, to->port, text::join(addresses, ",")));
     append(headers, "Content-Type: " + options.media_type);
     append(headers, "Expect:");
 
@@ -100,6 +125,7 @@ Status https_post(const std::string& uri, std::string_view body, mailauth::DnsSo
     // As OpenSSL's own programs do; libcurl looks at it in its command alone.
     if (const char* file = std::getenv("SSL_CERT_FILE")) ::curl_easy_setopt(c, CURLOPT_CAINFO, file);
     ::curl_easy_setopt(c, CURLOPT_RESOLVE, resolve.get());
+    if (!options.private_addresses) ::curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, &open_public_socket);
     ::curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
     ::curl_easy_setopt(c, CURLOPT_USERAGENT, "gk-tlsrpt/" GK_VERSION);
     ::curl_easy_setopt(c, CURLOPT_POST, 1L);

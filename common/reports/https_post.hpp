@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,14 @@ struct PostOptions {
 // answer is not read. DNS gives the addresses; those of private networks are refused, since the URI is a stranger's.
 // Permanent: refused by us or with a 4xx; Temporary otherwise. Not safe beside other threads' first call.
 Status https_post(const std::string& uri, std::string_view body, mailauth::DnsSource& dns, const PostOptions& options);
+
+// Whom an https: URI names, in lower case; nothing where it is not such a URI, or where others might read another host
+// from it than we: user names, escapes, addresses in any notation, a final dot.
+struct PostHost {
+    std::string name;
+    std::uint16_t port = 443;
+};
+std::optional<PostHost> host_of_uri(std::string_view uri);
 
 // False for loopback, private, link-local, shared, multicast and unspecified addresses, of either family.
 bool is_public_address(std::string_view ip);

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::int64_t kDay = 86400;
 constexpr std::string_view kAside = ".sent";  // a day whose reports are all done
+constexpr std::string_view kLate = "the run's time was over";
 
 // One report, ready to go wherever it is wanted.
 struct Report {
@@ -46,9 +47,13 @@ public:
           outbox_(settings.directory + "/outbox", settings.spool) {}
 
     Result<SendTotals> run() {
-        if (settings_.sender.empty())
+        const std::int64_t today = to_unix_s(now_) / kDay;
+        if (settings_.sender.empty() || !(kind_ == Kind::Dmarc ? settings_.dmarc : settings_.tls)) {
+            // What was counted before reports were switched off is kept no longer than it would be else.
+            if (!dry_) GK_CHECK(forget_observations(today));
+            if (!settings_.sender.empty()) return totals_;
             return fail(Errc::Config, "no reports are sent: set reports.sender to the address they come from");
-        if (!(kind_ == Kind::Dmarc ? settings_.dmarc : settings_.tls)) return totals_;
+        }
         GK_TRY(const auto days, day_files(settings_.directory, kind_));
         if (dry_) {
             // A database that is not there yet knows of nothing.
@@ -62,10 +67,13 @@ public:
             store_.emplace(std::move(store));
             GK_CHECK(recover());
         }
-        const std::int64_t today = to_unix_s(now_) / kDay;
+        Status done;
         for (const auto& file : days)
-            if (file.day < today) GK_CHECK(send_day(file, today));
+            if (file.day < today)
+                if (auto sent = send_day(file, today); !sent && done) done = std::move(sent);
+        // A day that cannot be read holds up no other, and does not stay for ever.
         if (!dry_) GK_CHECK(forget(today));
+        GK_CHECK(done);
         return totals_;
     }
 
@@ -110,6 +118,14 @@ private:
         return os::rename(file.path, file.path + std::string(kAside));
     }
 
+    bool is_late() const { return std::chrono::steady_clock::now() >= end_; }
+
+    // Others get no more than their share of time for what comes now.
+    void begin_domain() {
+        domain_end_ = std::min(std::chrono::steady_clock::now() + settings_.domain_time, end_);
+        dns_.set_deadline(domain_end_);
+    }
+
     // Domains whose DNS hangs may use up the time of a run; they must not stand before the same others each time.
     template <class Groups>
     static std::vector<std::string> in_any_order(const Groups& groups) {
@@ -130,6 +146,12 @@ private:
         return name;
     }
 
+    // What is left to the next run is not made now.
+    Report name_only(const std::string& domain, std::int64_t day) {
+        plain_.clear();
+        return {name_of(domain, day), {}, {}};
+    }
+
     Status send_dmarc(const DayFile& file, bool last_chance) {
         DmarcDay day(settings_.rows);
         GK_TRY(const auto read, read_dmarc(file.path, [&](DmarcObservation observation) {
@@ -137,16 +159,18 @@ private:
                    return ok();
                }));
         totals_.bad_lines += read.bad;
+        totals_.without_report += day.without_report();
         auto groups = day.take();
         for (const auto& domain : in_any_order(groups)) {
             auto& group = groups[domain];
             if (mailauth::dns_domain(domain).empty() && domain.find('.') != std::string::npos) continue;
+            begin_domain();
             std::vector<Destination> wanted = parse_rua(text::join(group.rua, ","));
             std::optional<Report> report;
             for (const auto& destination : wanted) {
                 GK_TRY(auto outgoing, begin(file.day, domain, destination, group.messages));
                 if (!outgoing) continue;
-                if (!report) report = build(domain, file.day, group);
+                if (!report) report = is_late() ? name_only(domain, file.day) : build(domain, file.day, group);
                 GK_CHECK(send_dmarc_to(*outgoing, group, destination, *report, last_chance));
             }
         }
@@ -183,6 +207,7 @@ private:
 
     Status send_dmarc_to(Outgoing& outgoing, const DmarcDay::Group& group, const Destination& destination,
                          const Report& report, bool last_chance) {
+        if (is_late()) return later(outgoing, report, std::string(kLate), last_chance);
         if (destination.scheme != Destination::Scheme::Mailto)
             return end(outgoing, report, SendState::Skipped, "DMARC reports go by mail only");
         const std::string organization = organization_of(group.policy.domain, group.organizational_domain);
@@ -226,11 +251,13 @@ private:
                    return ok();
                }));
         totals_.bad_lines += read.bad;
+        totals_.without_report += day.without_report();
         auto groups = day.take();
         for (const auto& domain : in_any_order(groups)) {
             auto& group = groups[domain];
             if (mailauth::dns_domain(domain).empty()) continue;
-            auto wanted = find_tls_destinations(dns_, domain);
+            begin_domain();
+            auto wanted = is_late() ? TlsWanted{true, {}, std::string(kLate)} : find_tls_destinations(dns_, domain);
             // What was known when the sessions were made is better than nothing.
             if (wanted.unknown && !group.rua.empty()) {
                 wanted.destinations = parse_rua(text::join(group.rua, ","));
@@ -249,8 +276,10 @@ private:
             for (const auto& destination : wanted.destinations) {
                 GK_TRY(auto outgoing, begin(file.day, domain, destination, group.sessions));
                 if (!outgoing) continue;
-                if (!report) report = build(domain, file.day, group);
-                if (destination.scheme == Destination::Scheme::Mailto) GK_CHECK(mail(*outgoing, destination, *report));
+                if (!report) report = is_late() ? name_only(domain, file.day) : build(domain, file.day, group);
+                if (is_late()) GK_CHECK(later(*outgoing, *report, std::string(kLate), last_chance));
+                else if (destination.scheme == Destination::Scheme::Mailto)
+                    GK_CHECK(mail(*outgoing, destination, *report));
                 else GK_CHECK(post(*outgoing, destination, *report, last_chance));
             }
         }
@@ -337,9 +366,12 @@ private:
 
     Status post(Outgoing& outgoing, const Destination& to, const Report& report, bool last_chance) {
         if (dry_) return end(outgoing, report, SendState::Sent, "", report.gzip.size());
-        const auto posted =
-            https_post(to.address, report.gzip, dns_,
-                       {.media_type = "application/tlsrpt+gzip", .private_addresses = settings_.https_private});
+        const auto left =
+            std::chrono::duration_cast<std::chrono::seconds>(domain_end_ - std::chrono::steady_clock::now()).count();
+        const auto posted = https_post(to.address, report.gzip, dns_,
+                                       {.media_type = "application/tlsrpt+gzip",
+                                        .private_addresses = settings_.https_private,
+                                        .timeout_s = std::clamp<std::int64_t>(left, 1, 60)});
         if (posted) return end(outgoing, report, SendState::Sent, "", report.gzip.size());
         if (posted.error().code == Errc::Permanent)
             return end(outgoing, report, SendState::Skipped, posted.error().text, report.gzip.size());
@@ -351,25 +383,30 @@ private:
         GK_CHECK(store_->remove_outgoing_before(today - settings_.keep_s / kDay));
         GK_TRY(const std::int64_t removed, store_->remove_received_before(to_unix_s(now_) - settings_.keep_s));
         (void)removed;
+        return forget_observations(today);
+    }
+
+    // Those of our kind alone: the other's last chance is not over before its own run.
+    Status forget_observations(std::int64_t today) {
         const auto entries = os::list_directory(settings_.directory);
         if (!entries) return ok();
-        const std::int64_t oldest = today - settings_.keep_observations_s / kDay;
-        for (const auto& entry : *entries) {
-            if (!entry.name.ends_with(kAside)) continue;
-            for (const Kind kind : {Kind::Dmarc, Kind::Tls}) {
-                // Names sort as their days do.
-                if (entry.name.starts_with(kind == Kind::Dmarc ? "dmarc-" : "tlsrpt-") &&
-                    entry.name < file_name(kind, oldest))
-                    GK_CHECK(os::unlink(settings_.directory + "/" + entry.name));
-            }
-        }
-        return ok();
+        Status done;
+        // Names sort as their days do.
+        const std::string oldest = file_name(kind_, today - settings_.keep_observations_s / kDay);
+        for (const auto& entry : *entries)
+            if (entry.name.starts_with(oldest.substr(0, oldest.find('-') + 1)) && entry.name < oldest &&
+                (entry.name.ends_with(".jsonl") || entry.name.ends_with(".jsonl" + std::string(kAside))))
+                if (auto gone = os::unlink(settings_.directory + "/" + entry.name); !gone && done)
+                    done = std::move(gone);
+        return done;
     }
 
     const Kind kind_;
     const SendSettings& settings_;
     mailauth::DnsSource& dns_;
     const TimePoint now_;
+    const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + settings_.run_time;
+    std::chrono::steady_clock::time_point domain_end_ = end_;
     const bool dry_;
     const OnLine& on_line_;
     const OnReport& on_report_;

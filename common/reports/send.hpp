@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -28,6 +29,9 @@ struct SendSettings {
     std::int64_t keep_observations_s = 7 * 86400;
     std::int64_t keep_s = 400 * 86400;
     bool https_private = false;
+    // Of a run, which begins with the oldest day; what is left then waits for the next run. And of the answers that we
+    // wait for, by DNS and HTTPS, about one domain.
+    std::chrono::seconds run_time{30 * 60}, domain_time{60};
     std::string spool;      // the spool
     std::string directory;  // spool/reports
     std::string database;   // reports.db
@@ -44,6 +48,7 @@ struct SendLine {
 struct SendTotals {
     std::uint64_t sent = 0, skipped = 0, retry = 0;
     std::uint64_t bad_lines = 0;
+    std::uint64_t without_report = 0;  // observations of more policy domains than there is room for
 };
 
 // DRY changes nothing, and says what would be sent; REPORT gets the XML or JSON of each, unpacked, where it is set.

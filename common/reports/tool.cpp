@@ -174,6 +174,9 @@ int send_command(Kind kind, const ToolArguments& a) {
     if (totals->bad_lines > 0)
         fmt::print(stderr, "{} of observations could not be read\n",
                    counted(static_cast<std::int64_t>(totals->bad_lines), "line"));
+    if (totals->without_report > 0)
+        fmt::print(stderr, "{} are in no report: their policy domains are too many\n",
+                   counted(static_cast<std::int64_t>(totals->without_report), "observation"));
     return totals->retry > 0 ? 75 : 0;
 }
 

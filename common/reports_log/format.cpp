@@ -114,14 +114,15 @@ Status need(std::string_view what, const std::string& value) {
 
 template <class Observation>
 Status append_line(const std::string& dir, Kind kind, Observation observation) {
+    if (dir.empty()) return ok();
     if (observation.at == TimePoint{}) observation.at = now();
     GK_TRY(const std::string line, format(observation));
     const auto day = std::chrono::floor<std::chrono::days>(observation.at).time_since_epoch().count();
     const std::string path = dir + "/" + file_name(kind, day);
-    auto done = os::append_file(path, line, false, kFileMode);
+    auto done = os::append_regular_file(path, line, kFileMode);
     if (!done && done.error().code == Errc::NotFound) {
         GK_CHECK(os::make_directories(dir, kDirectoryMode));
-        done = os::append_file(path, line, false, kFileMode);
+        done = os::append_regular_file(path, line, kFileMode);
     }
     return done;
 }

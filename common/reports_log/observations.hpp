@@ -89,7 +89,7 @@ Result<std::string> format(const TlsObservation& observation);
 // Appends the line to DIR/dmarc-YYYYMMDD.jsonl or DIR/tlsrpt-YYYYMMDD.jsonl of its UTC day, in one write that those of
 // other threads and processes do not mix with; DIR (spool/reports) is made if missing. Not synced: a report may miss
 // what was seen in the seconds before a power loss. Any thread. An error is the caller's to log and forget: mail does
-// not wait for statistics.
+// not wait for statistics. Where DIR is empty nobody sends such reports, and nothing is written.
 Status append(const std::string& reports_dir, const DmarcObservation& observation);
 Status append(const std::string& reports_dir, const TlsObservation& observation);
 

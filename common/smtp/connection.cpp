@@ -228,8 +228,7 @@ void Connection::begin_content() {
         if (!dns_) dns_ = host_.dns();
         if (dns_)
             inbound_.emplace(
-                Inbound::Places{*settings_->gate, *dns_, session_->settings().hostname, host_.spool_ + "/reports"},
-                peer_.ip);
+                Inbound::Places{*settings_->gate, *dns_, session_->settings().hostname, settings_->reports}, peer_.ip);
     }
     if (inbound_) inbound_->begin(session_->helo(), session_->mail().path.to_string());
 }

@@ -67,6 +67,9 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     if (!networks) return fail(networks.error().in("smtp.relay_networks"));
     settings->relay_networks = std::move(*networks);
     GK_TRY(settings->gate, mailauth::gate::Options::from(config));
+    // Nobody would ever read, or remove, what is counted for reports that are not sent.
+    if (!config.string("reports.sender").empty() && config.boolean("reports.dmarc"))
+        settings->reports = config.paths().spool + "/reports";
     return settings;
 }
 

@@ -33,6 +33,7 @@ struct HostSettings {
     std::uint64_t memory = 0;
     net::Networks relay_networks;
     std::shared_ptr<const mailauth::gate::Options> gate;
+    std::string reports;  // directory of observations for DMARC reports; empty: none are sent
     const SessionSettings& of(Service service) const noexcept;
 };
 

@@ -87,6 +87,7 @@ void Inbound::log(const Message& message, const gate::Findings& findings, const 
 
 // Only where somebody wants to hear of it.
 void Inbound::observe(const Message& message, const gate::Findings& findings, const gate::Decision& decision) const {
+    if (places_.reports.empty()) return;
     auto observation = dmarc::observe(findings.dmarc_facts, findings.dmarc);
     if (!observation || observation->rua.empty()) return;
     observation->envelope_from = domain_of(facts_.mail_from);

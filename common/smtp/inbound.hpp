@@ -23,7 +23,7 @@ public:
         const mailauth::gate::Options& options;
         const MakeDnsSource& dns;
         const std::string& hostname;
-        std::string reports;  // directory of observations for DMARC reports
+        std::string reports;  // directory of observations for DMARC reports; empty: none are sent
     };
     Inbound(Places places, const std::string& client_ip);
 

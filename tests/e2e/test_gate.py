@@ -80,6 +80,8 @@ authserv_own_ids = ["old.a.test"]
 "watched.test" = "observe"
 [arc]
 trusted_sealers = ["list.test"]
+[reports]
+sender = "reports@a.test"
 [queue.routes]
 "far.test" = "127.0.0.1:{far + gk.PORTS["smtp"]}"
 """

@@ -10,7 +10,7 @@ command -v systemd-analyze >/dev/null || { echo "no systemd-analyze here"; exit 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cp "$source"/systemd/*.service "$source"/systemd/*.socket "$source"/systemd/*.target "$source"/systemd/*.timer "$work"/
-sed -i -E 's#^ExecStart=/usr/bin/[a-z-]+#ExecStart=/bin/true#' "$work"/*.service
+sed -i -E 's#^ExecStart=(-?)/usr/bin/[a-z-]+#ExecStart=\1/bin/true#' "$work"/*.service
 failed=0
 complain() { echo "FAILED: $*"; failed=1; }
 

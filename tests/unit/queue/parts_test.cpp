@@ -8,6 +8,7 @@
 #include "common/queue/index.hpp"
 #include "common/queue/routes.hpp"
 #include "common/queue/schedule.hpp"
+#include "common/queue/settings.hpp"
 
 namespace gk::queue {
 namespace {
@@ -26,6 +27,15 @@ TEST(Schedule, DoublesUpToItsBoundWithJitter) {
         }
     EXPECT_GE(s.wait(4'000'000'000u, 0).count(), 2700);
     EXPECT_GE((Schedule{seconds(0), seconds(0)}.wait(3, 1).count()), 1);
+}
+
+TEST(QueueSettings, ObservationsAreWrittenWhereTlsReportsAreSentAlone) {
+    const auto directory = [](const std::string& toml) {
+        return Settings::from(config::Config::parse(toml, config::Paths::under("/r")).value()).value().reports_dir;
+    };
+    EXPECT_EQ(directory(""), "");
+    EXPECT_EQ(directory("[reports]\nsender = \"r@a.test\"\ntls = false\n"), "");
+    EXPECT_EQ(directory("[reports]\nsender = \"r@a.test\"\ndmarc = false\n"), "/r/spool/reports");
 }
 
 TEST(Routes, AreRead) {

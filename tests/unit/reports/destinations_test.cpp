@@ -79,6 +79,43 @@ TEST(TlsDestinations, OneRecordCountsAndMoreAreNone) {
     EXPECT_EQ(find_tls_destinations(dns, "e.test").why, "no record v=TLSRPTv1 at _smtp._tls.e.test");
 }
 
+TEST(HttpsPost, AHostIsOneThatAllReadAlike) {
+    for (const char* uri : {"https://t.a.test", "HTTPS://T.A.test/v1?x=1", "https://t.a.test:443#x"}) {
+        const auto host = host_of_uri(uri);
+        ASSERT_TRUE(host) << uri;
+        EXPECT_EQ(host->name, "t.a.test");
+        EXPECT_EQ(host->port, 443);
+    }
+    EXPECT_EQ(host_of_uri("https://t.a.test:8443/")->port, 8443);
+    for (const char* uri : {"",
+                            "https://",
+                            "http://t.a.test/",
+                            "https:/t.a.test/",
+                            "https://t.a.test./",
+                            "https://t.a.test.:443/",
+                            "https://127.0.0.1%2e/",
+                            "https://10%2E0.0.1/",
+                            "https://t%00.a.test/",
+                            "https://127.0.0.1/",
+                            "https://127.1/",
+                            "https://0x7f.1/",
+                            "https://a.0x7f000001/",
+                            "https://2130706433/",
+                            "https://[::1]/",
+                            "https://[::1]:443/",
+                            "https://user@t.a.test/",
+                            "https://t.a.test\\@127.0.0.1/",
+                            "https://t.a.test:/",
+                            "https://t.a.test:0/",
+                            "https://t.a.test:65536/",
+                            "https://t.a.test:443:443/",
+                            "https://localhost/",
+                            "https://t.a.test\t/",
+                            "https://t..a.test/",
+                            "https://b\xc3\xbc.a.test/"})
+        EXPECT_FALSE(host_of_uri(uri)) << uri;
+}
+
 TEST(HttpsPost, StrangersUrisDoNotReachPrivateNetworks) {
     for (const char* ip :
          {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "common/reports/send.hpp"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "common/base/text.hpp"
 #include "common/mailauth/dns_table.hpp"
 #include "common/queue/spool_file.hpp"
+#include "common/reports/aggregate.hpp"
 #include "common/reports/ingest.hpp"
 #include "common/reports/outbox.hpp"
 #include "tests/unit/reports/fixture.hpp"
@@ -271,13 +276,129 @@ TEST_F(Send, ObservationsAreForgottenWhenTheirTimeIsOver) {
     EXPECT_FALSE(os::exists(aside));
 }
 
+TEST_F(Send, ObservationsAreForgottenAlsoWhereNothingIsSent) {
+    const TimePoint in_time = kToday + std::chrono::hours(24 * 6), late = kToday + std::chrono::hours(24 * 8);
+    const std::string file = settings_.directory + "/" + file_name(Kind::Dmarc, 20784);
+    const std::string sender = settings_.sender;
+    for (const bool has_sender : {false, true}) {
+        settings_.sender = has_sender ? sender : "";
+        settings_.dmarc = !has_sender;
+        observe(seen());
+        ASSERT_EQ(try_send(Kind::Dmarc, false, in_time).has_value(), has_sender);
+        EXPECT_TRUE(os::exists(file));
+        ASSERT_EQ(try_send(Kind::Dmarc, true, late).has_value(), has_sender);
+        EXPECT_TRUE(os::exists(file));
+        ASSERT_EQ(try_send(Kind::Dmarc, false, late).has_value(), has_sender);
+        EXPECT_FALSE(os::exists(file));
+    }
+}
+
+TEST_F(Send, ADayThatCannotBeReadDoesNotStayForEver) {
+    ASSERT_TRUE(os::make_directories(settings_.directory));
+    const std::string file = settings_.directory + "/" + file_name(Kind::Dmarc, 20784);
+    ASSERT_EQ(::symlink(file.c_str(), file.c_str()), 0);
+    DmarcObservation next = seen();
+    next.at = kYesterday + std::chrono::hours(24);
+    observe(next);
+    EXPECT_FALSE(try_send(Kind::Dmarc, false, kToday + std::chrono::hours(24)));
+    EXPECT_EQ(spooled().size(), 1u);
+    struct stat st;
+    EXPECT_EQ(::lstat(file.c_str(), &st), 0);
+    (void)try_send(Kind::Dmarc, false, kToday + std::chrono::hours(24 * 8));
+    EXPECT_NE(::lstat(file.c_str(), &st), 0);
+}
+
 TEST_F(Send, RowsAreBoundedAndWhatHasNoRoomIsCounted) {
-    settings_.rows = 10;
+    settings_.rows = 200;  // of which one organization may have 10
     for (int i = 1; i <= 15; ++i) observe(seen("192.0.2." + std::to_string(i)));
     EXPECT_EQ(send().sent, 1u);
     const auto report = only_report();
     EXPECT_EQ(report.records.size(), 10u);
     EXPECT_EQ(report.head->error, "5 more messages are not in this report: they differ in too many ways");
+}
+
+TEST_F(Send, OneOrganizationLeavesRoomForTheOthers) {
+    const auto of = [](std::string domain, std::string ip) {
+        DmarcObservation o = seen(ip);
+        o.policy_domain = o.header_from = domain;
+        return o;
+    };
+    DmarcDay rows(40);
+    for (int i = 1; i <= 50; ++i) rows.add(of(fmt::format("x{}.a.test", i % 2), fmt::format("192.0.2.{}", i)));
+    DmarcObservation other = of("b.test", "192.0.2.1");
+    other.organizational_domain = "b.test";
+    rows.add(other);
+    auto groups = rows.take();
+    ASSERT_EQ(groups.size(), 3u);
+    EXPECT_EQ(groups["x0.a.test"].records.size() + groups["x1.a.test"].records.size(), 2u);
+    EXPECT_EQ(groups["x0.a.test"].left_out + groups["x1.a.test"].left_out, 48u);
+    EXPECT_EQ(groups["b.test"].records.size(), 1u);
+
+    DmarcDay domains(1000, 40);
+    for (int i = 0; i < 50; ++i) domains.add(of(fmt::format("x{}.a.test", i), "192.0.2.1"));
+    domains.add(other);
+    EXPECT_EQ(domains.without_report(), 48u);
+    EXPECT_EQ(domains.take().size(), 3u);
+}
+
+TEST_F(Send, ADayHasSoManyPolicyDomainsAndNoMore) {
+    TlsDay day(1000, 5);
+    TlsObservation o;
+    o.policy_type = "no-policy-found";
+    o.result = "success";
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 8; ++i) {
+            o.policy_domain = fmt::format("x{}.test", i);
+            day.add(o);
+        }
+    EXPECT_EQ(day.without_report(), 6u);
+    const auto groups = day.take();
+    ASSERT_EQ(groups.size(), 5u);
+    EXPECT_EQ(groups.at("x4.test").sessions, 2u);
+}
+
+TEST_F(Send, ARunThatTakesTooLongLeavesTheRestToTheNext) {
+    ASSERT_TRUE(dns_.add_line("_smtp._tls.a.test TXT v=TLSRPTv1; rua=mailto:t@a.test"));
+    observe(seen());
+    TlsObservation o;
+    o.at = kYesterday;
+    o.policy_domain = "a.test";
+    o.policy_type = "no-policy-found";
+    o.result = "success";
+    o.rua = {"mailto:t@a.test"};
+    ASSERT_TRUE(append(settings_.directory, o));
+    settings_.run_time = std::chrono::seconds(0);
+    for (const Kind kind : {Kind::Dmarc, Kind::Tls}) {
+        const auto totals = send(kind);
+        EXPECT_EQ(totals.sent, 0u);
+        EXPECT_EQ(totals.retry, 1u);
+        EXPECT_EQ(lines_.at(0).outgoing.detail, "the run's time was over");
+    }
+    EXPECT_TRUE(spooled().empty());
+    settings_.run_time = std::chrono::minutes(30);
+    EXPECT_EQ(send(Kind::Dmarc).sent, 1u);
+    EXPECT_EQ(send(Kind::Tls).sent, 1u);
+}
+
+TEST_F(Send, DnsHasADeadlineForEachDomain) {
+    using Clock = std::chrono::steady_clock;
+    struct Source : mailauth::DnsTable {
+        void set_deadline(Clock::time_point latest) noexcept override { deadlines.push_back(latest); }
+        std::vector<Clock::time_point> deadlines;
+    } source;
+    DmarcObservation o = seen();
+    observe(o);
+    o.policy_domain = o.organizational_domain = "c.test";
+    observe(o);
+    settings_.run_time = std::chrono::hours(24);
+    settings_.domain_time = std::chrono::seconds(100);
+    const auto begin = Clock::now();
+    ASSERT_TRUE(send_reports(Kind::Dmarc, settings_, source, kToday, false, [](const SendLine&) {}));
+    ASSERT_EQ(source.deadlines.size(), 2u);
+    for (const auto deadline : source.deadlines) {
+        EXPECT_GE(deadline, begin + std::chrono::seconds(100));
+        EXPECT_LE(deadline, Clock::now() + std::chrono::seconds(100));
+    }
 }
 
 TEST_F(Send, NothingIsSentWithoutASenderOrWhereItIsSwitchedOff) {

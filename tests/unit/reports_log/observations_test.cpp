@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "common/reports_log/observations.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <thread>
 
 #include "common/base/ids.hpp"
@@ -74,6 +76,23 @@ std::vector<DmarcObservation> all_of(const std::string& path, LinesRead* read = 
     EXPECT_TRUE(done) << done.error().text;
     if (read != nullptr && done) *read = *done;
     return all;
+}
+
+TEST_F(Observations, NothingIsWrittenWhereNobodySendsReports) { EXPECT_TRUE(append("", seen())); }
+
+TEST_F(Observations, ALinkOrAPipeInTheDaysPlaceIsNotWrittenTo) {
+    const std::string path = dir_ + "/dmarc-20261127.jsonl", elsewhere = dir_ + "/elsewhere";
+    ASSERT_EQ(::symlink(elsewhere.c_str(), path.c_str()), 0);
+    EXPECT_FALSE(append(dir_, seen()));
+    EXPECT_FALSE(os::exists(elsewhere));
+    ASSERT_TRUE(os::unlink(path));
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    EXPECT_FALSE(append(dir_, seen()));
+    const os::Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    ASSERT_TRUE(reader);
+    EXPECT_EQ(append(dir_, seen()).error().code, Errc::BadInput);
+    ASSERT_TRUE(os::unlink(path));
+    EXPECT_TRUE(append(dir_, seen()));
 }
 
 TEST_F(Observations, WhatIsAppendedIsReadBackFromTheFileOfItsUtcDay) {

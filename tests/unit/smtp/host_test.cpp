@@ -167,6 +167,16 @@ constexpr std::string_view kHello = "EHLO client.test\r\nMAIL FROM:<ann@far.test
 
 }  // namespace
 
+TEST(SmtpHostSettings, ObservationsAreWrittenWhereDmarcReportsAreSentAlone) {
+    const auto directory = [](const std::string& toml) {
+        const auto config = config::Config::parse(toml, config::Paths::under("/r")).value();
+        return HostSettings::from(config, true).value()->reports;
+    };
+    EXPECT_EQ(directory(""), "");
+    EXPECT_EQ(directory("[reports]\nsender = \"r@a.test\"\ndmarc = false\n"), "");
+    EXPECT_EQ(directory("[reports]\nsender = \"r@a.test\"\ntls = false\n"), "/r/spool/reports");
+}
+
 TEST_F(SmtpHost, HandsAMessageToDeliverWithItsReceivedField) {
     start();
     auto client = connect();
