@@ -116,18 +116,9 @@ private:
 
     std::string_view read_atom() {
         const std::size_t from = at_;
-        if (in_.substr(at_, 2) == "=?") {
-            // Encoded words that hold specials unencoded ("=?utf-8?Q?Doe,_Jane?=") are common in bulk mail.
-            std::size_t i = at_ + 2, marks = 0;
-            const std::size_t end = std::min(in_.size(), at_ + kMaxEncodedWord);
-            for (; i + 1 < end && !is_blank(in_[i]); ++i) {
-                if (in_[i] != '?') continue;
-                if (marks == 2 && in_[i + 1] == '=') {
-                    at_ = i + 2;
-                    return in_.substr(from, at_ - from);
-                }
-                if (++marks > 2) break;
-            }
+        if (const auto word = encoded_word(in_.substr(at_)); !word.empty()) {
+            at_ += word.size();
+            return word;
         }
         while (at_ < in_.size() && grammar::is_atext(in_[at_])) ++at_;
         if (at_ == from) ++at_;  // a special where none may be, or a control: kept as text
@@ -293,6 +284,19 @@ private:
 };
 
 }  // namespace
+
+// Encoded words that hold specials unencoded ("=?utf-8?Q?Doe,_Jane?=") are common in bulk mail.
+std::string_view encoded_word(std::string_view text) noexcept {
+    if (!text.starts_with("=?")) return {};
+    std::size_t marks = 0;
+    const std::size_t end = std::min(text.size(), kMaxEncodedWord);
+    for (std::size_t i = 2; i + 1 < end && !is_blank(text[i]); ++i) {
+        if (text[i] != '?') continue;
+        if (marks == 2 && text[i + 1] == '=') return text.substr(0, i + 2);
+        if (++marks > 2) break;
+    }
+    return {};
+}
 
 std::vector<Listed> parse_list(std::string_view value) { return ListParser(value).parse(); }
 

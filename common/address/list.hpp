@@ -26,6 +26,10 @@ struct Listed {
 // VALUE is a field's body, folded or not.
 std::vector<Listed> parse_list(std::string_view value);
 
+// The encoded word (RFC 2047) that TEXT begins with, even where it holds specials that none may hold; empty where there
+// is none. The parser takes it for one atom.
+std::string_view encoded_word(std::string_view text) noexcept;
+
 // Only the mailboxes, as local-part@domain with quoting where needed.
 std::vector<std::string> addresses_of(std::string_view value);
 

@@ -27,7 +27,16 @@ bool says_pass(std::string_view payload, const std::string& from_domain) {
     return false;
 }
 
+bool lists(const std::vector<std::string>& trusted, const Link& link) {
+    return std::any_of(trusted.begin(), trusted.end(),
+                       [&](const auto& each) { return is_at_or_below(link.domain, dns_domain(each)); });
+}
+
 }  // namespace
+
+bool newest_is_trusted(const Chain& chain, const std::vector<std::string>& trusted) {
+    return !chain.links.empty() && lists(trusted, chain.links.back());
+}
 
 std::optional<TrustedResult> trusted_pass(const Chain& chain, const std::vector<std::string>& trusted,
                                           std::string_view from_domain) {
@@ -35,9 +44,7 @@ std::optional<TrustedResult> trusted_pass(const Chain& chain, const std::vector<
     if (chain.status != Status::Pass || trusted.empty() || domain.empty()) return std::nullopt;
     for (std::size_t i = chain.links.size(); i > 0; --i) {
         const Link& link = chain.links[i - 1];
-        const bool known = std::any_of(trusted.begin(), trusted.end(),
-                                       [&](const auto& each) { return is_at_or_below(link.domain, dns_domain(each)); });
-        if (!known) return std::nullopt;
+        if (!lists(trusted, link)) return std::nullopt;
         if (says_pass(link.payload, domain)) return TrustedResult{static_cast<unsigned>(i), link.domain};
     }
     return std::nullopt;

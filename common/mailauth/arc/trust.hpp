@@ -23,4 +23,7 @@ struct TrustedResult {
 std::optional<TrustedResult> trusted_pass(const Chain& chain, const std::vector<std::string>& trusted,
                                           std::string_view from_domain);
 
+// Whether the newest seal claims to be of a domain that TRUSTED lists (or below one); whether it is good, is not asked.
+bool newest_is_trusted(const Chain& chain, const std::vector<std::string>& trusted);
+
 }  // namespace gk::mailauth::arc

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/address/grammar.hpp"
 #include "common/address/list.hpp"
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
@@ -36,6 +37,8 @@ public:
 private:
     void run();
     void take() { out_ += in_[at_++]; }
+    bool is_atom_start() const noexcept { return at_ == 0 || !address::grammar::is_atext(in_[at_ - 1]); }
+    bool encoded_word();
     void quoted();
     void comment();
     void domain();
@@ -47,6 +50,7 @@ private:
     std::string out_;
     std::size_t at_ = 0;
     bool saw_at_ = false;
+    bool at_in_entry_ = false;  // since the last of , ; < >
 };
 
 void Scan::run() {
@@ -59,12 +63,36 @@ void Scan::run() {
             case '(': comment(); break;
             case '@': domain(); break;
             case '>':
+                at_in_entry_ = false;
                 take();
                 out_ += ',';
                 break;
-            default: take();
+            case ',':
+            case ';':
+            case '<':
+                at_in_entry_ = false;
+                take();
+                break;
+            default:
+                if (!encoded_word()) take();
         }
     }
+}
+
+// One that holds what an encoded word may not (RFC 2047, 5) is an encoded word to some readers, and to others what it
+// looks like. A comma alone ("=?utf-8?Q?Doe,_Ann?=") is common and names nobody else, unless an address stands before
+// it.
+bool Scan::encoded_word() {
+    if (in_.substr(at_, 2) != "=?" || !is_atom_start()) return false;
+    const auto word = address::encoded_word(in_.substr(at_));
+    if (word.empty()) return false;
+    const bool names =
+        word.find_first_of("@<>") != std::string_view::npos || std::count(word.begin(), word.end(), '"') % 2 != 0;
+    if (names || (at_in_entry_ && word.find_first_of(",;:()") != std::string_view::npos))
+        note("an encoded word that may be read as an address");
+    out_.append(word);
+    at_ += word.size();
+    return true;
 }
 
 void Scan::quoted() {
@@ -90,7 +118,8 @@ void Scan::comment() {
 
 // Behind '@': white space and comments may stand round the dots (RFC 5322, 4.4), and no two readers agree on them.
 void Scan::domain() {
-    saw_at_ = true;
+    if (at_in_entry_) note("two '@' in one address");
+    saw_at_ = at_in_entry_ = true;
     take();
     const auto skip = [&] {
         const std::size_t from = at_;
@@ -106,7 +135,6 @@ void Scan::domain() {
     }
     const bool gap = skip();
     if (!any || at_ == in_.size()) return;
-    if (in_[at_] == '@') note("two '@' in one address");
     if (!gap) return;
     if (in_[at_] == '.' || (dot && is_domain_text(in_[at_]))) note("white space or a comment within a domain");
 }
@@ -119,7 +147,9 @@ void add_field(std::string_view value, Authors& authors) {
     const Scan scan(value);
     if (!scan.irregular().empty()) add_malformed(authors, fmt::format("From holds {}", scan.irregular()));
     bool any = false;
-    for (const auto& listed : address::parse_list(scan.value())) {
+    const auto entries = address::parse_list(scan.value());
+    if (entries.size() >= address::kMaxListed) add_malformed(authors, "From holds more entries than are read");
+    for (const auto& listed : entries) {
         if (listed.kind != address::Listed::Kind::Mailbox || (listed.domain.empty() && listed.local_part.empty()))
             continue;
         ++authors.addresses;
@@ -158,6 +188,9 @@ Authors find_authors(std::string_view header) {
         ++authors.fields;
         add_field(field.value, authors);
     }
+    if (authors.fields > 1)
+        authors.malformed.insert(authors.malformed.begin(), fmt::format("there are {} From fields", authors.fields));
+    if (authors.malformed.size() > kMaxMalformed) authors.malformed.pop_back();
     return authors;
 }
 

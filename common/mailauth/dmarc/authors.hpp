@@ -15,7 +15,8 @@ struct Authors {
     std::size_t fields = 0;            // From fields
     std::size_t addresses = 0;         // in all of them
     // Why it is not sure whom a field names, at most 5; escaped. A domain that cannot be one; or what one reader takes
-    // for part of an address and another does not, so that each would see another author.
+    // for part of an address and another does not, so that each would see another author; or several fields, of which
+    // readers show one or the other (RFC 5322, 3.6, permits one).
     std::vector<std::string> malformed;
 };
 

@@ -17,10 +17,8 @@ bool lists(const std::vector<std::string>& domains, std::string_view name) {
                                         [&](const std::string& each) { return is_at_or_below(name, each); });
 }
 
-std::optional<Override> let_through(const Facts& facts, const Options& options, const Evaluation& evaluation) {
+std::optional<Override> let_through(const Facts& facts, const Options& options) {
     using Type = Override::Type;
-    if (lists(options.exempt_domains, evaluation.author))
-        return Override{Type::LocalPolicy, "the policy of this domain is not applied here"};
     if (facts.ip &&
         std::any_of(options.forwarder_networks.begin(), options.forwarder_networks.end(),
                     [&](const Options::Network& each) { return facts.ip->without_mapping().in(each.ip, each.prefix); }))
@@ -46,7 +44,7 @@ std::string_view override_name(Override::Type type) noexcept {
 
 void decide_without_policy(const Facts& facts, const Options& options, Policy policy, Evaluation& evaluation) {
     evaluation.disposition = std::min(policy, options.most_severe);
-    if (auto override = let_through(facts, options, evaluation)) {
+    if (auto override = let_through(facts, options)) {
         evaluation.disposition = Policy::None;
         evaluation.overrides.push_back(std::move(*override));
     }
@@ -62,7 +60,9 @@ void decide(const Facts& facts, const Options& options, Evaluation& evaluation) 
         disposition = to;
         evaluation.overrides.push_back(std::move(override));
     };
-    if (auto override = let_through(facts, options, evaluation)) return change(Policy::None, std::move(*override));
+    if (lists(options.exempt_domains, evaluation.author))
+        return change(Policy::None, {Override::Type::LocalPolicy, "the policy of this domain is not applied here"});
+    if (auto override = let_through(facts, options)) return change(Policy::None, std::move(*override));
     // RFC 9989, 4.7: one level below what is specified.
     if (record.testing.value_or(false)) {
         change(one_step_less(disposition), {Override::Type::PolicyTestMode, ""});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/base/text.hpp"
 #include "common/mailauth/dmarc/alignment.hpp"
@@ -144,6 +145,9 @@ void OneAuthor::conclude() {
         evaluation_.verdict = Verdict::TempError;
         evaluation_.reason = fmt::format("{} of {} cannot be checked against {} for now", kind_name(*open),
                                          open->domain, evaluation_.author);
+        Evaluation failed = evaluation_;
+        decide(facts_, options_, failed);
+        evaluation_.at_stake = failed.disposition;
         return;
     }
     evaluation_.verdict = Verdict::Fail;
@@ -155,7 +159,6 @@ void OneAuthor::conclude() {
     decide(facts_, options_, evaluation_);
 }
 
-// The strictest of several comes last.
 int severity(const Evaluation& evaluation) {
     switch (evaluation.verdict) {
         case Verdict::Pass: return 0;
@@ -165,6 +168,12 @@ int severity(const Evaluation& evaluation) {
         case Verdict::Fail: return 4 + static_cast<int>(evaluation.disposition);
     }
     return 0;
+}
+
+// The strictest of several comes last.
+auto strictness(const Evaluation& evaluation) {
+    return std::tuple(std::max(evaluation.disposition, evaluation.at_stake), evaluation.disposition,
+                      severity(evaluation));
 }
 
 }  // namespace
@@ -216,13 +225,14 @@ Evaluation evaluate(const Facts& facts, DnsSource& dns, const Options& options) 
                fmt::format("From names {} domains, more than {}", authors.domains.size(), options.authors));
     for (std::size_t i = 0; i < std::min(authors.domains.size(), options.authors); ++i)
         all.push_back(OneAuthor(facts, records, dns, options).evaluate(authors.domains[i]));
+    for (auto& each : all)
+        if (authors.domains.size() > 1 && each.verdict == Verdict::TempError) each.at_stake = options.most_severe;
     if (all.empty()) {
         Evaluation& nobody = all.emplace_back();
         nobody.reason = authors.fields == 0 ? "there is no From field" : "From names no domain";
     }
-    auto strictest = std::max_element(all.begin(), all.end(), [](const Evaluation& x, const Evaluation& y) {
-        return std::pair(x.disposition, severity(x)) < std::pair(y.disposition, severity(y));
-    });
+    auto strictest = std::max_element(
+        all.begin(), all.end(), [](const Evaluation& x, const Evaluation& y) { return strictness(x) < strictness(y); });
     if (authors.domains.size() > 1 && strictest->verdict != Verdict::PermError)
         strictest->reason +=
             fmt::format(" (From names {} domains: the strictest answer counts)", authors.domains.size());

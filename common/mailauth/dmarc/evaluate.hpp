@@ -115,6 +115,8 @@ struct Published {
 struct Evaluation {
     Verdict verdict = Verdict::None;
     Policy disposition = Policy::None;  // what is to be done; not None only for Fail and PermError
+    // For TempError: what a Fail would bring. Whoever accepts then lets forgers through who can make DNS slow.
+    Policy at_stake = Policy::None;
 
     std::string author;                   // the Author Domain this is about; empty where there is none
     std::string organization;             // its Organizational Domain; empty where it did not have to be found
@@ -128,13 +130,14 @@ struct Evaluation {
 };
 
 // With several author domains (RFC 9989, 11.5): each is evaluated, and the strictest answer counts: the harshest
-// disposition first; of equal ones a Fail, an error, temporary ones first, None; Pass only where all pass. Who names no
-// domain at all has None.
+// disposition, or what is at stake, first; of equal ones a Fail, an error, temporary ones first, None; Pass only where
+// all pass. A TempError beside other authors has the harshest at stake, whatever is known of the policy: one author's
+// slow zone uses up the time for the next. Who names no domain at all has None.
 //
 // A PermError where it is not sure who the author is, which no policy can answer: to be quarantined where readers of
 // the From field would not agree on it (Authors::malformed); to be rejected where it names more domains than
-// OPTIONS.authors, or where the header was cut. Neither is harsher than OPTIONS.most_severe, and overrides spare them
-// too.
+// OPTIONS.authors, or where the header was cut. Neither is harsher than OPTIONS.most_severe, and forwarders whom we
+// trust spare them too; exempt_domains do not, for there may be another author.
 //
 // A temporary error of an identifier counts only where it would have been aligned, and DNS of a name outside of the
 // author's organization is never asked: who forges mail cannot turn a Fail into a TempError by a broken zone of his.

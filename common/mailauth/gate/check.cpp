@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <system_error>
@@ -17,6 +18,17 @@ namespace {
 constexpr std::size_t kMostAhead = 12;
 
 dkim::Limits dkim_limits() { return {}; }
+
+// At, above or below one of the authors: such a signature may decide, and whoever forges mail has no hand in its zone.
+bool is_of_author(std::string_view key_name, const std::vector<std::string>& authors) {
+    constexpr std::string_view kInfix = "._domainkey.";
+    const auto at = key_name.rfind(kInfix);
+    if (at == std::string_view::npos) return false;
+    const auto domain = key_name.substr(at + kInfix.size());
+    return std::any_of(authors.begin(), authors.end(), [&](const std::string& author) {
+        return is_at_or_below(domain, author) || is_at_or_below(author, domain);
+    });
+}
 
 spf::Facts spf_facts(const Facts& facts) {
     spf::Facts out;
@@ -40,10 +52,7 @@ Check::Check(const Options& options, Facts facts, DnsSource& dns, const std::opt
                [this](const HeaderFields& fields, BodyHashes& bodies) { at_body(fields, bodies); }) {
     if (known) findings_.client = *known;
     dns_.set_deadline(std::chrono::steady_clock::now() + options_.time);
-    run(client_, [this, is_known = known.has_value()] {
-        if (!is_known) findings_.client.iprev = check_iprev(facts_.ip, dns_);
-        check_client();
-    });
+    run(client_, [this, is_known = known.has_value()] { check_client(is_known); });
 }
 
 Check::~Check() {
@@ -67,16 +76,19 @@ void Check::run(std::thread& thread, std::function<void()> work) {
     }
 }
 
-void Check::check_client() {
+// What may decide first: a slow reverse zone, or a HELO name that costs much, does not use up what MAIL FROM needs.
+void Check::check_client(bool is_known) {
     const auto facts = spf_facts(facts_);
     spf::Limits limits;
     limits.time = options_.time;
     auto& client = findings_.client;
+    if (!facts_.mail_from.empty()) findings_.mail_from = spf::check_mail_from(facts, dns_, limits);
     if (client.of_helo != facts_.helo) {
         client.helo = spf::check_helo(facts, dns_, limits);
         client.of_helo = facts_.helo;
     }
-    findings_.mail_from = facts_.mail_from.empty() ? client.helo : spf::check_mail_from(facts, dns_, limits);
+    if (facts_.mail_from.empty()) findings_.mail_from = client.helo;
+    if (!is_known) client.iprev = check_iprev(facts_.ip, dns_);
 }
 
 void Check::at_body(const HeaderFields& fields, BodyHashes& bodies) {
@@ -84,7 +96,12 @@ void Check::at_body(const HeaderFields& fields, BodyHashes& bodies) {
     arc_.begin(fields, bodies);
     authors_ = dmarc::find_authors(message_.header());
     findings_.is_report = reports::is_report(message_.header());
+    // Whoever lets us wait for his header does not use up the time for what it asks of DNS.
+    dns_.set_deadline(std::chrono::steady_clock::now() + options_.time);
     auto keys = dkim_.key_names();
+    const auto others = std::stable_partition(
+        keys.begin(), keys.end(), [this](const std::string& name) { return is_of_author(name, authors_.domains); });
+    dns_.exempt({keys.begin(), others});
     for (auto& name : arc_.key_names()) keys.push_back(std::move(name));
     auto authors = authors_.domains;
     if (authors.size() > options_.dmarc().authors) authors.clear();
@@ -103,7 +120,8 @@ void Check::ask_ahead(std::vector<std::string> keys, std::vector<std::string> au
 
 Findings Check::finish() {
     // The body may have taken longer than DNS is given: from here on somebody waits.
-    dns_.set_deadline(std::chrono::steady_clock::now() + options_.time);
+    const auto begun = std::chrono::steady_clock::now();
+    dns_.set_deadline(begun + options_.time);
     message_.finish();
     findings_.header_too_large = message_.too_large();
     findings_.dkim = dkim_.finish(message_, dns_);
@@ -128,7 +146,7 @@ Findings Check::finish() {
         findings_.trusted = arc::trusted_pass(findings_.arc, options_.trusted_sealers, domain);
     }
     // Of several authors each would need a word of its own: nobody honest asks for that.
-    if (authors_.domains.size() > 1) findings_.trusted.reset();
+    if (authors_.domains.size() > 1 || authors_.fields > 1) findings_.trusted.reset();
     if (findings_.trusted) {
         const auto& link = findings_.arc.links[findings_.trusted->instance - 1];
         facts.trusted_arc = fmt::format("arc=pass as[{}].d={} as[{}].s={}", findings_.trusted->instance, link.domain,
@@ -137,7 +155,7 @@ Findings Check::finish() {
     // Whoever makes SPF and DKIM costly or slow does not keep us from the policy of the domain that he names.
     const auto& limits = options_.dmarc();
     dns_.grant(static_cast<unsigned>(limits.authors * (limits.queries + 1)));
-    dns_.set_deadline(std::chrono::steady_clock::now() + options_.time);
+    dns_.set_deadline(begun + options_.time + options_.time / 3);
     findings_.dmarc = dmarc::evaluate(facts, dns_, options_.dmarc());
     findings_.lookups = dns_.lookups();
     return std::move(findings_);

@@ -53,8 +53,8 @@ struct Findings {
 
 // Checks one message while it streams by. Questions to DNS go out as soon as they are known, on threads of their own:
 // those about the client when the message begins, those for keys and policies when its header is whole. So finish()
-// waits only for what DNS has not answered while the body came, and no longer than the time of the options. Single use;
-// one thread calls it.
+// waits only for what DNS has not answered while the body came, and no longer than the time of the options, with a
+// third of it more for DMARC. Single use; one thread calls it.
 class Check {
 public:
     // OPTIONS and DNS must outlive it; DNS is this message's own, since its deadline is set. KNOWN: what an earlier
@@ -68,7 +68,7 @@ public:
     Findings finish();
 
 private:
-    void check_client();
+    void check_client(bool is_known);
     void at_body(const HeaderFields& fields, BodyHashes& bodies);
     void ask_ahead(std::vector<std::string> keys, std::vector<std::string> authors);
     void run(std::thread& thread, std::function<void()> work);
@@ -89,7 +89,7 @@ private:
 struct Decision {
     enum class Action { Accept, Quarantine, Reject, Defer };
     Action action = Action::Accept;
-    Mode mode = Mode::Enforce;  // that counted for the author domain
+    Mode mode = Mode::Enforce;  // that counted: the strictest of the author domains'
     std::string reply;          // text for the client, where it is Reject or Defer: ASCII
     std::string reason;         // for the log
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/base/text.hpp"
 #include "common/mailauth/gate/check.hpp"
 #include "common/mailauth/spf/record.hpp"
@@ -60,9 +62,34 @@ Decision judge(const Options& options, const Findings& findings, DnsSource& dns)
         return of(Action::Reject, "spf: " + spf.reason,
                   fmt::format("SPF does not permit this client to send for {} ({})", spf.domain, spf.reason));
     }
-    if (dmarc.verdict == dmarc::Verdict::TempError && options.defer_temporary)
+    // Where a policy would have been applied to a Fail, a forger would make it one that DNS does not tell.
+    const bool at_stake = dmarc.at_stake != dmarc::Policy::None;
+    if (dmarc.verdict == dmarc::Verdict::TempError && (at_stake || options.defer_temporary))
         return of(Action::Defer, "dmarc: " + dmarc.reason, fmt::format("{}; try again later", dmarc.reason));
     return of(Action::Accept, dmarc.reason);
+}
+
+// Whether it is only for now that nobody whom we trust vouches for the message: its chain, or the client's name, cannot
+// be checked.
+bool may_be_vouched_for(const Options& options, const Findings& findings) {
+    if (findings.header_too_large) return false;
+    if (findings.client.iprev.verdict == IprevVerdict::TempError && !options.dmarc().forwarder_domains.empty() &&
+        findings.dmarc.disposition != dmarc::Policy::None)
+        return true;
+    const auto& authors = findings.dmarc_facts.authors;
+    return authors.fields == 1 && authors.domains.size() == 1 && findings.arc.temporary &&
+           arc::newest_is_trusted(findings.arc, options.trusted_sealers);
+}
+
+// The strictest of all whom the message may be from: one lenient domain does not cover others beside it.
+Mode mode_of(const Options& options, const Findings& findings) {
+    const auto& authors = findings.dmarc_facts.authors;
+    const bool is_sure = authors.whole && authors.malformed.empty() && authors.fields <= 1 &&
+                         authors.domains.size() <= options.dmarc().authors;
+    if (is_sure && authors.domains.empty()) return options.mode_of(findings.mail_from.domain);
+    auto mode = is_sure ? Mode::Off : options.mode;
+    for (const auto& domain : authors.domains) mode = std::min(mode, options.mode_of(domain));
+    return mode;
 }
 
 }  // namespace
@@ -79,11 +106,16 @@ std::string_view action_name(Decision::Action action) noexcept {
 
 Decision decide(const Options& options, const Findings& findings, DnsSource& dns) {
     auto decision = judge(options, findings, dns);
-    decision.mode = options.mode_of(findings.dmarc.author.empty() ? findings.mail_from.domain : findings.dmarc.author);
-    if (decision.mode != Mode::Enforce && decision.action != Decision::Action::Accept) {
+    using Action = Decision::Action;
+    const bool refused = decision.action == Action::Reject || decision.action == Action::Quarantine;
+    if (refused && may_be_vouched_for(options, findings))
+        decision = of(Action::Defer, decision.reason + "; who forwarded it cannot be told for now",
+                      "who forwarded this message cannot be told for now; try again later");
+    decision.mode = mode_of(options, findings);
+    if (decision.mode != Mode::Enforce && decision.action != Action::Accept) {
         decision.reason =
             fmt::format("{}: would be {}, {}", mode_name(decision.mode), action_name(decision.action), decision.reason);
-        decision.action = Decision::Action::Accept;
+        decision.action = Action::Accept;
         decision.reply.clear();
     }
     return decision;

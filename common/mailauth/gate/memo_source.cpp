@@ -14,12 +14,14 @@ Lookup<Record> MemoSource::find(Answers<Record>& answers, std::string_view name,
     std::unique_lock lock(mutex_);
     const auto [found, is_new] = answers.slots.try_emplace(text::lower(name));
     auto& slot = found->second;  // maps do not move their elements
+    const bool is_exempt = &answers == static_cast<void*>(&txt_) && exempt_.contains(found->first);
     if (!is_new) {
         answered_.wait(lock, [&slot] { return slot.there; });
-        return slot.lookup;
+        if (!slot.refused || !is_exempt) return slot.lookup;
+        slot.there = false;  // refused before it was exempt: now it is asked for
     }
-    const bool permitted = asked_ < most_;
-    if (permitted) ++asked_;
+    const bool permitted = is_exempt || asked_ < most_;
+    if (permitted) ++(is_exempt ? exempted_ : asked_);
     lock.unlock();
     Lookup<Record> lookup;
     lookup.outcome = Outcome::TempError;
@@ -46,6 +48,12 @@ void MemoSource::grant(unsigned more) {
     for (auto* answers : {&txt_, &a_, &aaaa_, &ptr_})
         std::erase_if(answers->slots, [](const auto& each) { return each.second.refused; });
     std::erase_if(mx_.slots, [](const auto& each) { return each.second.refused; });
+    std::erase_if(txt_.slots, [](const auto& each) { return each.second.lookup.outcome == Outcome::TempError; });
+}
+
+void MemoSource::exempt(const std::vector<std::string>& names) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& name : names) exempt_.insert(text::lower(name));
 }
 
 Lookup<std::string> MemoSource::txt(std::string_view name) {

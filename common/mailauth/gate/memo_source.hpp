@@ -5,8 +5,10 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/mailauth/dns_source.hpp"
 
@@ -28,10 +30,14 @@ public:
     void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override { dns_.set_deadline(latest); }
 
     // So many more questions, for a check that comes after others which a stranger may have made costly on purpose;
-    // what was not asked for want of them may be asked again. Not while another thread asks.
+    // what was not asked for want of them, and texts that did not come, may be asked for again. Not while another
+    // thread asks.
     void grant(unsigned more);
 
-    unsigned lookups() const noexcept { return asked_; }
+    // Texts that are asked for whatever the limit says, and do not count towards it.
+    void exempt(const std::vector<std::string>& names);
+
+    unsigned lookups() const noexcept { return asked_ + exempted_; }
 
 private:
     template <class Record>
@@ -47,9 +53,10 @@ private:
 
     DnsSource& dns_;
     unsigned most_;
-    std::atomic<unsigned> asked_{0};
+    std::atomic<unsigned> asked_{0}, exempted_{0};
     std::mutex mutex_;
     std::condition_variable answered_;
+    std::set<std::string> exempt_;  // in lower case
     Answers<std::string> txt_, a_, aaaa_, ptr_;
     Answers<dns::Mx> mx_;
 };

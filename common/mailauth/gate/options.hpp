@@ -38,9 +38,10 @@ struct Options {
     std::map<std::string, Mode> domains;  // by author domain
     // SPF alone refuses a message never; where the sender's domain says that it sends no mail at all; or at each fail.
     enum class SpfRefusal { Never, NoMail, Always } spf_refusal = SpfRefusal::NoMail;
-    bool defer_temporary = false;  // 451 where DMARC could not be decided for now
+    // 451 where DMARC could not be decided for now, although nothing is known to be at stake (dmarc::Evaluation).
+    bool defer_temporary = false;
     bool check_loopback = false;
-    std::chrono::milliseconds time{15'000};  // for all checks of one message
+    std::chrono::milliseconds time{15'000};  // for all checks of one message; DMARC has a third more
     unsigned lookups = 150;                  // DNS questions of one message
     std::vector<std::string> trusted_sealers;
 

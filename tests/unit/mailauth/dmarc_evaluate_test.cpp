@@ -54,7 +54,10 @@ TEST(DmarcEvaluate, OfSeveralAuthorsTheStrictestAnswerCounts) {
     EXPECT_EQ(two.verdict, Verdict::Fail);
     EXPECT_EQ(two.author, "a.test");
     EXPECT_EQ(two.disposition, Policy::Reject);
-    // Two fields are as good as one with two addresses.
+    // Two fields are as good as one with two addresses, and never more than quarantined.
+    const auto fields = judge(zone, header_case("From: x@b.test\nFrom: y@b.test\n").spf("b.test"));
+    EXPECT_EQ(fields.verdict, Verdict::PermError);
+    EXPECT_EQ(fields.disposition, Policy::Quarantine);
     EXPECT_EQ(judge(zone, header_case("From: x@b.test\nFrom: y@a.test\n").spf("b.test")).author, "a.test");
     // All of them must pass; one without a policy leaves the message without a verdict.
     EXPECT_EQ(judge(zone, header_case("From: x@b.test, y@a.test\n").spf("b.test").dkim("a.test")).verdict,
@@ -62,6 +65,42 @@ TEST(DmarcEvaluate, OfSeveralAuthorsTheStrictestAnswerCounts) {
     EXPECT_EQ(judge(zone, header_case("From: x@b.test, y@none.test\n").spf("b.test")).verdict, Verdict::None);
     // Members of a group are authors (RFC 6854).
     EXPECT_EQ(judge(zone, header_case("From: team: x@b.test, y@a.test;\n").spf("b.test")).verdict, Verdict::Fail);
+}
+
+TEST(DmarcEvaluate, ATemporaryErrorSaysWhatAFailWouldBring) {
+    const auto temp = dkim::Verdict::TempError;
+    EXPECT_EQ(judge(kReject, from("a.test").dkim("a.test", temp)).at_stake, Policy::Reject);
+    EXPECT_EQ(judge(kReject, from("a.test").dkim("a.test")).at_stake, Policy::None);
+    EXPECT_EQ(judge("_dmarc.b.test TXT v=DMARC1; p=none\n", from("b.test").dkim("b.test", temp)).at_stake,
+              Policy::None);
+    EXPECT_EQ(judge("_dmarc.b.test TXT TEMPFAIL\n", from("b.test")).at_stake, Policy::None);
+    auto forwarded = from("a.test").dkim("a.test", temp);
+    forwarded.options.forwarder_domains = {"lists.test"};
+    forwarded.facts.client_name = "lists.test";
+    EXPECT_EQ(judge(kReject, forwarded).at_stake, Policy::None);
+}
+
+TEST(DmarcEvaluate, ASlowAuthorDoesNotHideAnother) {
+    const std::string zone = lines({kReject, "_dmarc.slow.test TXT TEMPFAIL\n_dmarc.b.test TXT v=DMARC1; p=none\n"});
+    const auto failed = judge(zone, header_case("From: x@slow.test, y@a.test\n"));
+    EXPECT_EQ(failed.disposition, Policy::Reject);
+    // Whether its policy is known or not, it is not hidden behind a fail that means nothing.
+    const auto unknown = judge(zone, header_case("From: x@b.test, y@slow.test\n"));
+    EXPECT_EQ(unknown.verdict, Verdict::TempError);
+    EXPECT_EQ(unknown.at_stake, Policy::Reject);
+}
+
+TEST(DmarcEvaluate, AnExemptDomainDoesNotCoverOthersBesideIt) {
+    const auto see = [](const std::string& header) {
+        auto one = header_case(header);
+        one.options.exempt_domains = {"lax.test"};
+        return judge(kReject, one).disposition;
+    };
+    EXPECT_EQ(see("From: x@lax.test, y@a.test\n"), Policy::Reject);
+    EXPECT_EQ(see("From: x@lax.test\nFrom: y@other.test\n"), Policy::Quarantine);
+    std::string many = "From: x@lax.test";
+    for (int i = 0; i < 20; ++i) many += ", x@n" + std::to_string(i) + ".test";
+    EXPECT_EQ(see(many + "\n"), Policy::Reject);
 }
 
 TEST(DmarcEvaluate, MoreAuthorsThanAreEvaluatedAreRefused) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <thread>
+#include <utility>
 
 #include "common/mailauth/arc/seal.hpp"
 #include "common/mailauth/gate/results.hpp"
@@ -37,16 +41,52 @@ public:
         {
             const std::lock_guard lock(mutex_);
             ++asked[std::string(name)];
+            order_.emplace_back(name);
         }
+        if (is_late) return {.outcome = mailauth::Outcome::TempError, .records = {}, .error = "late"};
         return DnsTable::txt(name);
     }
-    void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override { deadline = latest; }
+    Lookup<std::string> ptr(std::string_view ip) override {
+        {
+            const std::lock_guard lock(mutex_);
+            order_.emplace_back("reverse");
+        }
+        return DnsTable::ptr(ip);
+    }
+    void set_deadline(std::chrono::steady_clock::time_point latest) noexcept override {
+        deadline = latest;
+        is_late = false;
+    }
+    std::vector<std::string> order() {
+        const std::lock_guard lock(mutex_);
+        return order_;
+    }
+    // Waits until NAME was asked for; false where it never is.
+    bool wait_for(const std::string& name) {
+        const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        for (;; std::this_thread::yield()) {
+            const auto seen = order();
+            if (std::find(seen.begin(), seen.end(), name) != seen.end()) return true;
+            if (std::chrono::steady_clock::now() > latest) return false;
+        }
+    }
     std::map<std::string, int> asked;
+    std::atomic<bool> is_late{false};  // its deadline has passed
     std::chrono::steady_clock::time_point deadline{};
 
 private:
     std::mutex mutex_;
+    std::vector<std::string> order_;
 };
+
+// Signatures of DOMAIN that are none.
+std::string forged_signatures(const std::string& domain, int number = 9) {
+    std::string out;
+    for (int i = 0; i < number; ++i)
+        out += "DKIM-Signature: v=1; a=ed25519-sha256; d=" + domain + "; s=s" + std::to_string(i) +
+               "; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA\r\n";
+    return out;
+}
 
 std::shared_ptr<const Options> options(const std::string& toml = "") {
     auto config = config::Config::parse("server.hostname = \"mx.here.test\"\n" + toml);
@@ -176,6 +216,9 @@ TEST(Gate, BelievesTrustedSealersAndNobodyElse) {
     EXPECT_EQ(stranger.findings.arc.status, arc::Status::Pass) << stranger.findings.arc.reason;
     EXPECT_EQ(stranger.decision.action, Decision::Action::Reject);
     const auto trusted = see("arc.trusted_sealers = [\"list.test\"]");
+    auto doubled = std::exchange(message, "From: x@a.test\r\n" + message);
+    EXPECT_EQ(see("arc.trusted_sealers = [\"list.test\"]").decision.action, Decision::Action::Reject);
+    message = std::move(doubled);
     EXPECT_EQ(trusted.decision.action, Decision::Action::Accept);
     EXPECT_THAT(trusted.field, HasSubstr("arc=pass"));
     ASSERT_EQ(trusted.findings.dmarc.overrides.size(), 1u);
@@ -187,24 +230,105 @@ TEST(Gate, AsksEachQuestionOnceAndNoMoreThanItsLimit) {
     (void)outcome(*options(), dns, dkim::sign(dkim::sign(dkim::kMessage)));
     for (const auto& [name, times] : dns.asked) EXPECT_EQ(times, 1) << name;
     Source bounded;
-    std::string many;
-    for (int i = 0; i < 9; ++i)
-        many += "DKIM-Signature: v=1; a=ed25519-sha256; d=a.test; s=s" + std::to_string(i) +
-                "; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA\r\n";
-    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), bounded, many + dkim::kMessage);
+    const auto seen =
+        outcome(*options("smtp.authentication_lookups = 10"), bounded, forged_signatures("b.test") + dkim::kMessage);
     EXPECT_LE(seen.findings.lookups, 10u);
 }
 
 TEST(Gate, CostlyChecksDoNotKeepThePolicyFromBeingFound) {
     Source dns;
-    std::string forged;
-    for (int i = 0; i < 10; ++i)
-        forged += "DKIM-Signature: v=1; a=ed25519-sha256; d=evil.test; s=s" + std::to_string(i) +
-                  "; h=from; bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=; b=AAAA\r\n";
-    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), dns, forged + from("sub.a.test"),
-                              "203.0.113.9", "x@evil.test");
+    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), dns,
+                              forged_signatures("evil.test", 10) + from("sub.a.test"), "203.0.113.9", "x@evil.test");
     EXPECT_EQ(seen.findings.dmarc.verdict, dmarc::Verdict::Fail) << seen.findings.dmarc.reason;
     EXPECT_EQ(seen.decision.action, Decision::Action::Reject);
+}
+
+TEST(Gate, CostlyChecksDoNotKeepTheAuthorsKeyFromBeingFound) {
+    Source dns;
+    const auto message = forged_signatures("evil.test") + dkim::sign(dkim::kMessage);
+    const auto seen = outcome(*options("smtp.authentication_lookups = 10"), dns, message, "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.findings.dmarc.verdict, dmarc::Verdict::Pass) << seen.findings.dmarc.reason;
+}
+
+TEST(Gate, KeysOfTheAuthorAreAskedForBeforeOthers) {
+    Source dns;
+    const auto with = options();
+    Check check(*with, {*Ip::parse("192.0.2.1"), "mx.a.test", "ann@a.test", "mx.here.test", dkim::kNow, 0}, dns);
+    check.feed(forged_signatures("evil.test") + dkim::sign(dkim::kMessage));
+    ASSERT_TRUE(dns.wait_for("s8._domainkey.evil.test"));
+    const auto order = dns.order();
+    const auto at = [&](const std::string& name) { return std::find(order.begin(), order.end(), name); };
+    EXPECT_LT(at("e._domainkey.a.test"), at("s0._domainkey.evil.test"));
+    EXPECT_LT(at("_dmarc.a.test"), at("e._domainkey.a.test"));
+}
+
+TEST(Gate, WhoLetsItsHeaderWaitDoesNotUseUpTheTimeOfItsQuestions) {
+    Source dns;
+    const auto with = options();
+    Check check(*with, {*Ip::parse("203.0.113.9"), "mx.evil.test", "x@evil.test", "mx.here.test", dkim::kNow, 0}, dns);
+    dns.is_late = true;
+    check.feed(dkim::sign(dkim::kMessage));
+    ASSERT_TRUE(dns.wait_for("e._domainkey.a.test"));
+    EXPECT_EQ(check.finish().dmarc.verdict, dmarc::Verdict::Pass);
+}
+
+TEST(Gate, MailFromIsCheckedBeforeWhatDecidesNothing) {
+    Source dns;
+    const auto with = options();
+    Check check(*with, {*Ip::parse("192.0.2.1"), "mx.a.test", "ann@a.test", "mx.here.test", dkim::kNow, 0}, dns);
+    check.feed(from("b.test"));
+    (void)check.finish();
+    auto order = dns.order();
+    std::erase_if(order, [](const auto& name) { return name != "a.test" && name != "mx.a.test" && name != "reverse"; });
+    EXPECT_THAT(order, testing::ElementsAre("a.test", "mx.a.test", "reverse"));
+}
+
+TEST(Gate, WhereAPolicyIsAtStakeATemporaryErrorIsNeverAccepted) {
+    Source dns;
+    dns.add_failure("s0._domainkey.a.test", "TXT");
+    const auto body_fits = text::replace_all(dkim::sign(from("a.test")), "s=e;", "s=s0;");
+    const auto seen = outcome(*options(), dns, body_fits, "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(seen.findings.dmarc.verdict, dmarc::Verdict::TempError) << seen.findings.dmarc.reason;
+    EXPECT_EQ(seen.decision.action, Decision::Action::Defer);
+    const auto several = outcome("From: x@down.test, y@b.test\r\n\r\nHello\r\n", "203.0.113.9", "x@evil.test");
+    EXPECT_EQ(several.decision.action, Decision::Action::Defer);
+}
+
+TEST(Gate, WhereTheForwarderCannotBeToldForNowMailIsDeferred) {
+    auto message = text::replace_all(dkim::sign(dkim::kMessage), "Hello", "[list] Hello");
+    arc::Sealer sealer({.timestamp_s = dkim::kNow});
+    sealer.feed(message);
+    auto with = dkim::keys().with(Algorithm::Ed25519Sha256);
+    with.domain = "list.test";
+    const auto fields = sealer.finish(with, "list.test; dmarc=pass header.from=a.test", arc::Status::None);
+    ASSERT_TRUE(fields);
+    const auto see = [&](const std::string& toml, const std::string& extra = "") {
+        Source dns;
+        dns.add_failure("e._domainkey.list.test", "TXT");
+        dns.add_failure("203.0.113.9", "PTR");
+        return outcome(*options(toml), dns, *fields + extra + message, "203.0.113.9", "bounce@list.test")
+            .decision.action;
+    };
+    EXPECT_EQ(see(""), Decision::Action::Reject);
+    EXPECT_EQ(see("arc.trusted_sealers = [\"list.test\"]"), Decision::Action::Defer);
+    EXPECT_EQ(see("arc.trusted_sealers = [\"other.test\"]"), Decision::Action::Reject);
+    EXPECT_EQ(see("arc.trusted_sealers = [\"list.test\"]", "From: x@a.test\r\n"), Decision::Action::Reject);
+    EXPECT_EQ(see("dmarc.trusted_forwarders = [\"lists.test\"]"), Decision::Action::Defer);
+    EXPECT_EQ(see("dmarc.trusted_forwarders = [\"198.51.100.0/24\"]"), Decision::Action::Reject);
+}
+
+TEST(Gate, ALenientAuthorDoesNotCoverOthersBesideIt) {
+    const std::string lax = "[smtp.authentication_domains]\n\"lax.test\" = \"off\"\n";
+    const auto see = [&](const std::string& header) {
+        return outcome(header + "\r\n\r\nHello\r\n", "203.0.113.9", "x@evil.test", lax).decision;
+    };
+    EXPECT_EQ(see("From: x@lax.test").mode, Mode::Off);
+    EXPECT_EQ(see("From: x@lax.test, y@a.test").action, Decision::Action::Reject);
+    EXPECT_EQ(see("From: x@lax.test\r\nFrom: y@lax.test").action, Decision::Action::Quarantine);
+    std::string many = "From: x@lax.test";
+    for (int i = 0; i < 20; ++i) many += ", x@n" + std::to_string(i) + ".lax.test";
+    EXPECT_EQ(see(many).action, Decision::Action::Reject);
+    EXPECT_EQ(see("From: x@lax.test\r\nX-Pad: " + std::string(1 << 20, 'x')).action, Decision::Action::Reject);
 }
 
 TEST(Gate, AHeaderTooLargeToFindItsAuthorIsRefused) {
@@ -226,6 +350,10 @@ TEST(Gate, GivesDnsItsTimeAgainWhenTheBodyHasCome) {
     check.feed(dkim::kMessage);
     (void)check.finish();
     EXPECT_GT(dns.deadline, first);
+    // All of the wait, a third of it for DMARC.
+    EXPECT_LE(dns.deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(6667));
+    const auto config = config::Config::parse("[smtp]\nauthentication_time = \"121s\"\n");
+    EXPECT_FALSE(config);
 }
 
 TEST(Gate, PaddingTheHeaderDoesNotHideItsAuthor) {
