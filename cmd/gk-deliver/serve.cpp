@@ -34,10 +34,13 @@ public:
         GK_TRY(auto config, config::Config::load(paths));
         GK_TRY(auto deliverer, delivery::Deliverer::open(config, delivery::Deliverer::Index::Soon));
         auto options = std::make_shared<lmtp::HostOptions>(lmtp::HostOptions::from(config, hostname_of(config)));
-        const std::lock_guard lock(mutex_);
-        config_ = std::move(config);
-        service_ = {std::move(deliverer), std::move(options)};
-        return ok();
+        lmtp::Service next{std::move(deliverer), std::move(options)};
+        {
+            const std::lock_guard lock(mutex_);
+            config_ = std::move(config);
+            std::swap(service_, next);
+        }
+        return ok();  // the old one may end here, when it has indexed what waits
     }
     lmtp::Service service() const {
         const std::lock_guard lock(mutex_);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <atomic>
+#include <system_error>
 #include <thread>
 
 #include "common/base/text.hpp"
@@ -277,7 +278,10 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             for (std::size_t at; (at = next++) < copies.size();) write(copies[at], envelope, message, mailbox);
         };
         std::vector<std::thread> others;
-        for (std::size_t n = 1; n < std::min(options_.parallel, copies.size()); ++n) others.emplace_back(work);
+        try {
+            for (std::size_t n = 1; n < std::min(options_.parallel, copies.size()); ++n) others.emplace_back(work);
+        } catch (const std::system_error&) {  // no thread to be had: those that run, and we, do it all
+        }
         work();
         for (auto& thread : others) thread.join();
     }

@@ -223,9 +223,9 @@ Result<RawAnswer> Resolver::Impl::ask(std::string_view name, Type type, Deadline
     const auto begun = std::chrono::steady_clock::now();
     const auto deadline = std::min(begun + timeout, latest);
     const auto timed_out = [&] {
-        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - begun);
-        return fail(Errc::Timeout,
-                    fmt::format("no DNS answer for {} within {} ms", name, std::max<std::int64_t>(waited.count(), 0)));
+        const auto waited = deadline <= begun ? std::chrono::milliseconds(0)  // however long ago it was
+                                              : std::chrono::duration_cast<std::chrono::milliseconds>(deadline - begun);
+        return fail(Errc::Timeout, fmt::format("no DNS answer for {} within {} ms", name, waited.count()));
     };
     Question question{text::lower(name), type};
     if (auto known = find_kept(question, begun)) return std::move(*known);

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 #include <cerrno>
+#include <system_error>
 
 namespace gk::maildir {
 
@@ -32,9 +33,15 @@ Result<GroupCommit::Reached> GroupCommit::run(std::function<Status()> place, std
     commit->place = std::move(place);
     commit->epoch = epoch;
     std::unique_lock lock(mutex_);
+    if (!thread_.joinable()) {
+        try {
+            thread_ = std::thread([this] { loop(); });
+        } catch (const std::system_error&) {  // no thread to be had
+            return Reached::Nothing;
+        }
+    }
     written_.push_back(commit);
-    if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
-    else if (written_.size() == 1) wanted_.notify_one();
+    if (written_.size() == 1) wanted_.notify_one();
     const auto given_up = Clock::now() + patience_;
     while (commit->stage != Stage::Ended) {
         if (commit->ended.wait_until(lock, given_up) == std::cv_status::no_timeout) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/net/stream.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <algorithm>
@@ -109,6 +110,7 @@ Status SocketStream::write_pieces(std::span<const std::string_view> pieces, mill
 
 void SocketStream::linger(milliseconds time, std::uint64_t bytes) noexcept {
     ::shutdown(fd_.get(), SHUT_WR);
+    if (const int flags = ::fcntl(fd_.get(), F_GETFL); flags >= 0) ::fcntl(fd_.get(), F_SETFL, flags & ~O_NONBLOCK);
     const auto deadline = std::chrono::steady_clock::now() + time;
     std::array<char, 16384> dropped;
     for (std::uint64_t seen = 0; seen < bytes;) {

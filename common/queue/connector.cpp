@@ -13,6 +13,9 @@ namespace {
 
 // Addresses tried for one message, over all hosts: enough for any sane set-up, and an end to hostile ones.
 constexpr std::size_t kMaxAddresses = 12;
+// The same for hosts whose names lead nowhere, and for the whole of it: a worker has other mail to send.
+constexpr std::size_t kMaxHosts = 20;
+constexpr std::chrono::minutes kMaxSearch{10};
 
 bool is_ip(const std::string& s) {
     unsigned char bytes[16];
@@ -143,6 +146,8 @@ Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::
                             std::uint16_t port, bool& policy_failed) {
     const std::string peer = peer_text(host.host, ip, port);
     auto options = options_for(host.host, port, false);
+    // An MX record of others may name a host that we log in at; our password is for those who configured it alone.
+    if (!plan.is_configured) options.credentials.reset();
     options.peer = host.demand.peer;
     if (is_ip(options.peer.server_name) && !is_fatal(host.demand)) options.peer.server_name.clear();
     options.tls = tls_policy_for(host.demand.demand);
@@ -185,8 +190,13 @@ Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t po
     Opened last = failure(true, "no host to send to", "5.4.4");
     Opened policy;  // the first failure of that kind: what there is to mend
     bool any_temporary = false;
-    std::size_t tried = 0;
+    std::size_t tried = 0, hosts = 0;
+    const auto given_up = std::chrono::steady_clock::now() + kMaxSearch;
     for (const auto& mx : plan.mail_hosts.hosts) {
+        if (tried >= kMaxAddresses || ++hosts > kMaxHosts || std::chrono::steady_clock::now() > given_up) {
+            any_temporary = true;
+            break;
+        }
         const auto host = planner_->host(plan, mx.host, port);
         if (!host) {
             any_temporary |= host.error().code != Errc::BadInput;

@@ -51,6 +51,11 @@ Status index_in(State& state, Record& record, const std::vector<Arrival*>& arriv
                     continue;
                 }
             }
+            // Somebody looked since it was placed, and may have told a client of it, who moved or expunged it.
+            if (record.adopted >= from && find_file(state.path_of(record.name), base).empty()) {
+                message.uid = 0;
+                continue;
+            }
             message.uid = record.uidnext++;
             ++added;
             const StoredRow stored{

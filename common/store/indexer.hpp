@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -32,15 +33,17 @@ public:
 
 private:
     using Crowd = std::map<std::shared_ptr<Account>, std::vector<std::unique_ptr<Arrival>>>;
+    bool start();
     void run();
+    void index(std::unique_lock<std::mutex>& lock, Crowd::iterator crowd);
 
     const std::chrono::microseconds gather_;
     const std::size_t most_;
     std::mutex mutex_;
     std::condition_variable arrived_, indexed_;
     Crowd waiting_;
-    std::size_t count_ = 0;               // in WAITING_
-    const Account* under_way_ = nullptr;  // being indexed by the thread
+    std::size_t count_ = 0;  // in WAITING_
+    std::multiset<const Account*> under_way_;
     bool stopping_ = false;
     std::thread thread_;
 };

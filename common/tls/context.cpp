@@ -68,6 +68,9 @@ Result<SslCtxPtr> server_context(const Identity& identity, TicketKeys& keys) {
 int store_session(SSL* ssl, SSL_SESSION* session) {
     auto* connection = static_cast<Connection::Impl*>(SSL_get_ex_data(ssl, connection_index()));
     if (connection == nullptr || connection->client == nullptr) return 0;
+    // A session keeps what was found of the certificate, and a resumed one shows none: a fault that is mended would
+    // stay.
+    if (SSL_get_verify_result(ssl) != X509_V_OK) return 0;
     auto& state = *connection->client;
     std::lock_guard lock(state.mutex);
     if (state.sessions.size() >= kMaxClientSessions && !state.sessions.contains(connection->session_key))

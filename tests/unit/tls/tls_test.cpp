@@ -136,11 +136,46 @@ TEST(Tls, SaysInOpportunisticModeWhetherTheCertificateWouldHold) {
 TEST(Tls, ResumesASessionAlsoAfterAReload) {
     const Certificates certificates;
     const auto server = certificates.server();
-    const auto client = ClientContext::create({}).value();
+    const auto client =
+        ClientContext::create({ClientContext::Verify::Opportunistic, certificates.dir + "/a.crt"}).value();
     EXPECT_FALSE((*shake_hands(*server, *client, "mx.a.test").client)->info().resumed);
     EXPECT_TRUE((*shake_hands(*server, *client, "mx.a.test").client)->info().resumed);
     ASSERT_TRUE(server->reload());
     EXPECT_TRUE((*shake_hands(*server, *client, "mx.a.test").client)->info().resumed);
+}
+
+TEST(Tls, ResumesNoSessionWhoseCertificateDidNotHold) {
+    const Certificates certificates;
+    const auto server = certificates.server();
+    const auto client = ClientContext::create({}).value();
+    EXPECT_FALSE((*shake_hands(*server, *client, "mx.a.test").client)->info().resumed);
+    EXPECT_FALSE((*shake_hands(*server, *client, "mx.a.test").client)->info().resumed) << "it may be mended by now";
+}
+
+TEST(Tls, GivesAReadItsTimeHoweverSlowlyARecordComes) {
+    const Certificates certificates;
+    const auto server = certificates.server();
+    const auto client = ClientContext::create({}).value();
+    const auto hands = shake_hands(*server, *client, "mx.a.test");
+    ASSERT_TRUE(hands.client && hands.server);
+    std::atomic<bool> enough{false};
+    std::thread dripping([&, fd = (*hands.server)->socket().fd()] {
+        const char record[] = {0x17, 0x03, 0x03, 0x40, 0x00};  // 16 KiB of application data, of which little comes
+        (void)::send(fd, record, sizeof record, MSG_NOSIGNAL);
+        for (int i = 0; i < 200 && !enough; ++i) {
+            (void)::send(fd, "x", 1, MSG_NOSIGNAL);
+            std::this_thread::sleep_for(20ms);
+        }
+    });
+    char buffer[16];
+    const auto begun = std::chrono::steady_clock::now();
+    auto got = (*hands.client)->read_some(buffer, 200ms);
+    while (got && *got == 0) got = (*hands.client)->read_some(buffer, 200ms);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 3s);
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, Errc::Timeout);
+    enough = true;
+    dripping.join();
 }
 
 TEST(Tls, KeepsWhatItHasWhenAReloadFails) {
