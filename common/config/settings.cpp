@@ -98,7 +98,7 @@ const std::vector<Setting> kSettings = {
     {"mta_sts.timeout", Duration, "20s", "Time to fetch another domain's policy; the first message to that domain waits for it.", 1, 5 * kMinute},
     {"queue.command_timeout", Duration, "5m", "Time for a peer's reply to a command (RFC 5321, 4.5.3.2).", 1, kHour},
     {"queue.connect_timeout", Duration, "30s", "Time for a connection to a peer's address to open.", 1, 10 * kMinute},
-    {"queue.credentials", Table, "", "Logins at smarthosts: host = \"FILE\", whose first line is the user and second the password."},
+    {"queue.credentials", Table, "", "Logins at smarthosts: host = \"FILE\", whose first line is the user and second the password. Such a host must show a certificate of its name, unless queue.tls_policy says otherwise of it."},
     {"queue.data_timeout", Duration, "10m", "Time for a peer's reply after the end of a message (RFC 5321, 4.5.3.2.6).", 1, kHour},
     {"queue.delay_warning", Duration, "4h", "Age at which a sender is told, once, that a message is delayed; 0 never.", 0, 30 * kDay},
     {"queue.destination_connections", Integer, "20", "Connections to one destination at the same time.", 1, 1000},

@@ -6,9 +6,22 @@
 
 namespace gk::tlspolicy {
 
+namespace {
+
+bool is_loopback_literal(std::string_view host) noexcept {
+    return host.starts_with("127.") || host == "::1" || host == "[::1]";
+}
+
+}  // namespace
+
 Result<Settings> Settings::from(const config::Config& config) {
     Settings s;
-    GK_TRY(s.levels, Levels::create(config.string("queue.tls"), config.table("queue.tls_policy")));
+    auto levels = config.table("queue.tls_policy");
+    // A password is for a host that shows who it is, unless somebody says otherwise of that host.
+    if (parse_level(config.string("queue.tls")).value_or(Level::Never) < Level::Verify)
+        for (const auto& [host, file] : config.table("queue.credentials"))
+            if (!is_loopback_literal(host)) levels.try_emplace(text::lower(host), level_name(Level::Verify));
+    GK_TRY(s.levels, Levels::create(config.string("queue.tls"), levels));
     s.use_sts = config.boolean("mta_sts.honour");
     s.sts.cache_dir = config.paths().spool + "/mta-sts";
     s.sts.most = static_cast<std::size_t>(config.integer("mta_sts.cached"));

@@ -5,6 +5,7 @@
 
 #include "common/config/config.hpp"
 #include "common/tlspolicy/level.hpp"
+#include "common/tlspolicy/planner.hpp"
 #include "common/tlspolicy/publish.hpp"
 
 using namespace gk;
@@ -124,4 +125,22 @@ TEST(StsPublish, TheIdChangesWithThePolicyAlone) {
     EXPECT_EQ(one->text, "version: STSv1\r\nmode: enforce\r\nmx: mx1.a.test\r\nmx: mx2.a.test\r\nmax_age: 172800\r\n");
     EXPECT_EQ(parse_sts_record({one->record}).value_or(""), one->id);
     EXPECT_FALSE(own_sts(config::Config::parse("").value(), {"mx1.a.test"}));
+}
+
+TEST(TlsPolicySettings, DemandACertificateOfAHostThatGetsAPassword) {
+    const auto level = [](std::string_view toml, std::string_view host) {
+        const auto config = gk::config::Config::parse(toml);
+        return level_name(Settings::from(config.value()).value().levels.find(host));
+    };
+    constexpr std::string_view login =
+        "[queue.credentials]\n\"Smart.test\" = \"/run/login\"\n\"127.0.0.1\" = \"/run/login\"\n";
+    EXPECT_EQ(level(login, "smart.test"), "verify");
+    EXPECT_EQ(level(login, "other.test"), "opportunistic");
+    EXPECT_EQ(level(login, "127.0.0.1"), "opportunistic");
+    std::string own(login);
+    own += "[queue.tls_policy]\n\"smart.test\" = \"encrypt\"\n";
+    EXPECT_EQ(level(own, "smart.test"), "encrypt");
+    std::string strict = "[queue]\ntls = \"dane\"\n";
+    strict += login;
+    EXPECT_EQ(level(strict, "smart.test"), "dane");
 }
