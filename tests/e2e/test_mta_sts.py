@@ -46,7 +46,7 @@ class MtaSts(unittest.TestCase):
         gk.wait_for("the web server", lambda: cls.net.inside("mx-a") and signed.net.sh(
             *cls.net.inside("mx-a"), "curl", "-s", "--cacert", ca.ca, "--resolve", f"mta-sts.good.test:443:{web}",
             "https://mta-sts.good.test/.well-known/mta-sts.txt", check=False), 20)
-        cls.sender = outbound.Sender(cls.net, "mx-a", "a.test", ca.ca, "[queue.tls_policy]\n\"old.test\" = \"secure\"\n")
+        cls.sender = outbound.Sender(cls.net, "mx-a", "a.test", ca.ca, "[reports]\nsender = \"reports@a.test\"\n[queue.tls_policy]\n\"old.test\" = \"secure\"\n")
         cls.gk = cls.sender.gk
         cls.addClassCleanup(cls.gk.__exit__, None, None, None)
         cls.gk.start()
