@@ -136,7 +136,7 @@ const std::vector<Setting> kSettings = {
     {"smtp.authentication_domains", Table, "", "Author domains (with all below them) that are treated otherwise: domain = \"enforce\", \"observe\" or \"off\"."},
     {"smtp.authentication_lookups", Integer, "150", "DNS questions of iprev, SPF, DKIM and ARC about one message, past which these end in temperror; DMARC has dmarc.max_queries of its own.", 10, 10'000},
     {"smtp.authentication_loopback", Boolean, "false", "Check clients on loopback addresses too."},
-    {"smtp.authentication_temperror", String, "accept", "Mail of which DNS does not tell for now whether it passes DMARC, nor what its policy is: accept it, or defer it by 451. Where the policy is known and would be applied to a message that fails, and where From names several domains, it is deferred in either case.", 0, 0, {"accept", "defer"}},
+    {"smtp.authentication_temperror", String, "accept", "Mail of which DNS does not tell for now whether it passes DMARC, nor what its policy is: accept it, or defer it by 451; where the policy is known and would be applied to a message that fails, and where From names several domains, it is deferred in either case.", 0, 0, {"accept", "defer"}},
     {"smtp.authentication_time", Duration, "15s", "How long a client may have to wait for the checks of its message when all of it has come, with a third of it more for the DMARC policy; what DNS has not answered then is a temperror.", 1, 2 * kMinute},
     {"smtp.authserv_id", String, "", "The name under which Authentication-Results are written; empty: server.hostname."},
     {"smtp.authserv_own_ids", StringList, "", "More names of ours: Authentication-Results that claim one of them are taken out of mail that arrives."},
