@@ -23,7 +23,7 @@ class RequireTls(unittest.TestCase):
         cls.senders = {}
         for name in ("a", "c"):
             host, domain = f"mx-{name}", f"{name}.test"
-            sender = cls.senders[name] = outbound.Sender(cls.net, host, domain, ca.ca)
+            sender = cls.senders[name] = outbound.Sender(cls.net, host, domain, ca.ca, f"[reports]\nsender = \"reports@{domain}\"\n")
             cls.addClassCleanup(sender.gk.__exit__, None, None, None)
             cls.net.set_zone(domain, ["@ MX 10 mx", f"mx A {cls.net.hosts[host]}", sender.own_tlsa()])
             sender.gk.start()
@@ -53,8 +53,8 @@ class RequireTls(unittest.TestCase):
             self.senders[here].submit(message, recipient, "REQUIRETLS")
             gk.wait_for("the message", lambda to=self.senders[there].gk, m=message, r=recipient: case.digest(m) in [
                 case.digest(gk.contents(path)) for path in to.files(r)], 30)
+            gk.wait_for("the sender to know", lambda at=self.senders[here].gk: "verified by DANE" in json.dumps(at.events("queue.delivered")), 10)
             self.assertEqual(self.senders[here].observations(f"{there}.test")[0]["policy_type"], "tlsa")
-            self.assertIn("verified by DANE", json.dumps(self.senders[here].gk.events("queue.delivered")))
 
     def test_a_peer_that_does_not_know_it_gets_nothing_and_the_sender_the_header_back(self):
         message = mail.Maker(22, "ann@a.test", "carl@b.test").message()
