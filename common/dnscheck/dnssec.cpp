@@ -32,11 +32,13 @@ enum class Fit { Yes, No, Unknown };
 
 Fit fits(const std::string& zone, const std::vector<std::string>& all_ds, const std::vector<std::string>& keys) {
     bool unknown = false;
+    std::vector<std::optional<unsigned>> tags;  // once each: there may be many, and long ones
+    for (std::size_t i = 0; i < keys.size() && i < kMaxKeys; ++i) tags.push_back(key_tag(keys[i]));
     for (const auto& data : all_ds) {
         const auto ds = read_ds(data);
         if (!ds) continue;
-        for (std::size_t i = 0; i < keys.size() && i < kMaxKeys; ++i) {
-            if (key_tag(keys[i]) != ds->tag) continue;
+        for (std::size_t i = 0; i < tags.size(); ++i) {
+            if (tags[i] != ds->tag) continue;
             const auto digest = ds_digest(zone, keys[i], ds->digest_type);
             if (digest.empty()) unknown = true;
             else if (digest == ds->digest) return Fit::Yes;
