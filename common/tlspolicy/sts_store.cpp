@@ -38,22 +38,24 @@ StsStore::~StsStore() {
     if (worker_.joinable()) worker_.join();
 }
 
+bool StsStore::take_kept(StsView& view, const std::string& domain, const std::string& id) {
+    auto entry = cache_.find(domain);
+    if (!entry || entry->id != id || !entry->is_valid(now())) return false;
+    view.source = StsView::Source::Cached;
+    view.entry = std::move(entry);
+    view.expired.reset();
+    return true;
+}
+
 // Asks HTTPS unless that failed just now; what comes takes the place of VIEW's entry.
-void StsStore::fetch_into(StsView& view, const std::string& domain, const std::string& id) {
+void StsStore::fetch_into(StsView& view, const std::string& domain, const std::string& id, bool must_fetch) {
     {
         std::unique_lock lock(mutex_);
         // Many messages for a new domain cause one request.
-        if (fetching_.contains(domain)) {
-            changed_.wait(lock, [&] { return !fetching_.contains(domain) || stopping_; });
-            lock.unlock();
-            if (const auto entry = cache_.find(domain); entry && entry->id == id && entry->is_valid(now())) {
-                view.source = StsView::Source::Cached;
-                view.entry = entry;
-                view.expired.reset();
-                return;
-            }
-            lock.lock();
-        }
+        const bool was_fetched = fetching_.contains(domain);
+        changed_.wait(lock, [&] { return !fetching_.contains(domain) || stopping_; });
+        // Also one that ended between this thread's look into the cache and now.
+        if ((was_fetched || !must_fetch) && take_kept(view, domain, id)) return;
         if (const auto failed = failures_.find(domain); failed != failures_.end()) {
             if (Steady::now() < failed->second.until && failed->second.id == id) {
                 view.problem = failed->second.problem;
@@ -116,7 +118,7 @@ StsView StsStore::look(const std::string& domain, bool must_fetch) {
         if (id) {
             const bool is_known = view.entry && view.entry->id == *id;
             if (must_fetch || !is_known) {
-                fetch_into(view, domain, *id);
+                fetch_into(view, domain, *id, must_fetch);
             } else if (is_old(*view.entry, now())) {
                 enqueue(domain);
             }

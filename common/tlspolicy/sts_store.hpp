@@ -60,7 +60,8 @@ private:
         ResultType problem;
     };
     StsView look(const std::string& domain, bool must_fetch);
-    void fetch_into(StsView& view, const std::string& domain, const std::string& id);
+    bool take_kept(StsView& view, const std::string& domain, const std::string& id);
+    void fetch_into(StsView& view, const std::string& domain, const std::string& id, bool must_fetch);
     void enqueue(const std::string& domain);
     void run();
 
