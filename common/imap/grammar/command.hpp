@@ -151,10 +151,14 @@ struct StatusOf {
 struct Expunge {
     std::optional<SequenceSet> uids;
 };
+// What RETURN asks for (RFC 4731, 3.1; RFC 5182, 2).
+struct SearchReturn {
+    bool given = false;
+    bool min = false, max = false, all = false, count = false, save = false;
+};
 struct Search {
     bool uid = false;
-    bool extended = false;  // RETURN was given
-    bool min = false, max = false, all = false, count = false, save = false;
+    SearchReturn returns;
     std::string charset;  // upper case; empty when not given
     SearchKey key;
 };

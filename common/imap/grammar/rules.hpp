@@ -12,6 +12,7 @@ namespace gk::imap {
 
 std::vector<FetchItem> fetch_items(Scanner& in);
 SearchKey search_program(Scanner& in);
+SearchReturn search_return(Scanner& in);  // and the space after it; nothing where there is none
 Search search_command(Scanner& in, bool uid);
 List list_command(Scanner& in);
 List lsub_command(Scanner& in);

@@ -126,31 +126,37 @@ SearchKey KeyReader::key(int depth) {
 
 SearchKey search_program(Scanner& in) { return KeyReader{in}.sequence(0, '\0'); }
 
-// search = "SEARCH" [SP "RETURN" SP "(" [options] ")"] SP ["CHARSET" SP charset SP] search-key *(SP search-key)
-// RFC 9051, 6.4.4; RFC 4731, 3.1; RFC 5182
+// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+// RFC 4731, 3.1; RFC 5182
+SearchReturn search_return(Scanner& in) {
+    SearchReturn wanted;
+    if (!in.accept_word("RETURN")) return wanted;
+    wanted.given = true;
+    in.space();
+    in.expect('(');
+    if (!in.accept(')')) {
+        do {
+            if (in.accept_word("MIN")) wanted.min = true;
+            else if (in.accept_word("MAX")) wanted.max = true;
+            else if (in.accept_word("ALL")) wanted.all = true;
+            else if (in.accept_word("COUNT")) wanted.count = true;
+            else if (in.accept_word("SAVE")) wanted.save = true;
+            else in.fail("an unknown RETURN option");
+        } while (in.accept(' '));
+        in.expect(')');
+    }
+    // RFC 4731, 3.1: an empty list means ALL.
+    if (!wanted.min && !wanted.max && !wanted.count && !wanted.save) wanted.all = true;
+    in.space();
+    return wanted;
+}
+
+// search = "SEARCH" [search-return-opts] SP ["CHARSET" SP charset SP] search-key *(SP search-key); RFC 9051, 6.4.4
 Search search_command(Scanner& in, bool uid) {
     Search search;
     search.uid = uid;
     in.space();
-    if (in.accept_word("RETURN")) {
-        search.extended = true;
-        in.space();
-        in.expect('(');
-        if (!in.accept(')')) {
-            do {
-                if (in.accept_word("MIN")) search.min = true;
-                else if (in.accept_word("MAX")) search.max = true;
-                else if (in.accept_word("ALL")) search.all = true;
-                else if (in.accept_word("COUNT")) search.count = true;
-                else if (in.accept_word("SAVE")) search.save = true;
-                else in.fail("an unknown RETURN option");
-            } while (in.accept(' '));
-            in.expect(')');
-        }
-        // RFC 4731, 3.1: an empty list means ALL.
-        if (!search.min && !search.max && !search.count && !search.save) search.all = true;
-        in.space();
-    }
+    search.returns = search_return(in);
     if (in.accept_word("CHARSET")) {
         in.space();
         search.charset = text::upper(in.astring());

@@ -127,8 +127,9 @@ TEST(ImapParser, ReadsSearchTrees) {
     EXPECT_EQ(either.children[1].kind, SearchKey::Kind::Not);
     EXPECT_EQ(search.key.children[3].text, "$Junk");
     const auto extended = parsed<Search>("a UID SEARCH RETURN (MIN COUNT SAVE) UNSEEN");
-    EXPECT_TRUE(extended.extended && extended.min && extended.count && extended.save && !extended.all && extended.uid);
-    EXPECT_TRUE(parsed<Search>("a SEARCH RETURN () ALL").all);
+    EXPECT_TRUE(extended.returns.given && extended.returns.min && extended.returns.count && extended.returns.save &&
+                !extended.returns.all && extended.uid);
+    EXPECT_TRUE(parsed<Search>("a SEARCH RETURN () ALL").returns.all);
     EXPECT_EQ(parsed<Search>("a SEARCH $").key.kind, SearchKey::Kind::Set);
     for (const char* wrong :
          {"a SEARCH", "a SEARCH NOSUCH", "a SEARCH OR ALL", "a SEARCH (ALL", "a SEARCH BEFORE 31-Feb-2026",

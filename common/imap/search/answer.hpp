@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/imap/grammar/command.hpp"
+#include "common/store/types.hpp"
+
+// What SEARCH, SORT and their kin answer, once it is known what was found.
+namespace gk::imap {
+
+struct Found {
+    std::string_view tag;  // of the command
+    bool uid = false;      // NUMBERS are UIDs
+    // UIDs or sequence numbers: ascending, or as they were sorted.
+    std::vector<std::uint32_t> numbers;
+};
+
+// "* ESEARCH (TAG "a1") UID MIN 2 …" (RFC 4731, 3.1), or nothing where only SAVE was asked for (RFC 5182, 2.2).
+void append_esearch(std::string& out, const SearchReturn& wanted, const Found& found);
+// "* SEARCH 2 3", or "* SORT 3 2".
+void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers);
+// What SAVE keeps of UIDS: all, or with MIN or MAX alone only those (RFC 5182, 2.1).
+std::vector<store::Uid> saved_result(const SearchReturn& wanted, std::vector<store::Uid> uids);
+
+// Whether a search may be written in CHARSET (upper case; empty: none was named), and the answer where it may not.
+bool charset_is_known(std::string_view charset) noexcept;
+constexpr std::string_view kBadCharset = "NO [BADCHARSET (US-ASCII UTF-8)] That charset is not supported";
+
+}  // namespace gk::imap

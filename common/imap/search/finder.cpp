@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/search/finder.hpp"
+
+#include <algorithm>
+
+namespace gk::imap {
+
+namespace {
+
+// Between two looks at the client: messages that are opened, and rows that are not.
+constexpr std::size_t kMessagesInATurn = 64;
+constexpr std::uint32_t kRowsInATurn = 20'000;
+
+}  // namespace
+
+Result<bool> Finder::resume(View& view) {
+    std::vector<std::uint32_t> undecided;
+    for (std::uint32_t looked = 0;
+         next_ < view.exists() && undecided.size() < kMessagesInATurn && looked < kRowsInATurn; ++next_, ++looked) {
+        const store::Row& row = view.rows()[next_];
+        const Truth truth = evaluate(key_, {.index = next_, .row = &row, .recent = view.is_recent(row)});
+        if (truth == Truth::Yes) found_.push_back(next_);
+        if (truth == Truth::Unknown) undecided.push_back(next_);
+    }
+    if (!undecided.empty()) GK_CHECK(look_into(view, undecided));
+    return next_ >= view.exists();
+}
+
+Status Finder::look_into(View& view, const std::vector<std::uint32_t>& indices) {
+    std::vector<store::Uid> uids;
+    for (const std::uint32_t index : indices) uids.push_back(view.rows()[index].uid);
+    std::size_t at = 0;
+    GK_CHECK(view.mailbox().structures(uids, [&](store::Uid, const message::Structure* structure) {
+        if (at >= indices.size()) return false;
+        const std::uint32_t index = indices[at++];
+        if (structure == nullptr) return true;
+        const store::Row& row = view.rows()[index];
+        Candidate candidate{.index = index, .row = &row, .recent = view.is_recent(row), .structure = structure};
+        Truth truth = evaluate(key_, candidate);
+        if (truth == Truth::Unknown) {
+            const auto file = view.mailbox().open(row.uid);
+            if (!file) return true;
+            candidate.file = &*file;
+            truth = evaluate(key_, candidate);
+        }
+        if (truth == Truth::Yes) found_.push_back(index);
+        return true;
+    }));
+    // What the rows decided and what the files decided came in turns.
+    std::sort(found_.begin(), found_.end());
+    return ok();
+}
+
+}  // namespace gk::imap

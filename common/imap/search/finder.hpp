@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/imap/search/program.hpp"
+
+namespace gk::imap {
+
+// Goes through a view and keeps what a search program finds, a bounded piece at a time, so that a job can rest between
+// two pieces. The view must have the same rows, in the same places, until it is done.
+class Finder {
+public:
+    Finder(const SearchKey& key, const SearchContext& context) : key_(prepare(key, context)) {}
+
+    // True: every message was looked at. What was expunged meanwhile finds nothing.
+    Result<bool> resume(View& view);
+    // Indices into View::rows(), sorted.
+    const std::vector<std::uint32_t>& found() const noexcept { return found_; }
+
+private:
+    Status look_into(View& view, const std::vector<std::uint32_t>& indices);
+
+    Prepared key_;
+    std::uint32_t next_ = 0;
+    std::vector<std::uint32_t> found_;
+};
+
+}  // namespace gk::imap

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/search/program.hpp"
+
+#include <algorithm>
+
+#include "common/base/text.hpp"
+#include "common/message/header.hpp"
+
+namespace gk::imap {
+
+namespace {
+
+using Kind = SearchKey::Kind;
+
+Truth of(bool yes) { return yes ? Truth::Yes : Truth::No; }
+Truth negate(Truth truth) { return truth == Truth::Unknown ? truth : of(truth == Truth::No); }
+
+store::Flags flag_of(Kind kind) {
+    switch (kind) {
+        case Kind::Answered:
+        case Kind::Unanswered: return store::kAnswered;
+        case Kind::Deleted:
+        case Kind::Undeleted: return store::kDeleted;
+        case Kind::Draft:
+        case Kind::Undraft: return store::kDraft;
+        case Kind::Flagged:
+        case Kind::Unflagged: return store::kFlagged;
+        default: return store::kSeen;
+    }
+}
+
+std::string_view field_of(Kind kind) {
+    switch (kind) {
+        case Kind::Bcc: return "bcc";
+        case Kind::Cc: return "cc";
+        case Kind::From: return "from";
+        case Kind::To: return "to";
+        default: return "subject";
+    }
+}
+
+bool in_ranges(const std::vector<IndexRange>& ranges, std::uint32_t index) {
+    const auto at = std::upper_bound(ranges.begin(), ranges.end(), index,
+                                     [](std::uint32_t i, const IndexRange& r) { return i < r.first; });
+    return at != ranges.begin() && index <= std::prev(at)->last;
+}
+
+// RFC 9051, 6.4.4: dates are compared without time and zone; those of INTERNALDATE as we show them, in UTC.
+std::int64_t day_of(std::int64_t unix_s) { return unix_s >= 0 ? unix_s / 86400 : -((86399 - unix_s) / 86400); }
+
+Truth header_says(const Prepared& key, const Candidate& c) {
+    if (c.structure != nullptr)
+        if (const auto known = matches_envelope(c.structure->envelope(), key.field, *key.needle)) return of(*known);
+    if (c.file == nullptr) return Truth::Unknown;
+    const std::string_view bytes = c.file->file.bytes();
+    return of(matches_header(bytes.substr(0, message::header_length(bytes)), key.field, *key.needle));
+}
+
+}  // namespace
+
+Prepared prepare(const SearchKey& key, const SearchContext& context) {
+    const View& view = context.view;
+    Prepared out;
+    out.kind = key.kind;
+    out.number = key.number;
+    out.day = key.day;
+    switch (key.kind) {
+        case Kind::Set:
+        case Kind::UidSet: {
+            const auto ranges = view.resolve(key.set, key.kind == Kind::UidSet, context.saved);
+            if (ranges) out.ranges = *ranges;  // a number past the end finds nothing
+            break;
+        }
+        case Kind::Keyword:
+        case Kind::Unkeyword:
+            for (std::size_t i = 0; i < view.keywords().size() && i < store::kMaxKeywords; ++i)
+                if (text::equals_nocase(view.keywords()[i], key.text)) out.keyword |= store::KeywordMask{1} << i;
+            break;
+        case Kind::Bcc:
+        case Kind::Cc:
+        case Kind::From:
+        case Kind::To:
+        case Kind::Subject:
+            out.cost = Cost::Structure;
+            out.field = field_of(key.kind);
+            out.needle = std::make_unique<Needle>(key.text);
+            break;
+        case Kind::SentBefore:
+        case Kind::SentOn:
+        case Kind::SentSince: out.cost = Cost::Structure; break;
+        case Kind::Header:
+        case Kind::Body:
+        case Kind::Text:
+            out.cost = Cost::File;
+            out.field = key.field;
+            out.needle = std::make_unique<Needle>(key.text);
+            break;
+        default: out.flag = flag_of(key.kind); break;
+    }
+    for (const SearchKey& child : key.children) {
+        out.children.push_back(prepare(child, context));
+        out.cost = std::max(out.cost, out.children.back().cost);
+    }
+    std::stable_sort(out.children.begin(), out.children.end(),
+                     [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
+    return out;
+}
+
+Truth evaluate(const Prepared& key, const Candidate& c) {
+    const store::Row& row = *c.row;
+    switch (key.kind) {
+        case Kind::All: return Truth::Yes;
+        case Kind::And:
+        case Kind::Or: {
+            const Truth decisive = of(key.kind == Kind::Or);
+            Truth result = negate(decisive);
+            for (const Prepared& child : key.children) {
+                const Truth truth = evaluate(child, c);
+                if (truth == decisive) return decisive;
+                if (truth == Truth::Unknown) result = Truth::Unknown;
+            }
+            return result;
+        }
+        case Kind::Not: return negate(evaluate(key.children.front(), c));
+        case Kind::Set:
+        case Kind::UidSet: return of(in_ranges(key.ranges, c.index));
+        case Kind::Answered:
+        case Kind::Deleted:
+        case Kind::Draft:
+        case Kind::Flagged:
+        case Kind::Seen: return of(row.flags & key.flag);
+        case Kind::Unanswered:
+        case Kind::Undeleted:
+        case Kind::Undraft:
+        case Kind::Unflagged:
+        case Kind::Unseen: return of(!(row.flags & key.flag));
+        case Kind::Keyword: return of(row.keywords & key.keyword);
+        case Kind::Unkeyword: return of(!(row.keywords & key.keyword));
+        case Kind::Recent: return of(c.recent);
+        case Kind::Old: return of(!c.recent);
+        case Kind::New: return of(c.recent && !(row.flags & store::kSeen));
+        case Kind::Before: return of(day_of(row.internal_date) < key.day);
+        case Kind::On: return of(day_of(row.internal_date) == key.day);
+        case Kind::Since: return of(day_of(row.internal_date) >= key.day);
+        case Kind::Larger: return of(row.size > key.number);
+        case Kind::Smaller: return of(row.size < key.number);
+        case Kind::SentBefore:
+        case Kind::SentOn:
+        case Kind::SentSince: {
+            if (c.structure == nullptr) return Truth::Unknown;
+            const auto day = sent_day(c.structure->envelope());
+            if (!day) return Truth::No;
+            if (key.kind == Kind::SentBefore) return of(*day < key.day);
+            return of(key.kind == Kind::SentOn ? *day == key.day : *day >= key.day);
+        }
+        case Kind::Bcc:
+        case Kind::Cc:
+        case Kind::From:
+        case Kind::To:
+        case Kind::Subject:
+        case Kind::Header: return header_says(key, c);
+        case Kind::Body:
+            if (c.file == nullptr || c.structure == nullptr) return Truth::Unknown;
+            return of(matches_body(*c.structure, c.file->file.bytes(), *key.needle));
+        case Kind::Text:
+            if (c.file == nullptr || c.structure == nullptr) return Truth::Unknown;
+            return of(matches_text(*c.structure, c.file->file.bytes(), *key.needle));
+    }
+    return Truth::No;
+}
+
+}  // namespace gk::imap

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/imap/format/match.hpp"
+#include "common/imap/grammar/command.hpp"
+#include "common/imap/view.hpp"
+
+// A search program made ready for many messages, and the truth of it about one. Everything that searches (SEARCH, SORT,
+// THREAD, ESEARCH) goes this way; see finder.hpp for how a mailbox is gone through.
+namespace gk::imap {
+
+// What a key has to look at, cheapest first.
+enum class Cost { Row, Structure, File };
+
+enum class Truth { No, Yes, Unknown };
+
+// What a program means may depend on these.
+struct SearchContext {
+    const View& view;                      // sets and keywords are this mailbox's
+    const std::vector<store::Uid>& saved;  // "$"
+    std::int64_t now_s = 0;                // OLDER and YOUNGER count from here
+};
+
+// A key with its set resolved, its text folded, its children sorted by cost. Refers to nothing else.
+struct Prepared {
+    SearchKey::Kind kind = SearchKey::Kind::All;
+    Cost cost = Cost::Row;
+    std::vector<IndexRange> ranges;
+    store::Flags flag = 0;
+    store::KeywordMask keyword = 0;
+    std::uint64_t number = 0;
+    std::int64_t day = 0;
+    std::string field;
+    std::unique_ptr<Needle> needle;
+    std::vector<Prepared> children;
+};
+Prepared prepare(const SearchKey& key, const SearchContext& context);
+
+// A message as far as it was looked at.
+struct Candidate {
+    std::uint32_t index;  // in the view
+    const store::Row* row;
+    bool recent;
+    const message::Structure* structure = nullptr;
+    const store::OpenMessage* file = nullptr;
+};
+
+// Unknown: what the candidate has does not decide it. Never so once structure and file are there.
+Truth evaluate(const Prepared& key, const Candidate& candidate);
+
+}  // namespace gk::imap
