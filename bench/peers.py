@@ -133,9 +133,14 @@ class Gk(Server):
 
     name = "gk"
 
+    SETTINGS = "[auth]\nplaintext_without_tls = true\n"    # as the peers are used here
+
     def start(self):
         root = self.directory
         self.command("gk-config", "init", "--root", root, "--hostname", "mx.example.org")
+        os.makedirs(f"{root}/gk.toml.d", exist_ok=True)
+        with open(f"{root}/gk.toml.d/50-bench.toml", "w", encoding="utf-8") as file:
+            file.write(self.SETTINGS)
         self.command("gk-domain", "add", DOMAIN, "--root", root)
         for user in self.users:
             self.command("gk-user", "add", f"{user}@{DOMAIN}", "--root", root, "--password-file", "-", stdin="bench 1 bench\n")
@@ -144,7 +149,7 @@ class Gk(Server):
         if not select.select([self.process.stdout], [], [], 30)[0] or not self.process.stdout.readline().strip():
             with open(f"{root}/gk-up.err", encoding="utf-8") as said:
                 raise Unavailable(f"gk-up was not ready: {said.read()[-2000:]}")
-        self.lmtp = f"unix:{root}/run/lmtp.sock"
+        self.lmtp, self.imap = f"unix:{root}/run/lmtp.sock", self.port - 25 + 143
 
     @staticmethod
     def command(program, *words, stdin=None):
@@ -154,6 +159,9 @@ class Gk(Server):
 
     def maildir(self, user):
         return f"{self.directory}/mail/{DOMAIN}/{user}/Maildir"
+
+    def owner(self):
+        return os.geteuid(), os.getegid()
 
     def certificate(self):
         return f"{self.directory}/keys/tls/default.crt", f"{self.directory}/keys/tls/default.key"
@@ -241,26 +249,36 @@ smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 
 
 class Dovecot(Server):
-    """Dovecot's LMTP server with its defaults, into Maildirs."""
+    """Dovecot's LMTP and IMAP servers with their defaults, over Maildirs; FAST_LOGINS: its high-performance mode of login."""
 
     name = "dovecot"
 
+    def __init__(self, directory, port, users, fast_logins=False):
+        if fast_logins:
+            self.name = "dovecot-fast"
+        super().__init__(directory, port, users)
+        self.imap, self.fast_logins = port + 1, fast_logins
+
     def start(self):
-        if not os.path.exists("/usr/lib/dovecot/lmtp"):
-            raise Unavailable("dovecot-lmtpd is not installed")
+        for program, package in (("lmtp", "dovecot-lmtpd"), ("imap", "dovecot-imapd")):
+            if not os.path.exists(f"/usr/lib/dovecot/{program}"):
+                raise Unavailable(f"{package} is not installed")
         if os.geteuid() != 0:
             raise Unavailable("dovecot needs root")
         for name in ("mail", "run", "state"):
             os.makedirs(f"{self.directory}/{name}")
         shutil.chown(f"{self.directory}/mail", "nobody", "nogroup")
+        fast = "service imap-login {\n  service_count = 0\n  process_min_avail = 2\n}\nservice imap {\n  service_count = 200\n}\n" if self.fast_logins else ""
         with open(f"{self.directory}/dovecot.conf", "w", encoding="utf-8") as file:
             file.write(f"""base_dir = {self.directory}/run
 state_dir = {self.directory}/state
 log_path = {self.directory}/log
-protocols = lmtp
+protocols = imap lmtp
 ssl = no
+disable_plaintext_auth = no
 first_valid_uid = 1
 mail_location = maildir:{self.directory}/mail/%n
+mail_max_userip_connections = 0
 userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={self.directory}/mail/%n-home allow_all_users=yes
@@ -275,13 +293,30 @@ service lmtp {{
     port = {self.port}
   }}
 }}
-""")
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {self.imap}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+{fast}""")
         self.process = self.spawn(["/usr/sbin/dovecot", "-c", f"{self.directory}/dovecot.conf", "-F"])
-        wait_for("dovecot", lambda: answers(self.port))
+        wait_for("dovecot", lambda: answers(self.port) and answers(self.imap))
         self.lmtp = f"127.0.0.1:{self.port}"
 
     def maildir(self, user):
         return f"{self.directory}/mail/{user}"
+
+    def owner(self):
+        return pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid
 
 
 def environment():
