@@ -11,19 +11,28 @@ from bed import gk
 
 
 class Dovecot:
-    """with Dovecot({"ann": "/path/Maildir"}) as dovecot: IMAP without TLS on 127.0.0.1:dovecot.port, password "pw"."""
+    """with Dovecot({"ann": "/path/Maildir"}) as dovecot: IMAP without TLS on 127.0.0.1:dovecot.port, password "pw".
 
-    def __init__(self, maildirs):
+    Dovecot(None) has any account that logs in, with an empty Maildir of its own. SETTINGS go at the end of its configuration.
+    """
+
+    def __init__(self, maildirs, settings="", password="pw"):
         self.folder = tempfile.mkdtemp(prefix="gk-dovecot-")
         os.chmod(self.folder, 0o755)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         # Dovecot refuses to serve uid 0, so each Maildir belongs to nobody while it runs.
-        users = "".join(f"{user}:{{PLAIN}}pw:65534:65534::{path}::userdb_mail=maildir:{path}\n" for user, path in maildirs.items())
-        self.maildirs = maildirs
+        self.maildirs = maildirs or {}
+        users = "".join(f"{user}:{{PLAIN}}{password}:65534:65534::{path}::userdb_mail=maildir:{path}\n" for user, path in self.maildirs.items())
         with open(f"{self.folder}/users", "w", encoding="utf-8") as file:
             file.write(users)
+        driver, password_args, user_args = "passwd-file", f"{self.folder}/users", f"{self.folder}/users"
+        if maildirs is None:
+            os.makedirs(f"{self.folder}/home")
+            os.chown(f"{self.folder}/home", 65534, 65534)
+            driver, password_args = "static", f"password={password}"
+            user_args = f"uid=65534 gid=65534 home={self.folder}/home/%u mail=maildir:~/Maildir"
         with open(f"{self.folder}/dovecot.conf", "w", encoding="utf-8") as file:
             file.write(f"""protocols = imap
 base_dir = {self.folder}/run
@@ -47,18 +56,18 @@ service imap-login {{
   }}
 }}
 passdb {{
-  driver = passwd-file
-  args = {self.folder}/users
+  driver = {driver}
+  args = {password_args}
 }}
 userdb {{
-  driver = passwd-file
-  args = {self.folder}/users
+  driver = {driver}
+  args = {user_args}
 }}
 namespace inbox {{
   inbox = yes
   separator = /
 }}
-""")
+{settings}""")
         self.process = None
 
     def __enter__(self):
