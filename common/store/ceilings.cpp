@@ -67,6 +67,9 @@ Status reserve(State& state, Record& record, std::uint32_t count) {
         GK_TRY(const auto file, read_state(state.path_of(record.name) + "/gk-state"));
         record.uidnext = std::max(record.uidnext, file.uid_ceiling);
         record.modseq = std::max(record.modseq, file.modseq_ceiling);
+        // A message whose row was lost with the power got a new UID, and nobody remembers the old one that clients may
+        // have been told.
+        record.history_floor = std::max(record.history_floor, record.modseq);
         record.boot = maildir::boot_id();
     }
     const std::uint64_t ceiling = std::uint64_t{record.uidnext} + count + kUidBlock;

@@ -50,8 +50,12 @@ Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
     return gaps;
 }
 
-Result<std::vector<UidRange>> vanished_since(State& state, const Record& record, ModSeq modseq) {
-    if (modseq < record.history_floor) return all_gaps(state, record);
+Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) {
+    // A mod-sequence that was never given out here says nothing about what its bearer knows.
+    if (modseq < record.history_floor || modseq > record.modseq) {
+        GK_TRY(auto gaps, all_gaps(state, record));
+        return Vanished{std::move(gaps), false};
+    }
     GK_TRY(auto query, state.index.prepare("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?"));
     query.bind(record.number).bind(static_cast<std::int64_t>(modseq));
     std::vector<UidRange> ranges;
@@ -67,7 +71,7 @@ Result<std::vector<UidRange>> vanished_since(State& state, const Record& record,
             joined.back().last = std::max(joined.back().last, range.last);
         else joined.push_back(range);
     }
-    return joined;
+    return Vanished{std::move(joined), true};
 }
 
 // A session with write access has seen all there is: files leave new/, and nothing is recent to the next.
@@ -105,7 +109,7 @@ Result<OpenMessage> open_locked(State& state, Record& record, Uid uid) {
 
 }  // namespace
 
-Result<Snapshot> Mailbox::snapshot(bool writable) {
+Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     State& state = account_->state();
     const Locked lock(state);
     GK_TRY(auto record, get_record(state, number_, uidvalidity_));
@@ -125,6 +129,9 @@ Result<Snapshot> Mailbox::snapshot(bool writable) {
     query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
     snapshot.rows.reserve(record.messages);
     GK_CHECK(read_rows(query, snapshot.rows));
+    if (since) {
+        GK_TRY(snapshot.vanished, vanished_in(state, record, *since));
+    }
     return snapshot;
 }
 
@@ -147,8 +154,16 @@ Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     query.bind(number_).bind(static_cast<std::int64_t>(modseq));
     GK_CHECK(read_rows(query, changes.rows));
     std::sort(changes.rows.begin(), changes.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
-    GK_TRY(changes.vanished, vanished_since(state, record, modseq));
+    GK_TRY(changes.vanished, vanished_in(state, record, modseq));
     return changes;
+}
+
+Result<Vanished> Mailbox::vanished_since(ModSeq modseq) {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
+    return vanished_in(state, record, modseq);
 }
 
 Result<MailboxStatus> Mailbox::status() {

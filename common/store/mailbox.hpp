@@ -37,10 +37,12 @@ public:
     const std::shared_ptr<Account>& account() const noexcept { return account_; }
 
     // Everything, for SELECT (WRITABLE: new messages become known as seen by a client and stop being recent to others;
-    // their files move from new/ to cur/) or EXAMINE.
-    Result<Snapshot> snapshot(bool writable);
+    // their files move from new/ to cur/) or EXAMINE. SINCE: with what vanished after it; one that this mailbox never
+    // reached is as good as none (RFC 7162, 3.2.5).
+    Result<Snapshot> snapshot(bool writable, std::optional<ModSeq> since = {});
     // New, changed and vanished since; NotFound when the mailbox was removed, or was made anew under the same name.
     Result<Changes> changes_since(ModSeq modseq, Look look = Look::Gate);
+    Result<Vanished> vanished_since(ModSeq modseq);
     Result<MailboxStatus> status();
     Result<std::vector<std::string>> keywords();
 

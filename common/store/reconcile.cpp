@@ -342,7 +342,8 @@ Status Reconciler::run(bool everything) {
         record_.boot.clear();
     }
     GK_CHECK(reserve(state_, record_, 0));
-    if (rebuild_) record_.history_floor = record_.modseq;
+    // What is found now gets the next mod-sequence; of expunges before it nobody knows.
+    if (rebuild_) record_.history_floor = record_.modseq + 1;
     compare_flags_ = everything;
     scan_cur_ = everything ||
                 directory_changed(cur_stamp.mtime_ns, record_.cur_mtime_ns, record_.cur_trust, record_.messages, false);

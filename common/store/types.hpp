@@ -42,6 +42,12 @@ struct UidRange {
     bool operator==(const UidRange&) const = default;
 };
 
+// What was expunged after a mod-sequence; sorted, disjoint.
+struct Vanished {
+    std::vector<UidRange> ranges;
+    bool exact = true;  // false: expunges are not remembered that far back, and these are all UIDs that are not there
+};
+
 // A mailbox as one session first sees it. Rows are sorted by UID.
 struct Snapshot {
     std::uint32_t uidvalidity = 0;
@@ -51,16 +57,17 @@ struct Snapshot {
     Uid recent_floor = 1;
     std::vector<std::string> keywords;  // name of bit i; empty: the bit is unused
     std::vector<Row> rows;
+    Vanished vanished;  // where it was asked for
 };
 
 // What happened after a mod-sequence.
 struct Changes {
     ModSeq highest_modseq = 1;
     Uid uidnext = 1;
-    std::vector<Row> rows;              // new or changed, sorted by UID: those past the UIDs known before are new
-    std::vector<UidRange> vanished;     // sorted, disjoint; may name UIDs that never existed where history is gone
+    std::vector<Row> rows;  // new or changed, sorted by UID: those past the UIDs known before are new
+    Vanished vanished;
     std::vector<std::string> keywords;  // as in Snapshot
-    bool empty() const noexcept { return rows.empty() && vanished.empty(); }
+    bool empty() const noexcept { return rows.empty() && vanished.ranges.empty(); }
 };
 
 struct MailboxStatus {

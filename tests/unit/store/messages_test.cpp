@@ -208,7 +208,7 @@ TEST_F(StoreMessages, AreExpungedForGood) {
     const std::span<const Uid> span(some);
     EXPECT_EQ(box.expunge(&span)->uids, some);
     const auto changes = box.changes_since(before);
-    EXPECT_EQ(changes->vanished, (std::vector<UidRange>{{a, b}}));
+    EXPECT_EQ(changes->vanished.ranges, (std::vector<UidRange>{{a, b}}));
     EXPECT_TRUE(changes->rows.empty());
     EXPECT_EQ(box.expunge()->uids, std::vector<Uid>{c});
     EXPECT_TRUE(box.expunge()->uids.empty());
@@ -253,7 +253,7 @@ TEST_F(StoreMessages, MoveBetweenMailboxesAndWithinOne) {
     ASSERT_TRUE(moved) << moved.error().text;
     EXPECT_GT(modseq, before);
     EXPECT_EQ(uids("Trash"), std::vector<Uid>{1});
-    EXPECT_EQ(inbox.changes_since(before)->vanished, (std::vector<UidRange>{{a, a}}));
+    EXPECT_EQ(inbox.changes_since(before)->vanished.ranges, (std::vector<UidRange>{{a, a}}));
     EXPECT_TRUE(mailbox("Trash").open(1));
     const auto within = inbox.move(std::vector<Uid>{b}, "INBOX");
     ASSERT_TRUE(within) << within.error().text;

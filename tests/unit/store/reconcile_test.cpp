@@ -55,8 +55,8 @@ TEST_F(StoreReconcile, OldHistoryIsAllGapsWithoutTheIndex) {
     reopen(true);
     const auto changes = mailbox("INBOX").changes_since(known);
     ASSERT_TRUE(changes);
-    ASSERT_FALSE(changes->vanished.empty());
-    EXPECT_EQ(changes->vanished[0], (UidRange{1, 1}));
+    ASSERT_FALSE(changes->vanished.ranges.empty());
+    EXPECT_EQ(changes->vanished.ranges[0], (UidRange{1, 1}));
     EXPECT_EQ(changes->rows.size(), 1u);
 }
 
@@ -80,7 +80,7 @@ TEST_F(StoreReconcile, FollowsWhatAMailReaderDoes) {
     EXPECT_EQ(changes->rows[0].flags, kFlagged | kSeen);
     EXPECT_EQ(changes->rows[1].uid, c + 1);
     EXPECT_EQ(changes->rows[1].size, 26u);
-    EXPECT_EQ(changes->vanished, (std::vector<UidRange>{{b, b}}));
+    EXPECT_EQ(changes->vanished.ranges, (std::vector<UidRange>{{b, b}}));
     reopen(true);
     EXPECT_EQ(uids("INBOX"), (std::vector<Uid>{a, c, c + 1}));
 }
