@@ -39,12 +39,6 @@ std::string_view response_code(Errc code, std::string_view on_not_found) {
     }
 }
 
-constexpr std::pair<store::Flags, std::string_view> kFlagNames[] = {{store::kAnswered, "\\Answered"},
-                                                                    {store::kFlagged, "\\Flagged"},
-                                                                    {store::kDeleted, "\\Deleted"},
-                                                                    {store::kSeen, "\\Seen"},
-                                                                    {store::kDraft, "\\Draft"}};
-
 }  // namespace
 
 Session::Session(std::shared_ptr<store::Account> account, SessionOptions options)
@@ -144,7 +138,13 @@ void Session::bye(std::string_view text) {
 
 void Session::finish(std::string_view status_and_text, bool expunges, store::Look look) {
     tell_news(expunges, look);
-    if (!closed_) reply(status_and_text);
+    if (closed_) return;
+    // RFC 7162, 3.2.5.1 and 5: a client may keep the highest MODSEQ that it saw. Where a message vanished before that,
+    // and this answer may not say so, it is told from where on to ask.
+    const bool behind = qresync_ && view_ && shown_modseq_ > view_->told_modseq();
+    shown_modseq_ = 0;
+    if (behind) reply_with_modseq(status_and_text, view_->told_modseq());
+    else reply(status_and_text);
 }
 
 void Session::changed(store::Look look) {
@@ -155,81 +155,21 @@ void Session::changed(store::Look look) {
         static_cast<void>(view_->mailbox().changes_since(view_->modseq(), look));
 }
 
-void Session::tell_news(bool expunges, store::Look look) {
-    if (!view_) return;
-    auto changes = view_->mailbox().changes_since(view_->modseq(), look);
-    if (!changes) {
-        // A mailbox that is gone leaves nothing to talk about; as Dovecot does, and clients expect. What passes is
-        // looked at again with the next command.
-        if (changes.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
-        return;
-    }
-    const View::News news = view_->apply(std::move(*changes));
-    if (news.keywords) tell_flags_known();
-    // An EXPUNGE moves the rows behind it, so what has changed is told first, under the numbers that the client knows.
-    for (const std::uint32_t index : news.changed) append_flags_fetch(index, rev2_);
-    if (expunges) tell_vanished();
-    if (!news.grown) return;
-    untagged(fmt::format("{} EXISTS", view_->exists()));
-    if (!rev2_) untagged(fmt::format("{} RECENT", view_->recent()));
-}
-
-void Session::tell_vanished() {
-    std::string& out = out_.text();
-    view_->expunge(
-        [&](std::uint32_t sequence) { fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", sequence); });
-}
-
-void Session::append_flags(std::string& out, const store::Row& row) const {
-    out += '(';
-    const std::size_t begin = out.size();
-    const auto add = [&](std::string_view name) {
-        if (out.size() > begin) out += ' ';
-        out += name;
-    };
-    for (const auto& [bit, name] : kFlagNames)
-        if (row.flags & bit) add(name);
-    if (!rev2_ && view_->is_recent(row)) add("\\Recent");
-    const auto& keywords = view_->keywords();
-    for (std::size_t i = 0; i < keywords.size(); ++i)
-        if (row.keywords >> i & 1 && !keywords[i].empty()) add(keywords[i]);
-    out += ')';
-}
-
-void Session::append_flags_fetch(std::uint32_t index, bool with_uid) {
-    const store::Row& row = view_->rows()[index];
-    std::string& out = out_.text();
-    fmt::format_to(std::back_inserter(out), "* {} FETCH (", index + 1);
-    if (with_uid) fmt::format_to(std::back_inserter(out), "UID {} ", row.uid);
-    out += "FLAGS ";
-    append_flags(out, row);
-    out += ")\r\n";
-}
-
-// RFC 3501, 7.2.6 and 7.1 (PERMANENTFLAGS)
-void Session::tell_flags_known() {
-    std::string known = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-    std::size_t keywords = 0;
-    for (const std::string& keyword : view_->keywords()) {
-        if (keyword.empty()) continue;
-        known += ' ' + keyword;
-        ++keywords;
-    }
-    untagged(fmt::format("FLAGS ({})", known));
-    if (view_->read_only()) untagged("OK [PERMANENTFLAGS ()] Read-only mailbox");
-    else
-        untagged(fmt::format("OK [PERMANENTFLAGS ({}{})] Flags permitted", known,
-                             keywords < store::kMaxKeywords ? " \\*" : ""));
-}
-
 void Session::deselect() {
     view_.reset();
     saved_.clear();
+    shown_modseq_ = 0;
 }
 
 bool Session::need_selected() {
     if (view_) return true;
     complain(tag_, "No mailbox is selected");
+    return false;
+}
+
+bool Session::need_uid(bool by_uid) {
+    if (by_uid || !uid_only_) return true;
+    complain(tag_, "[UIDREQUIRED] Message numbers are not used in this session");  // RFC 9586, 3
     return false;
 }
 
@@ -251,25 +191,6 @@ std::optional<std::vector<IndexRange>> Session::resolve(const SequenceSet& set, 
     auto ranges = view_->resolve(set, uid, saved_);
     if (!ranges) complain(tag_, "A message sequence number is past the end of the mailbox");
     return ranges;
-}
-
-std::optional<store::FlagUpdate> flag_update(const std::vector<std::string>& flags) {
-    store::FlagUpdate update;
-    for (const std::string& flag : flags) {
-        if (flag[0] != '\\') {
-            if (std::find(update.keywords.begin(), update.keywords.end(), flag) == update.keywords.end())
-                update.keywords.push_back(flag);
-            continue;
-        }
-        bool known = text::equals_nocase(flag, "\\Recent");  // RFC 3501, 2.3.2: not for clients to alter
-        for (const auto& [bit, name] : kFlagNames) {
-            if (flag != name) continue;
-            update.flags = static_cast<store::Flags>(update.flags | bit);
-            known = true;
-        }
-        if (!known) return std::nullopt;
-    }
-    return update;
 }
 
 }  // namespace gk::imap

@@ -66,6 +66,7 @@ private:
     };
     struct FetchJob;
     struct SearchJob;
+    struct ResyncJob;
 
     // session.cpp
     void step();
@@ -76,17 +77,31 @@ private:
     void complain(std::string_view tag, std::string_view text);                      // BAD, counted
     // Ends a command: news first, then the tagged answer. EXPUNGE only where EXPUNGES.
     void finish(std::string_view status_and_text, bool expunges = true, store::Look look = store::Look::Gate);
-    void tell_news(bool expunges, store::Look look = store::Look::Gate);
-    void tell_vanished();
-    void append_flags(std::string& out, const store::Row& row) const;
-    void append_flags_fetch(std::uint32_t index, bool with_uid);
-    void tell_flags_known();  // "* FLAGS …" and PERMANENTFLAGS
     void deselect();
-    bool need_selected();  // else BAD
-    bool need_writable();  // else NO
+    void resync(const Resync& known, store::Vanished vanished, std::string_view answer);  // ends SELECT
+    bool need_uid(bool by_uid);  // else BAD, where only UIDs are spoken
+    bool need_selected();        // else BAD
+    bool need_writable();        // else NO
     // The name in the store's terms, or nothing and the command is answered.
     std::optional<std::string> mailbox_named(const std::string& wire);
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
+
+    // news.cpp: what happened to the selected mailbox
+    void tell_news(bool expunges, store::Look look = store::Look::Gate);
+    void tell_vanished();
+    // A line's worth from the front of RANGES, which it takes away.
+    void tell_vanished_earlier(std::vector<store::UidRange>& ranges);
+    void append_flags(std::string& out, const store::Row& row) const;
+    // "* 3 FETCH (", or what stands for it where only UIDs are spoken.
+    void begin_fetch(std::string& out, std::uint32_t index) const;
+    // The whole of an unsolicited FETCH, as the client wants them.
+    void tell_flags(std::uint32_t index, bool with_uid, bool with_flags = true);
+    void append_modseq(std::string& out, const store::Row& row);
+    void tell_flags_known();  // "* FLAGS …" and PERMANENTFLAGS
+    void enable_condstore();  // RFC 7162, 3.1: once a command asked for it
+    store::ModSeq highest_modseq(const std::vector<store::Uid>& uids) const;
+    // The tagged answer with HIGHESTMODSEQ in it.
+    void reply_with_modseq(std::string_view status_and_text, store::ModSeq modseq);
 
     // commands/*.cpp, one file a command
     void on(const Capability&);
@@ -118,7 +133,7 @@ private:
     void on_message_end(bool complete);
     void end_idle(std::string_view line);
     void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
-                       const store::MailboxStatus& status) const;
+                       const store::MailboxStatus& status);
 
     std::shared_ptr<store::Account> account_;
     SessionOptions options_;
@@ -127,7 +142,9 @@ private:
     State state_ = State::Ready;
     bool closed_ = false;
     bool rev2_ = false;  // ENABLE IMAP4rev2
-    bool more_ = false;  // the reader may have more
+    bool condstore_ = false, qresync_ = false, uid_only_ = false;
+    store::ModSeq shown_modseq_ = 0;  // the highest that a FETCH of this command named
+    bool more_ = false;               // the reader may have more
     int bad_commands_ = 0;
     std::uint64_t commands_ = 0;
     std::string tag_;  // of the command being answered

@@ -12,6 +12,7 @@ View::View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only)
       uidnext_(snapshot.uidnext),
       recent_floor_(snapshot.recent_floor),
       modseq_(snapshot.highest_modseq),
+      told_modseq_(snapshot.highest_modseq),
       keywords_(std::move(snapshot.keywords)),
       rows_(std::move(snapshot.rows)) {}
 
@@ -75,7 +76,33 @@ std::vector<store::Uid> View::uids_of(const std::vector<IndexRange>& ranges) con
     return uids;
 }
 
-View::News View::apply(store::Changes changes) {
+std::vector<IndexRange> View::changed_since(store::ModSeq modseq, const std::vector<IndexRange>& ranges) const {
+    std::vector<IndexRange> changed;
+    for (const IndexRange& range : ranges) {
+        for (std::uint32_t i = range.first; i <= range.last; ++i) {
+            if (rows_[i].modseq <= modseq) continue;
+            if (!changed.empty() && changed.back().last + 1 == i) changed.back().last = i;
+            else changed.push_back({i, i});
+        }
+    }
+    return changed;
+}
+
+std::vector<store::UidRange> View::without_rows(const std::vector<store::UidRange>& ranges) const {
+    std::vector<store::UidRange> left;
+    for (store::UidRange range : ranges) {
+        auto row = std::lower_bound(rows_.begin(), rows_.end(), range.first,
+                                    [](const store::Row& r, store::Uid uid) { return r.uid < uid; });
+        for (; row != rows_.end() && row->uid <= range.last; ++row) {
+            if (row->uid > range.first) left.push_back({range.first, row->uid - 1});
+            range.first = row->uid + 1;
+        }
+        if (range.first != 0 && range.first <= range.last) left.push_back(range);
+    }
+    return left;
+}
+
+View::News View::apply(store::Changes changes, bool with_modseq) {
     News news;
     modseq_ = changes.highest_modseq;
     uidnext_ = std::max(uidnext_, changes.uidnext);
@@ -90,10 +117,12 @@ View::News View::apply(store::Changes changes) {
         const auto index = find(row.uid);
         if (!index) continue;  // expunged here, told to the client, and so gone for this session
         store::Row& mine = rows_[*index];
-        if (mine.flags != row.flags || mine.keywords != row.keywords) news.changed.push_back(*index);
+        if (mine.flags != row.flags || mine.keywords != row.keywords || (with_modseq && mine.modseq != row.modseq))
+            news.changed.push_back(*index);
         mine = row;
     }
-    add_vanished(std::move(changes.vanished));
+    add_vanished(std::move(changes.vanished.ranges));
+    if (vanished_.empty()) told_modseq_ = modseq_;
     return news;
 }
 
@@ -131,6 +160,38 @@ void View::add_vanished(std::vector<store::UidRange> ranges) {
     vanished_ = std::move(merged);
 }
 
+std::vector<store::UidRange> uid_ranges(const SequenceSet& set, const std::vector<store::Uid>& saved) {
+    std::vector<store::UidRange> ranges;
+    if (set.saved)
+        for (const store::Uid uid : saved) ranges.push_back({uid, uid});
+    for (const SequenceRange& range : set.ranges) {
+        store::Uid first = range.first == kLargest ? UINT32_MAX : range.first;
+        store::Uid last = range.last == kLargest ? UINT32_MAX : range.last;
+        if (first > last) std::swap(first, last);
+        ranges.push_back({first, last});
+    }
+    std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<store::UidRange> merged;
+    for (const store::UidRange& range : ranges) {
+        if (!merged.empty() && range.first <= merged.back().last)
+            merged.back().last = std::max(merged.back().last, range.last);
+        else merged.push_back(range);
+    }
+    return merged;
+}
+
+std::vector<store::UidRange> common_ranges(const std::vector<store::UidRange>& a,
+                                           const std::vector<store::UidRange>& b) {
+    std::vector<store::UidRange> both;
+    for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+        const store::Uid first = std::max(a[i].first, b[j].first), last = std::min(a[i].last, b[j].last);
+        if (first <= last) both.push_back({first, last});
+        if (a[i].last < b[j].last) ++i;
+        else ++j;
+    }
+    return both;
+}
+
 void append_uid_set(std::string& out, const std::vector<store::Uid>& uids) {
     for (std::size_t i = 0; i < uids.size();) {
         std::size_t last = i;
@@ -139,6 +200,15 @@ void append_uid_set(std::string& out, const std::vector<store::Uid>& uids) {
         if (last == i) fmt::format_to(std::back_inserter(out), "{}", uids[i]);
         else fmt::format_to(std::back_inserter(out), "{}:{}", uids[i], uids[last]);
         i = last + 1;
+    }
+}
+
+void append_uid_ranges(std::string& out, std::span<const store::UidRange> ranges) {
+    const char* separator = "";
+    for (const store::UidRange& range : ranges) {
+        out += std::exchange(separator, ",");
+        if (range.first == range.last) fmt::format_to(std::back_inserter(out), "{}", range.first);
+        else fmt::format_to(std::back_inserter(out), "{}:{}", range.first, range.last);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ public:
     std::uint32_t uidvalidity() const noexcept { return uidvalidity_; }
     store::Uid uidnext() const noexcept { return uidnext_; }
     store::ModSeq modseq() const noexcept { return modseq_; }
+    // Up to here the client was told of everything: what vanished and may not be told yet holds it back.
+    store::ModSeq told_modseq() const noexcept { return told_modseq_; }
     const std::vector<std::string>& keywords() const noexcept { return keywords_; }
     const std::vector<store::Row>& rows() const noexcept { return rows_; }
     std::uint32_t exists() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
@@ -41,29 +44,34 @@ public:
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid,
                                                    const std::vector<store::Uid>& saved) const;
     std::vector<store::Uid> uids_of(const std::vector<IndexRange>& ranges) const;
+    // Those rows of RANGES that changed after MODSEQ.
+    std::vector<IndexRange> changed_since(store::ModSeq modseq, const std::vector<IndexRange>& ranges) const;
+    // RANGES but for UIDs that the client was told of and not told to be gone.
+    std::vector<store::UidRange> without_rows(const std::vector<store::UidRange>& ranges) const;
 
     // What a look at the store brought. Flags of known rows are taken over; the rest waits for what tells it.
     struct News {
-        std::vector<std::uint32_t> changed;  // indices of rows whose flags the client has not seen
+        std::vector<std::uint32_t> changed;  // indices of rows whose flags (or mod-sequence) the client has not seen
         bool grown = false;                  // rows were added
         bool keywords = false;               // a keyword got its first message
     };
-    News apply(store::Changes changes);
+    News apply(store::Changes changes, bool with_modseq);
     // The result of an own STORE for one row: taken over; true when it is not what EXPECTED says.
     void replace_row(std::uint32_t index, const store::Row& row) { rows_[index] = row; }
     bool set_keywords(std::vector<std::string> keywords);
 
     void vanish(const std::vector<store::Uid>& uids);
     bool has_vanished() const noexcept { return !vanished_.empty(); }
-    // Removes vanished rows; calls TELL with the sequence number of each, as it is at that moment.
+    // Removes vanished rows; calls TELL with the sequence number of each, as it is at that moment, and its UID.
     template <class Tell>
     void expunge(Tell tell) {
+        told_modseq_ = modseq_;
         if (vanished_.empty()) return;
         std::size_t kept = 0, range = 0;
         for (std::size_t i = 0; i < rows_.size(); ++i) {
             while (range < vanished_.size() && vanished_[range].last < rows_[i].uid) ++range;
             if (range < vanished_.size() && vanished_[range].first <= rows_[i].uid) {
-                tell(static_cast<std::uint32_t>(kept + 1));
+                tell(static_cast<std::uint32_t>(kept + 1), rows_[i].uid);
                 continue;
             }
             if (kept != i) rows_[kept] = rows_[i];
@@ -80,13 +88,19 @@ private:
     bool read_only_;
     std::uint32_t uidvalidity_;
     store::Uid uidnext_, recent_floor_;
-    store::ModSeq modseq_;
+    store::ModSeq modseq_, told_modseq_;
     std::vector<std::string> keywords_;
     std::vector<store::Row> rows_;
     std::vector<store::UidRange> vanished_;  // sorted, disjoint
 };
 
+// SET as UIDs that need not exist, sorted and disjoint; "*" is the greatest UID there can be.
+std::vector<store::UidRange> uid_ranges(const SequenceSet& set, const std::vector<store::Uid>& saved = {});
+// What is in both, of sorted and disjoint ranges.
+std::vector<store::UidRange> common_ranges(const std::vector<store::UidRange>& a,
+                                           const std::vector<store::UidRange>& b);
 // "1:3,7" of sorted UIDs.
 void append_uid_set(std::string& out, const std::vector<store::Uid>& uids);
+void append_uid_ranges(std::string& out, std::span<const store::UidRange> ranges);
 
 }  // namespace gk::imap

@@ -27,6 +27,7 @@ std::string copied_code(const store::Copied& copied) {
 // and RFC 6851. All or none.
 void Session::on(const Copy& command) {
     if (command.move ? !need_writable() : !need_selected()) return;
+    if (!need_uid(command.uid)) return;
     const auto ranges = resolve(command.set, command.uid);
     if (!ranges) return;
     const auto name = mailbox_named(command.mailbox);
@@ -43,7 +44,10 @@ void Session::on(const Copy& command) {
     for (const auto& [source, target] : copied->uids) gone.push_back(source);
     view_->vanish(gone);
     tell_vanished();
-    finish("OK Moved");
+    if (!condstore_) return finish("OK Moved");
+    tell_news(true);
+    if (!closed_) reply_with_modseq("OK Moved", view_->told_modseq());
+    shown_modseq_ = 0;
 }
 
 }  // namespace gk::imap

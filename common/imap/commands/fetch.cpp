@@ -55,7 +55,8 @@ std::uint64_t octets_with_crlf(std::string_view bytes) {
 }  // namespace
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / item / "(" item *(SP item) ")")
-// RFC 3501, 6.4.5; RFC 9051, 6.4.5; BINARY: RFC 3516, 4.2
+//         [SP fetch-modifiers]
+// RFC 3501, 6.4.5; RFC 9051, 6.4.5; BINARY: RFC 3516, 4.2; MODSEQ, CHANGEDSINCE and VANISHED: RFC 7162, 3.1.4 and 3.2.6
 struct Session::FetchJob final : Session::Job {
     explicit FetchJob(Fetch fetch) : command(std::move(fetch)) {
         for (const FetchItem& item : command.items) {
@@ -64,7 +65,10 @@ struct Session::FetchJob final : Session::Job {
             seen = seen || marks_seen(item);
             has_uid = has_uid || item.kind == Kind::Uid;
             has_flags = has_flags || item.kind == Kind::Flags;
+            has_modseq = has_modseq || item.kind == Kind::ModSeq;
         }
+        // RFC 7162, 3.1.4.1: CHANGEDSINCE asks for MODSEQ too.
+        if (command.changed_since && !std::exchange(has_modseq, true)) command.items.push_back({.kind = Kind::ModSeq});
     }
 
     bool resume(Session& session) override;
@@ -80,7 +84,8 @@ struct Session::FetchJob final : Session::Job {
 
     Fetch command;
     std::vector<IndexRange> ranges;
-    bool files = false, structures = false, seen = false, has_uid = false, has_flags = false;
+    std::vector<store::UidRange> vanished;  // to be told first
+    bool files = false, structures = false, seen = false, has_uid = false, has_flags = false, has_modseq = false;
     std::size_t range = 0;                  // where we are: in ranges
     std::uint32_t offset = 0;               // and in ranges[range]
     std::vector<std::uint32_t> flags_news;  // sorted: rows whose flags the client has not seen
@@ -132,6 +137,10 @@ Status Session::FetchJob::mark_seen(Session& session, const std::vector<std::uin
 }
 
 bool Session::FetchJob::resume(Session& session) {
+    while (!vanished.empty()) {
+        if (session.out_.waiting() >= kEnoughOutput) return false;
+        session.tell_vanished_earlier(vanished);
+    }
     while (range < ranges.size()) {
         if (session.out_.waiting() >= kEnoughOutput) return false;
         const auto batch = next_batch();
@@ -182,18 +191,19 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
         }
         file = std::make_shared<const store::OpenMessage>(std::move(*opened));
     }
-    fmt::format_to(std::back_inserter(session.out_.text()), "* {} FETCH (", index + 1);
+    session.begin_fetch(session.out_.text(), index);
     bool first = true;
     const auto begin = [&](std::string_view label) -> std::string& {
         std::string& out = session.out_.text();
         if (!std::exchange(first, false)) out += ' ';
         return out += label;
     };
-    if (command.uid && !has_uid) fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid);
+    if (command.uid && !has_uid && !session.uid_only_) fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid);
     for (const FetchItem& item : command.items) {
         switch (item.kind) {
             case Kind::Flags: session.append_flags(begin("FLAGS "), row); break;
             case Kind::Uid: fmt::format_to(std::back_inserter(begin("UID ")), "{}", row.uid); break;
+            case Kind::ModSeq: session.append_modseq(begin(""), row); break;
             case Kind::InternalDate:
                 append_internal_date(begin("INTERNALDATE "), from_unix_s(row.internal_date));
                 break;
@@ -220,8 +230,10 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
             binary(session, item, file, *structure);
         else section(session, item, file, structure);
     }
-    if (!has_flags && std::binary_search(flags_news.begin(), flags_news.end(), index))
-        session.append_flags(begin("FLAGS "), row);
+    if (std::binary_search(flags_news.begin(), flags_news.end(), index)) {
+        if (!has_flags) session.append_flags(begin("FLAGS "), row);
+        if (!has_modseq && session.condstore_) session.append_modseq(begin(""), row);
+    }
     session.out_.text() += ")\r\n";
 }
 
@@ -288,11 +300,20 @@ void Session::FetchJob::binary(Session& session, const FetchItem& item, const Ou
 }
 
 void Session::on(const Fetch& fetch) {
-    if (!need_selected()) return;
+    if (!need_selected() || !need_uid(fetch.uid)) return;
+    if (fetch.vanished && !qresync_) return complain(tag_, "VANISHED needs ENABLE QRESYNC");
     auto ranges = resolve(fetch.set, fetch.uid);
     if (!ranges) return;
     auto job = std::make_unique<FetchJob>(fetch);
+    if (job->has_modseq) enable_condstore();
+    if (fetch.changed_since) ranges = view_->changed_since(*fetch.changed_since, *ranges);
     job->ranges = std::move(*ranges);
+    if (fetch.vanished) {
+        auto vanished = view_->mailbox().vanished_since(*fetch.changed_since);
+        if (!vanished) return refuse(vanished.error());
+        // What the client still counts is told as vanished now, at the end, not as vanished earlier.
+        job->vanished = view_->without_rows(common_ranges(vanished->ranges, uid_ranges(fetch.set, saved_)));
+    }
     job_ = std::move(job);
 }
 

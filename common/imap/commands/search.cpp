@@ -38,19 +38,22 @@ void Session::SearchJob::answer(Session& session) {
         uids.push_back(rows[index].uid);
         found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
     }
+    if (contains(command.key, SearchKey::Kind::ModSeq))
+        found.modseq = session.highest_modseq(saved_result(command.returns, uids));
     if (command.returns.save) session.saved_ = saved_result(command.returns, std::move(uids));
     std::string& out = session.out_.text();
     if (command.returns.given || session.rev2_) append_esearch(out, command.returns, found);
-    else append_numbers(out, "SEARCH", found.numbers);
+    else append_numbers(out, "SEARCH", found.numbers, found.modseq);
 }
 
 void Session::on(const Search& search) {
-    if (!need_selected()) return;
+    if (!need_selected() || !need_uid(search.uid && !names_sequence_numbers(search.key))) return;
     if (!charset_is_known(search.charset)) {
         if (search.returns.save) saved_.clear();
         reply(kBadCharset);
         return;
     }
+    if (contains(search.key, SearchKey::Kind::ModSeq)) enable_condstore();
     job_ = std::make_unique<SearchJob>(search, SearchContext{.view = *view_, .saved = saved_});
 }
 

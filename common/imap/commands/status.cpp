@@ -7,7 +7,8 @@
 namespace gk::imap {
 
 // status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")": RFC 9051, 6.3.11; RFC 3501, 6.3.10; SIZE: RFC
-// 8438
+// 8438;
+// HIGHESTMODSEQ: RFC 7162, 3.1.7
 void Session::on(const StatusOf& command) {
     const auto name = mailbox_named(command.mailbox);
     if (!name) return;
@@ -18,7 +19,8 @@ void Session::on(const StatusOf& command) {
 }
 
 void Session::append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
-                            const store::MailboxStatus& status) const {
+                            const store::MailboxStatus& status) {
+    if (std::find(items.begin(), items.end(), StatusItem::HighestModSeq) != items.end()) enable_condstore();
     out += "* STATUS ";
     append_mailbox(out, mailbox, rev2_);
     out += " (";
@@ -35,6 +37,7 @@ void Session::append_status(std::string& out, std::string_view mailbox, const st
             case StatusItem::Unseen: add("UNSEEN", status.unseen); break;
             case StatusItem::Deleted: add("DELETED", status.deleted); break;
             case StatusItem::Size: add("SIZE", status.size); break;
+            case StatusItem::HighestModSeq: add("HIGHESTMODSEQ", status.highest_modseq); break;
         }
     }
     out += ")\r\n";

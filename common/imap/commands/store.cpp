@@ -5,10 +5,10 @@
 
 namespace gk::imap {
 
-// store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flag *(SP flag))
-// RFC 9051, 6.4.6; RFC 3501, 6.4.6
+// store = "STORE" SP sequence-set [SP store-modifiers] SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flag *(SP
+// flag)) RFC 9051, 6.4.6; RFC 3501, 6.4.6; UNCHANGEDSINCE: RFC 7162, 3.1.3
 void Session::on(const Store& command) {
-    if (!need_writable()) return;
+    if (!need_writable() || !need_uid(command.uid)) return;
     const auto ranges = resolve(command.set, command.uid);
     if (!ranges) return;
     auto update = flag_update(command.flags);
@@ -16,6 +16,8 @@ void Session::on(const Store& command) {
     update->action = command.mode == Store::Mode::Replace ? store::FlagAction::Replace
                      : command.mode == Store::Mode::Add   ? store::FlagAction::Add
                                                           : store::FlagAction::Remove;
+    update->unchanged_since = command.unchanged_since;
+    if (command.unchanged_since) enable_condstore();
     const std::vector<store::Uid> uids = view_->uids_of(*ranges);
     if (uids.empty()) return finish("OK No such messages", command.uid);
     auto stored = view_->mailbox().store(uids, *update);
@@ -46,8 +48,17 @@ void Session::on(const Store& command) {
                 break;
         }
         view_->replace_row(*index, row);
-        if (!command.silent || row.flags != expected.flags || row.keywords != expected.keywords)
-            append_flags_fetch(*index, command.uid || rev2_);
+        // With CONDSTORE a client is told the mod-sequence even so.
+        const bool with_flags = !command.silent || row.flags != expected.flags || row.keywords != expected.keywords;
+        if (with_flags || condstore_) tell_flags(*index, command.uid || rev2_ || qresync_, with_flags);
+    }
+    if (!stored->modified.empty()) {
+        std::vector<std::uint32_t> refused;  // UIDs or sequence numbers, as the client speaks
+        for (const store::Uid uid : stored->modified)
+            refused.push_back(command.uid ? uid : view_->find(uid).value_or(0) + 1);
+        std::string code = "OK [MODIFIED ";
+        append_uid_set(code, refused);
+        return finish(code + "] Some messages have changed since", command.uid);
     }
     if (stored->rows.size() < uids.size())
         finish("NO [EXPUNGEISSUED] Some messages were expunged meanwhile", command.uid);

@@ -37,6 +37,7 @@ struct FetchItem {
         Body,
         BodyStructure,
         Uid,
+        ModSeq,
         Rfc822,
         Rfc822Header,
         Rfc822Text,
@@ -89,17 +90,23 @@ struct SearchKey {
         SentSince,
         Larger,
         Smaller,
+        ModSeq,
     };
     Kind kind = Kind::All;
     std::string text = {};     // what to find; the keyword
     std::string field = {};    // of HEADER
-    std::uint64_t number = 0;  // of LARGER and SMALLER
+    std::uint64_t number = 0;  // of LARGER, SMALLER and MODSEQ
     std::int64_t day = 0;      // of the date keys: days since 1970-01-01
     SequenceSet set = {};
     std::vector<SearchKey> children = {};  // of And, Or (two) and Not (one)
 };
 
-enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, Size };
+// Whether KEY, or a key within it, is of KIND.
+bool contains(const SearchKey& key, SearchKey::Kind kind);
+// Whether KEY, or a key within it, names messages by their sequence numbers ("$" does not).
+bool names_sequence_numbers(const SearchKey& key);
+
+enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, Size, HighestModSeq };
 
 struct Capability {};
 struct Noop {};
@@ -118,9 +125,19 @@ struct Id {
 struct Enable {
     std::vector<std::string> capabilities;
 };  // upper case
+// What a client that comes back knows of a mailbox (RFC 7162, 3.2.5). Sets have no "*".
+struct Resync {
+    std::uint32_t uidvalidity = 0;
+    std::uint64_t modseq = 0;
+    std::optional<SequenceSet> known_uids;
+    // Sequence numbers and the UIDs that they had; as many of the one as of the other.
+    std::optional<std::pair<SequenceSet, SequenceSet>> matches;
+};
 struct Select {
     std::string mailbox;
     bool read_only = false;
+    bool condstore = false;
+    std::optional<Resync> resync;
 };
 struct Create {
     std::string mailbox;
@@ -166,6 +183,8 @@ struct Fetch {
     bool uid = false;
     SequenceSet set;
     std::vector<FetchItem> items;
+    std::optional<std::uint64_t> changed_since;
+    bool vanished = false;
 };
 struct Store {
     enum class Mode { Replace, Add, Remove };
@@ -173,6 +192,7 @@ struct Store {
     SequenceSet set;
     Mode mode = Mode::Replace;
     bool silent = false;
+    std::optional<std::uint64_t> unchanged_since;
     std::vector<std::string> flags;  // system flags in their usual spelling
 };
 struct Copy {

@@ -67,6 +67,7 @@ std::optional<Partial> partial(Scanner& in) {
 FetchItem fetch_item(Scanner& in) {
     static constexpr std::pair<std::string_view, Kind> kPlain[] = {{"FLAGS", Kind::Flags},
                                                                    {"UID", Kind::Uid},
+                                                                   {"MODSEQ", Kind::ModSeq},
                                                                    {"INTERNALDATE", Kind::InternalDate},
                                                                    {"RFC822.SIZE", Kind::Rfc822Size},
                                                                    {"ENVELOPE", Kind::Envelope},

@@ -90,7 +90,7 @@ std::vector<StatusItem> status_items(Scanner& in) {
         {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
         {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
         {"UNSEEN", StatusItem::Unseen},     {"DELETED", StatusItem::Deleted},
-        {"SIZE", StatusItem::Size}};
+        {"SIZE", StatusItem::Size},         {"HIGHESTMODSEQ", StatusItem::HighestModSeq}};
     std::vector<StatusItem> items;
     in.expect('(');
     do {

@@ -66,37 +66,6 @@ StatusOf status_command(Scanner& in) {
     return status;
 }
 
-Fetch fetch_command(Scanner& in, bool uid) {
-    Fetch fetch;
-    fetch.uid = uid;
-    in.space();
-    fetch.set = in.sequence_set();
-    in.space();
-    fetch.items = fetch_items(in);
-    return fetch;
-}
-
-// store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flag *(SP flag))
-Store store_command(Scanner& in, bool uid) {
-    Store store;
-    store.uid = uid;
-    in.space();
-    store.set = in.sequence_set();
-    in.space();
-    if (in.accept('+')) store.mode = Store::Mode::Add;
-    else if (in.accept('-')) store.mode = Store::Mode::Remove;
-    if (in.accept_word("FLAGS.SILENT")) store.silent = true;
-    else if (!in.accept_word("FLAGS")) in.fail("FLAGS expected");
-    in.space();
-    if (in.next_is('(')) {
-        store.flags = in.flag_list();
-    } else {
-        do store.flags.push_back(in.flag());
-        while (in.accept(' '));
-    }
-    return store;
-}
-
 Copy copy_command(Scanner& in, bool uid, bool move) {
     Copy copy;
     copy.uid = uid;
@@ -135,10 +104,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"CREATE", [](Scanner& in) -> CommandBody { return Create{one_mailbox(in)}; }},
     {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
     {"ENABLE", [](Scanner& in) -> CommandBody { return enable_command(in); }},
-    {"EXAMINE",
-     [](Scanner& in) -> CommandBody {
-         return Select{one_mailbox(in), true};
-     }},
+    {"EXAMINE", [](Scanner& in) -> CommandBody { return select_command(in, true); }},
     {"EXPUNGE", [](Scanner&) -> CommandBody { return Expunge{}; }},
     {"FETCH", [](Scanner& in) -> CommandBody { return fetch_command(in, false); }},
     {"ID", [](Scanner& in) -> CommandBody { return id_command(in); }},
@@ -152,10 +118,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
-    {"SELECT",
-     [](Scanner& in) -> CommandBody {
-         return Select{one_mailbox(in), false};
-     }},
+    {"SELECT", [](Scanner& in) -> CommandBody { return select_command(in, false); }},
     {"STARTTLS", not_now<'S', 'T', 'A', 'R', 'T', 'T', 'L', 'S'>},
     {"STATUS", [](Scanner& in) -> CommandBody { return status_command(in); }},
     {"STORE", [](Scanner& in) -> CommandBody { return store_command(in, false); }},

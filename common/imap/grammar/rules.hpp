@@ -11,6 +11,9 @@
 namespace gk::imap {
 
 std::vector<FetchItem> fetch_items(Scanner& in);
+Select select_command(Scanner& in, bool read_only);
+Fetch fetch_command(Scanner& in, bool uid);
+Store store_command(Scanner& in, bool uid);
 SearchKey search_program(Scanner& in);
 SearchReturn search_return(Scanner& in);  // and the space after it; nothing where there is none
 Search search_command(Scanner& in, bool uid);

@@ -189,6 +189,12 @@ std::uint32_t Scanner::nz_number() {
     return value;
 }
 
+std::uint64_t Scanner::nz_number64() {
+    const std::uint64_t value = number64();
+    if (value == 0) fail("a number may not be zero");
+    return value;
+}
+
 std::uint32_t Scanner::sequence_number() { return accept('*') ? kLargest : nz_number(); }
 
 SequenceSet Scanner::sequence_set() {

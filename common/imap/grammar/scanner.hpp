@@ -42,7 +42,8 @@ public:
     std::string list_mailbox();  // with wildcards
     std::uint32_t number();
     std::uint32_t nz_number();
-    std::uint64_t number64();
+    std::uint64_t number64();     // 63 bits
+    std::uint64_t nz_number64();  // mod-sequence-value
     SequenceSet sequence_set();
     std::string flag();                    // system flags in their usual spelling
     std::vector<std::string> flag_list();  // in parentheses

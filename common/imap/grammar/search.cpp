@@ -11,7 +11,7 @@ namespace {
 
 using Kind = SearchKey::Kind;
 
-enum class Takes { Nothing, Text, Keyword, Day, Number, Field };
+enum class Takes { Nothing, Text, Keyword, Day, Number, Field, ModSeq };
 struct Rule {
     std::string_view name;
     Kind kind;
@@ -33,6 +33,7 @@ constexpr Rule kRules[] = {
     {"HEADER", Kind::Header, Takes::Field},
     {"KEYWORD", Kind::Keyword, Takes::Keyword},
     {"LARGER", Kind::Larger, Takes::Number},
+    {"MODSEQ", Kind::ModSeq, Takes::ModSeq},
     {"NEW", Kind::New},
     {"OLD", Kind::Old},
     {"ON", Kind::On, Takes::Day},
@@ -53,6 +54,18 @@ constexpr Rule kRules[] = {
     {"UNKEYWORD", Kind::Unkeyword, Takes::Keyword},
     {"UNSEEN", Kind::Unseen},
 };
+
+// search-modsequence = "MODSEQ" [entry-name SP ("priv" / "shared" / "all") SP] mod-sequence-valzer; RFC 7162, 3.1.5.
+// Mod-sequences are a message's, not a flag's, so the entry's name changes nothing.
+std::uint64_t modseq_value(Scanner& in) {
+    if (!in.next_is('"')) return in.number64();
+    if (!text::starts_with_nocase(in.string(), "/flags/")) in.fail("an entry's name begins with /flags/");
+    in.space();
+    if (!in.accept_word("priv") && !in.accept_word("shared") && !in.accept_word("all"))
+        in.fail("priv, shared or all expected");
+    in.space();
+    return in.number64();
+}
 
 struct KeyReader {
     Scanner& in;
@@ -113,6 +126,7 @@ SearchKey KeyReader::key(int depth) {
         case Takes::Keyword: key.text = in.flag(); break;
         case Takes::Day: key.day = in.date_day(); break;
         case Takes::Number: key.number = in.number64(); break;
+        case Takes::ModSeq: key.number = modseq_value(in); break;
         case Takes::Field:
             key.field = in.astring();
             in.space();
@@ -123,6 +137,16 @@ SearchKey KeyReader::key(int depth) {
 }
 
 }  // namespace
+
+bool contains(const SearchKey& key, SearchKey::Kind kind) {
+    return key.kind == kind || std::any_of(key.children.begin(), key.children.end(),
+                                           [&](const SearchKey& child) { return contains(child, kind); });
+}
+
+bool names_sequence_numbers(const SearchKey& key) {
+    return (key.kind == Kind::Set && !key.set.saved) ||
+           std::any_of(key.children.begin(), key.children.end(), names_sequence_numbers);
+}
 
 SearchKey search_program(Scanner& in) { return KeyReader{in}.sequence(0, '\0'); }
 

@@ -8,9 +8,11 @@
 
 namespace gk::imap {
 
-void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers) {
+void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers,
+                    store::ModSeq modseq) {
     fmt::format_to(std::back_inserter(out), "* {}", word);
     for (const std::uint32_t number : numbers) fmt::format_to(std::back_inserter(out), " {}", number);
+    if (modseq != 0) fmt::format_to(std::back_inserter(out), " (MODSEQ {})", modseq);
     out += "\r\n";
 }
 
@@ -34,6 +36,7 @@ void append_esearch(std::string& out, const SearchReturn& wanted, const Found& f
         out += " ALL ";
         append_uid_set(out, numbers);
     }
+    if (found.modseq != 0) fmt::format_to(std::back_inserter(out), " MODSEQ {}", found.modseq);
     out += "\r\n";
 }
 

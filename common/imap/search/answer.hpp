@@ -17,12 +17,14 @@ struct Found {
     bool uid = false;      // NUMBERS are UIDs
     // UIDs or sequence numbers: ascending, or as they were sorted.
     std::vector<std::uint32_t> numbers;
+    store::ModSeq modseq = 0;  // the highest of what is told, where MODSEQ was searched for (RFC 7162, 3.1.5)
 };
 
 // "* ESEARCH (TAG "a1") UID MIN 2 …" (RFC 4731, 3.1), or nothing where only SAVE was asked for (RFC 5182, 2.2).
 void append_esearch(std::string& out, const SearchReturn& wanted, const Found& found);
-// "* SEARCH 2 3", or "* SORT 3 2".
-void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers);
+// "* SEARCH 2 3", or "* SORT 3 2"; MODSEQ: with " (MODSEQ n)" at its end.
+void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers,
+                    store::ModSeq modseq = 0);
 // What SAVE keeps of UIDS: all, or with MIN or MAX alone only those (RFC 5182, 2.1).
 std::vector<store::Uid> saved_result(const SearchReturn& wanted, std::vector<store::Uid> uids);
 

@@ -144,6 +144,7 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
         case Kind::Since: return of(day_of(row.internal_date) >= key.day);
         case Kind::Larger: return of(row.size > key.number);
         case Kind::Smaller: return of(row.size < key.number);
+        case Kind::ModSeq: return of(row.modseq >= key.number);
         case Kind::SentBefore:
         case Kind::SentOn:
         case Kind::SentSince: {

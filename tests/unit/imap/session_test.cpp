@@ -32,6 +32,14 @@ public:
         fs::remove_all(path_, error);
     }
     const std::shared_ptr<store::Account>& account() const { return account_; }
+    // As if index.db had been deleted while nobody had it open.
+    void lose_index() {
+        account_.reset();
+        for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path_ + "/index.db" + suffix);
+        auto account = store::Account::open(path_);
+        if (!account) ADD_FAILURE() << account.error().text;
+        else account_ = *account;
+    }
     const std::string& path() const { return path_; }
 
 private:
@@ -222,6 +230,103 @@ TEST(ImapSession, AnAppendCutOffLeavesNothing) {
     Session session(home.account());
     EXPECT_EQ(say(session, "a STATUS INBOX (MESSAGES)\r\n"), "* STATUS \"INBOX\" (MESSAGES 0)\r\na OK Status told\r\n");
     EXPECT_TRUE(fs::is_empty(home.path() + "/Maildir/tmp"));
+}
+
+// "[HIGHESTMODSEQ n]" of what was said, the last there is.
+std::uint64_t highest_modseq(const std::string& said) {
+    const std::size_t at = said.rfind("[HIGHESTMODSEQ ");
+    return at == std::string::npos ? 0 : std::stoull(said.substr(at + 15));
+}
+
+std::string uidvalidity(const std::string& said) {
+    const std::size_t at = said.find("[UIDVALIDITY ") + 13;
+    return said.substr(at, said.find(']', at) - at);
+}
+
+// What SELECT (QRESYNC …) told beyond a plain SELECT.
+std::string resynced(Session& session, const std::string& parameters) {
+    const std::string said = say(session, fmt::format("q SELECT INBOX (QRESYNC ({}))\r\n", parameters));
+    const std::size_t from = said.find("The highest mod-sequence\r\n");
+    if (from == std::string::npos) return said;
+    return said.substr(from + 26, said.find("q OK ") - from - 26);
+}
+
+TEST(ImapSession, NeverLeavesAResyncBehindAnExpungeThatItCouldNotTell) {
+    Home home;
+    Session one(home.account()), two(home.account()), later(home.account());
+    for (const char* body : {"1", "2", "3"})
+        say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", body, body)));
+    say(one, "e ENABLE QRESYNC\r\n");
+    const std::string selected = say(one, "a SELECT INBOX\r\n");
+    const std::uint64_t before = highest_modseq(selected);
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\n");
+    // STORE may not tell the expunge, but its FETCH has a greater mod-sequence: the answer says from where on to ask.
+    const std::string stored = say(one, "b STORE 2 +FLAGS \\Seen\r\n");
+    EXPECT_NE(stored.find("* 2 FETCH (UID 2 FLAGS (\\Seen \\Recent) MODSEQ ("), std::string::npos) << stored;
+    EXPECT_NE(stored.find(fmt::format("b OK [HIGHESTMODSEQ {}] Stored\r\n", before)), std::string::npos) << stored;
+    say(later, "e ENABLE QRESYNC\r\n");
+    const std::string missed = resynced(later, fmt::format("{} {}", uidvalidity(selected), before));
+    EXPECT_NE(missed.find("* VANISHED (EARLIER) 1\r\n* 1 FETCH (UID 2 FLAGS (\\Seen"), std::string::npos) << missed;
+    // Once it is told, all is.
+    const std::string news = say(one, "c NOOP\r\n");
+    EXPECT_TRUE(news.starts_with("* VANISHED 1\r\n* OK [HIGHESTMODSEQ ")) << news;
+    EXPECT_EQ(resynced(later, fmt::format("{} {}", uidvalidity(selected), highest_modseq(news))), "");
+}
+
+TEST(ImapSession, TellsAClientThatComesBackWhatItMissedAndNothingElse) {
+    Home home;
+    Session one(home.account()), later(home.account());
+    for (int i = 1; i <= 6; ++i) say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", i, i)));
+    const std::string selected = say(one, "a SELECT INBOX (CONDSTORE)\r\n");
+    const std::string known = fmt::format("{} {}", uidvalidity(selected), highest_modseq(selected));
+    say(later, "e ENABLE QRESYNC\r\n");
+    EXPECT_EQ(resynced(later, known), "");
+    say(one, "b STORE 2,5 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\nd UID STORE 3 +FLAGS.SILENT \\Flagged\r\n" +
+                 append("INBOX", "Subject: 7\r\n\r\n7"));
+    EXPECT_EQ(resynced(later, known),
+              "* VANISHED (EARLIER) 2,5\r\n* 2 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (10))\r\n"
+              "* 5 FETCH (UID 7 FLAGS (\\Recent) MODSEQ (11))\r\n");
+    // Of those only that it knows.
+    EXPECT_EQ(resynced(later, known + " 1:2,4:6"), "* VANISHED (EARLIER) 2,5\r\n");
+    EXPECT_EQ(resynced(later, known + " 3"), "* 2 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (10))\r\n");
+    // A mod-sequence from the future was never told by this mailbox.
+    EXPECT_NE(resynced(later, uidvalidity(selected) + " 999999").find("* VANISHED (EARLIER) 2,5\r\n* 1 FETCH (UID 1 "),
+              std::string::npos);
+}
+
+TEST(ImapSession, ResyncsAfterTheIndexWasDeleted) {
+    std::string known, path;
+    Home home;
+    {
+        Session one(home.account());
+        for (int i = 1; i <= 5; ++i) say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", i, i)));
+        const std::string selected = say(one, "a SELECT INBOX (CONDSTORE)\r\n");
+        say(one, "b STORE 2 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\n");
+        known = fmt::format("{} {}", uidvalidity(selected), highest_modseq(selected));
+    }
+    home.lose_index();
+    Session later(home.account());
+    say(later, "e ENABLE QRESYNC\r\n");
+    const std::string told = resynced(later, known + " 1:5 (1,3 1,3)");
+    // Sequence number 1 was and is UID 1, so what is not there below is known to be gone.
+    EXPECT_TRUE(told.starts_with("* VANISHED (EARLIER) 2\r\n* 1 FETCH (UID 1 FLAGS ")) << told;
+    EXPECT_TRUE(resynced(later, known + " 1:5 (1:3 1,3:4)").starts_with("* 1 FETCH (UID 1 FLAGS "));
+    // Greater than any before.
+    const std::string again = say(later, "f SELECT INBOX\r\n");
+    EXPECT_GT(highest_modseq(again), 1000u);
+    EXPECT_EQ(resynced(later, fmt::format("{} {}", uidvalidity(again), highest_modseq(again))), "");
+}
+
+TEST(ImapSession, TellsNoVanishedEarlierOfWhatTheClientStillCounts) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    for (int i = 1; i <= 3; ++i) say(one, append("INBOX", fmt::format("Subject: {}\r\n\r\n{}", i, i)));
+    say(one, "e ENABLE QRESYNC\r\na SELECT INBOX\r\n");
+    say(two, "a SELECT INBOX\r\nb UID STORE 2 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\n");
+    EXPECT_EQ(say(one, "b UID FETCH 1:* FLAGS (CHANGEDSINCE 4 VANISHED)\r\n"),
+              "* VANISHED 2\r\n* OK [HIGHESTMODSEQ 6] All is told\r\nb OK Fetched\r\n");
+    EXPECT_EQ(say(one, "c UID FETCH 1:* FLAGS (CHANGEDSINCE 4 VANISHED)\r\n"),
+              "* VANISHED (EARLIER) 2\r\nc OK Fetched\r\n");
 }
 
 TEST(ImapSession, GreetsBothWays) {
