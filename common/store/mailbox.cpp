@@ -199,6 +199,18 @@ Result<OpenMessage> Mailbox::open(Uid uid) {
     return open_locked(state, record, uid);
 }
 
+Result<std::vector<std::pair<Uid, std::string>>> Mailbox::paths(std::span<const Uid> uids) {
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
+    GK_TRY(const auto messages, load_messages(state, number_, uids));
+    const std::string directory = state.path_of(record.name) + '/';
+    std::vector<std::pair<Uid, std::string>> paths;
+    paths.reserve(messages.size());
+    for (const auto& message : messages) paths.emplace_back(message.row.uid, directory + message.file);
+    return paths;
+}
+
 Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink) {
     State& state = account_->state();
     for (std::size_t start = 0; start < uids.size(); start += kStructuresAtOnce) {

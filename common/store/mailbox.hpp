@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -48,6 +49,9 @@ public:
 
     // NotFound where it was expunged meanwhile. Found again where a foreign tool renamed it.
     Result<OpenMessage> open(Uid uid);
+    // Where messages lie just now, for programs that read Maildirs. A change of flags renames a file: whoever does not
+    // find it there any more asks again, or open()s it.
+    Result<std::vector<std::pair<Uid, std::string>>> paths(std::span<const Uid> uids);
     // Parsed once and kept. SINK is called in the order of UIDS, with nothing for those that vanished; returns false to
     // stop.
     Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
