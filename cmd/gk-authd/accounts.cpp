@@ -10,7 +10,9 @@ Result<std::optional<auth::Accounts::Known>> DirectoryAccounts::find(std::string
         return fail(account.error());
     }
     if (!*account) return std::optional<Known>();
-    return std::optional<Known>(Known{(*account)->address, (*account)->disabled});
+    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
+    return std::optional<Known>(Known{(*account)->address, (*account)->disabled, limit((*account)->quota_bytes),
+                                      limit((*account)->quota_messages)});
 }
 
 Result<bool> DirectoryAccounts::may_send_as(std::string_view user, std::string_view address) {

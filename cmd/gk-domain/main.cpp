@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <cstdlib>
 
+#include "common/base/text.hpp"
 #include "common/base/time.hpp"
 #include "common/cli/cli.hpp"
 #include "common/config/config.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct Arguments {
     std::string root;
     bool json = false, yes = false, dry_run = false, all = false;
+    std::string quota, quota_messages;
     std::vector<std::string> domains;
 };
 
@@ -24,11 +26,12 @@ Result<Directory> open(const Arguments& arguments, bool read_only) {
 }
 
 void print(cli::Rows& rows, const directory::Domain& domain) {
-    rows.add(
-        {domain.name, domain.accounts, domain.aliases, format_rfc3339(from_unix_s(domain.created_s)), domain.tenant});
+    rows.add({domain.name, domain.accounts, domain.aliases, format_rfc3339(from_unix_s(domain.created_s)),
+              domain.tenant, domain.quota.bytes, domain.quota.messages});
 }
 
-const std::vector<std::string> kColumns = {"domain", "accounts", "aliases", "created", "tenant"};
+const std::vector<std::string> kColumns = {"domain", "accounts", "aliases",       "created",
+                                           "tenant", "quota",    "quota_messages"};
 
 // All of them, or the first error; what was done before it stays done.
 template <class Action>
@@ -43,11 +46,44 @@ int for_each(const Arguments& arguments, bool read_only, Action action) {
     return code;
 }
 
+// BEFORE with what was asked for.
+Result<directory::Quota> wanted_quota(const Arguments& arguments, directory::Quota quota) {
+    constexpr auto most = static_cast<std::uint64_t>(INT64_MAX);
+    if (!arguments.quota.empty()) {
+        const auto bytes = text::to_size(arguments.quota);
+        if (!bytes || *bytes > most)
+            return fail(Errc::BadInput, fmt::format("'{}' is not a size such as 2GB", arguments.quota));
+        quota.bytes = static_cast<std::int64_t>(*bytes);
+    }
+    if (!arguments.quota_messages.empty()) {
+        const auto messages = text::to_uint(arguments.quota_messages);
+        if (!messages || *messages > most)
+            return fail(Errc::BadInput, fmt::format("'{}' is not a number of messages", arguments.quota_messages));
+        quota.messages = static_cast<std::int64_t>(*messages);
+    }
+    return quota;
+}
+
 int add(const Arguments& arguments) {
-    return for_each(arguments, false, [](directory::Directory& directory, const std::string& name) -> Status {
+    const auto quota = wanted_quota(arguments, {});
+    if (!quota) return cli::usage(quota.error().text);
+    return for_each(arguments, false, [&](directory::Directory& directory, const std::string& name) -> Status {
         GK_TRY(const auto domain, directory.add_domain(name, directory::Actor::caller()));
-        (void)domain;
-        return ok();
+        if (*quota == domain.quota) return ok();
+        return directory.set_domain_quota(domain.name, *quota, directory::Actor::caller());
+    });
+}
+
+int change(const Arguments& arguments) {
+    const auto given = wanted_quota(arguments, {});
+    if (!given) return cli::usage(given.error().text);
+    if (arguments.quota.empty() && arguments.quota_messages.empty())
+        return cli::usage("say what to change: --quota or --quota-messages");
+    return for_each(arguments, false, [&](directory::Directory& directory, const std::string& name) -> Status {
+        GK_TRY(const auto domain, directory.find_domain(name));
+        if (!domain) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", name));
+        GK_TRY(const auto quota, wanted_quota(arguments, domain->quota));
+        return directory.set_domain_quota(domain->name, quota, directory::Actor::caller());
     });
 }
 
@@ -111,14 +147,24 @@ int main(int argc, char** argv) {
     tool.options = {
         {"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
         {"-j,--json", &arguments.json, "one JSON object a line"}};
+    const cli::Option quota{"--quota", &arguments.quota,
+                            "how much mail all its accounts together may keep, such as 2GB; 0: no limit", "SIZE"};
+    const cli::Option quota_messages{"--quota-messages", &arguments.quota_messages,
+                                     "how many messages all its accounts together may keep; 0: no limit", "COUNT"};
     const cli::Operand domains{"domain", &arguments.domains, "domain names; with letters beyond ASCII too"};
     tool.commands = {
         {.name = "add",
          .summary = "receive mail for domains",
+         .options = {quota, quota_messages},
          .operands = {domains},
          .run = [&] { return add(arguments); }},
         {.name = "list", .summary = "list the domains", .run = [&] { return list(arguments); }},
         {.name = "show", .summary = "show domains", .operands = {domains}, .run = [&] { return show(arguments); }},
+        {.name = "change",
+         .summary = "change how much domains may keep",
+         .options = {quota, quota_messages},
+         .operands = {domains},
+         .run = [&] { return change(arguments); }},
         {.name = "remove",
          .summary = "no longer receive mail for domains, which must have no accounts",
          .options = {{"--all", &arguments.all, "remove the domain's aliases too"},

@@ -19,6 +19,13 @@ Result<std::int64_t> quota_of(const std::string& text) {
     return static_cast<std::int64_t>(*bytes);
 }
 
+Result<std::int64_t> messages_of(const std::string& text) {
+    const auto number = text::to_uint(text);
+    if (!number || *number > static_cast<std::uint64_t>(INT64_MAX))
+        return fail(Errc::BadInput, fmt::format("'{}' is not a number of messages", text));
+    return static_cast<std::int64_t>(*number);
+}
+
 Result<bool> yes_or_no(const std::string& text) {
     if (text == "yes" || text == "no") return text == "yes";
     return fail(Errc::BadInput, fmt::format("--admin is yes or no, not '{}'", text));
@@ -61,6 +68,9 @@ int add(const Arguments& arguments) {
         if (!arguments.quota.empty()) {
             GK_TRY(details.quota_bytes, quota_of(arguments.quota));
         }
+        if (!arguments.quota_messages.empty()) {
+            GK_TRY(details.quota_messages, messages_of(arguments.quota_messages));
+        }
         if (!arguments.admin.empty()) {
             GK_TRY(details.admin, yes_or_no(arguments.admin));
         }
@@ -86,10 +96,11 @@ int list(const Arguments& arguments) {
     if (!directory) return cli::fail(directory.error());
     const auto accounts = (*directory)->accounts(arguments.domain);
     if (!accounts) return cli::fail(accounts.error());
-    cli::Rows rows(arguments.json, {"account", "name", "admin", "disabled", "quota", "created", "tenant"});
+    cli::Rows rows(arguments.json,
+                   {"account", "name", "admin", "disabled", "quota", "created", "tenant", "quota_messages"});
     for (const auto& account : *accounts)
         rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes,
-                  time_or_empty(account.created_s), account.tenant});
+                  time_or_empty(account.created_s), account.tenant, account.quota_messages});
     return 0;
 }
 
@@ -115,6 +126,9 @@ int change(const Arguments& arguments) {
         if (!arguments.name.empty()) account.name = arguments.name;
         if (!arguments.quota.empty()) {
             GK_TRY(account.quota_bytes, quota_of(arguments.quota));
+        }
+        if (!arguments.quota_messages.empty()) {
+            GK_TRY(account.quota_messages, messages_of(arguments.quota_messages));
         }
         if (!arguments.admin.empty()) {
             GK_TRY(account.admin, yes_or_no(arguments.admin));

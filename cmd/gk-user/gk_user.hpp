@@ -14,7 +14,7 @@ struct Arguments {
     std::string account, domain;
     std::vector<std::string> accounts;
     // add, change
-    std::string name, quota, admin;
+    std::string name, quota, quota_messages, admin;
     // passwords
     std::string password_file;
     bool no_password = false, hash = false;

@@ -29,13 +29,19 @@ int main(int argc, char** argv) {
                                "read the password's one line from FILE; - is standard input", "FILE"};
     const cli::Option name{"--name", &a.name, "the person's name", "TEXT"};
     const cli::Option quota{"--quota", &a.quota, "how much mail it may keep, such as 2GB; 0: no limit", "SIZE"};
+    const cli::Option quota_messages{"--quota-messages", &a.quota_messages,
+                                     "how many messages it may keep; 0: no limit", "COUNT"};
     const cli::Option admin{"--admin", &a.admin, "whether it administers its domain, and gets postmaster's mail",
                             "yes|no"};
     tool.commands = {
         {.name = "add",
          .summary = "make an account with Drafts, Sent, Junk, Trash and Archive",
-         .options =
-             {password, {"--no-password", &a.no_password, "it cannot log in until it gets one"}, name, quota, admin},
+         .options = {password,
+                     {"--no-password", &a.no_password, "it cannot log in until it gets one"},
+                     name,
+                     quota,
+                     quota_messages,
+                     admin},
          .operands = {account},
          .run = [&] { return user_tool::add(a); }},
         {.name = "list", .summary = "list accounts", .options = {domain}, .run = [&] { return user_tool::list(a); }},
@@ -45,7 +51,7 @@ int main(int argc, char** argv) {
          .run = [&] { return user_tool::show(a); }},
         {.name = "change",
          .summary = "change an account's name, quota or rights",
-         .options = {name, quota, admin},
+         .options = {name, quota, quota_messages, admin},
          .operands = {account},
          .run = [&] { return user_tool::change(a); }},
         {.name = "passwd",

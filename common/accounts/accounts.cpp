@@ -203,6 +203,8 @@ Result<std::vector<std::string>> Accounts::apply(const Declared& declared, const
     change(account.admin, declared.admin, "admin", [](bool b) { return b ? "true" : "false"; });
     change(account.disabled, declared.disabled, "disabled", [](bool b) { return b ? "true" : "false"; });
     change(account.quota_bytes, declared.quota_bytes, "quota", [](std::int64_t n) { return std::to_string(n); });
+    change(account.quota_messages, declared.quota_messages, "quota_messages",
+           [](std::int64_t n) { return std::to_string(n); });
     if (!options.dry_run && !(account == before)) GK_CHECK(directory_->change_account(account, actor));
     GK_CHECK(apply_credentials(declared, declared.address, options, done));
     return done;

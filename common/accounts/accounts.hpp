@@ -20,7 +20,7 @@ struct Declared {
     std::string address;
     std::optional<std::string> name;
     std::optional<bool> admin, disabled;
-    std::optional<std::int64_t> quota_bytes;
+    std::optional<std::int64_t> quota_bytes, quota_messages;
     std::optional<std::string> password;  // a record or hash, never the password itself; "" for none
     struct App {
         std::string label;

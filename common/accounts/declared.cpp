@@ -84,6 +84,9 @@ Status take(Declared& declared, std::string_view key, const json::value& value) 
                 return bad("'quota' must be bytes or a size such as \"1GB\"");
             declared.quota_bytes = static_cast<std::int64_t>(*bytes);
         }
+    } else if (key == "quota_messages") {
+        if (!value.is_int64() || value.get_int64() < 0) return bad("'quota_messages' must be a number of messages");
+        declared.quota_messages = value.get_int64();
     } else if (key == "password") {
         GK_TRY(declared.password, string_of(value, key));
         GK_CHECK(check_record(*declared.password));
@@ -97,8 +100,8 @@ Status take(Declared& declared, std::string_view key, const json::value& value) 
         if (declared.app_passwords->size() > auth::kMostAppPasswords)
             return bad(fmt::format("an account may have {} app passwords", auth::kMostAppPasswords));
     } else {
-        const std::vector<std::string> known = {"account", "name",     "admin",        "disabled",
-                                                "quota",   "password", "app_passwords"};
+        const std::vector<std::string> known = {"account", "name",           "admin",    "disabled",
+                                                "quota",   "quota_messages", "password", "app_passwords"};
         std::string complaint = fmt::format("unknown field '{}'", text::printable(key, 40));
         if (const auto near = text::nearest(key, known)) complaint += fmt::format("; did you mean '{}'?", *near);
         return bad(complaint);
@@ -125,6 +128,7 @@ std::string format_declared(const directory::Account& account, const auth::Crede
     out["admin"] = account.admin;
     out["disabled"] = account.disabled;
     out["quota"] = account.quota_bytes;
+    out["quota_messages"] = account.quota_messages;
     std::string password;
     json::array apps;
     if (credentials) {

@@ -107,6 +107,8 @@ Reply Authenticator::redeem(const Redeem& request) {
     } else {
         reply.kind = Reply::Kind::Ok;
         reply.user = std::move(*user);
+        reply.quota_octets = (*account)->quota_octets;
+        reply.quota_messages = (*account)->quota_messages;
     }
     return reply;
 }

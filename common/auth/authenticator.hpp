@@ -25,6 +25,7 @@ public:
     struct Known {
         std::string address;
         bool disabled = false;
+        std::uint64_t quota_octets = 0, quota_messages = 0;  // 0: no limit
     };
     virtual Result<std::optional<Known>> find(std::string_view login) = 0;
     virtual Result<bool> may_send_as(std::string_view user, std::string_view address) = 0;

@@ -20,6 +20,14 @@ Result<bool> need_flag(const WireLine& line, std::string_view key) {
     return fail(Errc::BadInput, fmt::format("{} of {} is neither 0 nor 1", key, text::printable(line.verb, 20)));
 }
 
+// 0 where it is absent. What is no number is refused: it would be read as no limit.
+Result<std::uint64_t> maybe_number(const WireLine& line, std::string_view key) {
+    const std::string value = line.maybe(key);
+    if (value.empty()) return std::uint64_t{0};
+    if (const auto number = text::to_uint(value)) return *number;
+    return fail(Errc::BadInput, fmt::format("{} of {} is not a number", key, text::printable(line.verb, 20)));
+}
+
 Result<Request> parse_begin(const WireLine& line) {
     Begin begin;
     GK_TRY(begin.service, line.need("service"));
@@ -107,6 +115,8 @@ std::string format_reply(const Reply& reply) {
             if (!reply.user.empty()) add_wire_field(line, "user", reply.user);
             if (!reply.ticket.empty()) add_wire_field(line, "ticket", reply.ticket);
             if (reply.bytes) add_wire_bytes(line, "data", *reply.bytes);
+            if (reply.quota_octets != 0) add_wire_field(line, "quota-octets", std::to_string(reply.quota_octets));
+            if (reply.quota_messages != 0) add_wire_field(line, "quota-messages", std::to_string(reply.quota_messages));
             break;
         case Reply::Kind::Fail:
             line = "FAIL";
@@ -130,6 +140,8 @@ Result<Reply> parse_reply(std::string_view text) {
         reply.kind = Reply::Kind::Ok;
         reply.user = line.maybe("user");
         reply.ticket = line.maybe("ticket");
+        GK_TRY(reply.quota_octets, maybe_number(line, "quota-octets"));
+        GK_TRY(reply.quota_messages, maybe_number(line, "quota-messages"));
         return reply;
     }
     if (line.verb == "FAIL") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 //   C: BEGIN service= mech= ip= tls=0|1 [cb-tls-exporter=] [cb-tls-server-end-point=] [resp=]
 //   S: CONTINUE data=        C: CONTINUE data=   or   CANCEL (answered by FAIL code=auth)
 //   S: OK user= [ticket=] [data=]   or   FAIL code= text=     (for smtp, which redeems none, there is no ticket)
+//   after REDEEM also: [quota-octets=] [quota-messages=], where the account has a quota
 //   C: REDEEM ticket= service=    C: SENDER user= address=    C: PING
 namespace gk::auth {
 
@@ -50,6 +52,7 @@ struct Reply {
     std::optional<std::string> bytes;  // Continue: the challenge; Ok: the SCRAM server-final message, not sent yet
     std::string user;                  // Ok: the canonical account
     std::string ticket;                // Ok after BEGIN: may be redeemed once, for the service it was issued for
+    std::uint64_t quota_octets = 0, quota_messages = 0;  // Ok after REDEEM: what the account may keep; 0: no limit
     FailCode code = FailCode::Auth;
     std::string text;  // Fail: for logs, and fit to be shown to the client
 };

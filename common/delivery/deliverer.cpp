@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <atomic>
+#include <cerrno>
 #include <system_error>
 #include <thread>
 
@@ -18,11 +19,17 @@ namespace {
 
 const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
 
+store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
+    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
+    return {limit(bytes), limit(messages)};
+}
+
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
 
 Answer answer_for(const Error& error) {
     if (error.code == Errc::Temporary && error.os_errno == ENOSPC)
         return {452, "4.3.1", "no space left, try again later"};
+    if (error.os_errno == EDQUOT) return {452, "4.2.2", "mailbox full"};
     return kTrouble;
 }
 
@@ -76,20 +83,38 @@ Result<std::shared_ptr<store::Account>> Deliverer::account(const std::string& ad
     return accounts_.get(directory::home_of(paths_, address), address, true);
 }
 
-Result<std::int64_t> Deliverer::quota_of(const std::string& address) {
+Result<store::Quota> Deliverer::quota_of(const std::string& address) {
     GK_TRY(const auto known, directory_->find_account(address));
-    return known ? known->quota_bytes : 0;
+    if (!known) return store::Quota{};
+    return to_quota(known->quota_bytes, known->quota_messages);
 }
 
-Answer Deliverer::over_quota(const std::string& address, std::int64_t quota_bytes, std::uint64_t size) {
-    if (quota_bytes <= 0) return {};
-    const auto opened = account(address);
-    if (!opened) return kTrouble;
-    indexer_.settle(**opened);
-    const auto totals = (*opened)->totals();
-    if (!totals) return kTrouble;
-    if (totals->bytes + size <= static_cast<std::uint64_t>(quota_bytes)) return {};
-    return {452, "4.2.2", "mailbox full"};
+Answer Deliverer::over_quota(const std::string& address, const store::Quota& quota, std::uint64_t size) {
+    if (quota.limited()) {
+        const auto opened = account(address);
+        if (!opened) return kTrouble;
+        indexer_.settle(**opened);
+        if (const Status room = (*opened)->room_for(quota, 1, size); !room) return answer_for(room.error());
+    }
+    return over_quota_of_domain(address, size);
+}
+
+Answer Deliverer::over_quota_of_domain(const std::string& address, std::uint64_t size) {
+    const std::string domain(directory::domain_of(address));
+    const auto set = directory_->quota_of_domain(domain);
+    if (!set) return kTrouble;
+    const store::Quota quota = to_quota(set->bytes, set->messages);
+    if (!quota.limited()) return {};
+    const auto used = usage_.of(domain, [&]() -> Result<std::vector<std::string>> {
+        GK_TRY(const auto all, directory_->accounts(domain));
+        std::vector<std::string> homes;
+        for (const auto& one : all) homes.push_back(directory::home_of(paths_, one.address));
+        return homes;
+    });
+    if (!used) return kTrouble;
+    const bool full = (quota.messages != 0 && used->messages + 1 > quota.messages) ||
+                      (quota.bytes != 0 && used->bytes + size > quota.bytes);
+    return full ? Answer{452, "4.2.2", "the domain has no room left"} : Answer{};
 }
 
 Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
@@ -110,7 +135,7 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
         const std::string& address = recipient.resolution.accounts.front().account;
         const auto quota = quota_of(address);
         if (!quota) return kTrouble;
-        recipient.quota_bytes = *quota;
+        recipient.quota = *quota;
         Answer answer = over_quota(address, *quota, size);
         if (!answer.positive()) return answer;
     }
@@ -155,7 +180,7 @@ Result<std::string> Deliverer::junk_of(store::Account& account) {
 struct Deliverer::Copy {
     directory::Resolution::Target target;
     std::vector<std::size_t> recipients;  // indices; the first one is named in the file
-    std::int64_t quota_bytes = -1;
+    std::optional<store::Quota> quota{};
     Answer answer{};
     Filed filed{};
     std::string error{};
@@ -168,12 +193,12 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         copy.error = error.text;
         copy.retry_later = true;
     };
-    if (copy.quota_bytes < 0) {
+    if (!copy.quota) {
         const auto quota = quota_of(copy.target.account);
         if (!quota) return failed(quota.error());
-        copy.quota_bytes = *quota;
+        copy.quota = *quota;
     }
-    copy.answer = over_quota(copy.target.account, copy.quota_bytes, message.size());
+    copy.answer = over_quota(copy.target.account, *copy.quota, message.size());
     if (!copy.answer.positive()) {
         copy.retry_later = true;
         copy.error = copy.answer.text;
@@ -204,6 +229,7 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
             if (appended) {
                 copy.filed = {copy.target.account, *mailbox, std::move(appended->names.front()),
                               appended->uids.empty() ? 0 : appended->uids.front()};
+                usage_.add(directory::domain_of(copy.target.account), front.size() + message.size());
                 return;
             }
             done = fail(appended.error());
@@ -257,8 +283,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         for (const auto& target : recipient.resolution.accounts) {
             const auto same =
                 std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
-            if (same == copies.end())
-                copies.push_back({.target = target, .recipients = {i}, .quota_bytes = recipient.quota_bytes});
+            if (same == copies.end()) copies.push_back({.target = target, .recipients = {i}, .quota = recipient.quota});
             else same->recipients.push_back(i);
         }
         for (const auto& external : recipient.resolution.external) {

@@ -9,6 +9,7 @@
 
 #include "common/base/result.hpp"
 #include "common/config/config.hpp"
+#include "common/delivery/domain_usage.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
@@ -43,7 +44,7 @@ struct Recipient {
     std::string orcpt;    // xtext, as sent; for the spool
     unsigned notify = queue::kNotifyUnset;
     directory::Resolution resolution;
-    std::int64_t quota_bytes = -1;  // of the one account it stands for; -1: not looked up
+    std::optional<store::Quota> quota;  // of the one account it stands for, once looked up
 };
 
 struct Envelope {
@@ -100,8 +101,9 @@ private:
     Deliverer(const config::Config& config, Options options);
     Result<std::string> choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted);
     static Result<std::string> junk_of(store::Account& account);
-    Result<std::int64_t> quota_of(const std::string& account);
-    Answer over_quota(const std::string& account, std::int64_t quota_bytes, std::uint64_t size);
+    Result<store::Quota> quota_of(const std::string& account);
+    Answer over_quota(const std::string& account, const store::Quota& quota, std::uint64_t size);
+    Answer over_quota_of_domain(const std::string& account, std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
     void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
     Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
@@ -113,6 +115,7 @@ private:
     store::ChangeSocket changes_;
     maildir::Writer writer_;
     store::AccountPool accounts_;
+    DomainUsage usage_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above
 };

@@ -52,6 +52,17 @@ Result<Domain> Directory::add_domain(std::string_view name, const Actor& actor) 
     return *domain;
 }
 
+Status Directory::set_domain_quota(std::string_view name, const Quota& quota, const Actor& actor) {
+    GK_TRY(const std::string canonical, canonical_domain(name));
+    const std::string detail = fmt::format("quota={} quota_messages={}", quota.bytes, quota.messages);
+    return impl_->change(actor, "domain.change", canonical, detail, [&]() -> Status {
+        GK_TRY(const auto id, impl_->domain_id(canonical));
+        if (!id) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", canonical));
+        GK_TRY(auto update, impl_->db.prepare("update domain set quota_bytes = ?, quota_messages = ? where id = ?"));
+        return update.bind(quota.bytes).bind(quota.messages).bind(*id).run();
+    });
+}
+
 Status Directory::remove_domain(std::string_view name, const Actor& actor) {
     GK_TRY(const std::string canonical, canonical_domain(name));
     return impl_->change(actor, "domain.remove", canonical, "", [&]() -> Status {
@@ -84,13 +95,14 @@ Result<Account> Directory::add_account(std::string_view address, const NewAccoun
         if (alias) return fail(Errc::Exists, fmt::format("there is an alias '{}' already", canonical));
         GK_TRY(auto insert,
                impl_->db.prepare("insert into account (tenant_id, domain_id, local_part, name, admin, quota_bytes, "
-                                 "created_s, changed_s) values (1, ?, ?, ?, ?, ?, ?, ?)"));
+                                 "quota_messages, created_s, changed_s) values (1, ?, ?, ?, ?, ?, ?, ?, ?)"));
         const std::int64_t time = now_s();
         return insert.bind(*domain)
             .bind(local_part_of(canonical))
             .bind(details.name)
             .bind(std::int64_t{details.admin})
             .bind(details.quota_bytes)
+            .bind(details.quota_messages)
             .bind(time)
             .bind(time)
             .run();
@@ -103,18 +115,19 @@ Result<Account> Directory::add_account(std::string_view address, const NewAccoun
 
 Status Directory::change_account(const Account& account, const Actor& actor) {
     GK_TRY(const std::string canonical, canonical_account(account.address));
-    const std::string detail = fmt::format("name={} admin={} disabled={} quota={}", account.name, account.admin,
-                                           account.disabled, account.quota_bytes);
+    const std::string detail =
+        fmt::format("name={} admin={} disabled={} quota={} quota_messages={}", account.name, account.admin,
+                    account.disabled, account.quota_bytes, account.quota_messages);
     return impl_->change(actor, "account.change", canonical, detail, [&]() -> Status {
         GK_TRY(const auto old, impl_->account_at(canonical));
         if (!old) return fail(Errc::NotFound, fmt::format("there is no account '{}'", canonical));
-        GK_TRY(auto update,
-               impl_->db.prepare("update account set name = ?, admin = ?, disabled = ?, quota_bytes = ?, changed_s = ? "
-                                 "where id = ?"));
+        GK_TRY(auto update, impl_->db.prepare("update account set name = ?, admin = ?, disabled = ?, quota_bytes = ?, "
+                                              "quota_messages = ?, changed_s = ? where id = ?"));
         return update.bind(account.name)
             .bind(std::int64_t{account.admin})
             .bind(std::int64_t{account.disabled})
             .bind(account.quota_bytes)
+            .bind(account.quota_messages)
             .bind(now_s())
             .bind(old->id)
             .run();

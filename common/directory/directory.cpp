@@ -12,18 +12,21 @@ namespace gk::directory {
 
 namespace {
 
-constexpr std::string_view kAccountColumns =
-    "select account.id, account.local_part || '@' || domain.name, tenant.name, account.name, account.admin, "
-    "account.disabled, "
-    "account.quota_bytes, account.created_s from account join domain on domain.id = account.domain_id "
-    "join tenant on tenant.id = account.tenant_id ";
+std::string account_query(bool has_quotas, std::string_view where) {
+    return fmt::format(
+        "select account.id, account.local_part || '@' || domain.name, tenant.name, account.name, account.admin, "
+        "account.disabled, account.quota_bytes, account.created_s, {} from account "
+        "join domain on domain.id = account.domain_id join tenant on tenant.id = account.tenant_id {}",
+        has_quotas ? "account.quota_messages" : "0", where);
+}
 constexpr std::string_view kAliasColumns =
     "select alias.id, alias.local_part || '@' || domain.name, tenant.name, alias.created_s from alias "
     "join domain on domain.id = alias.domain_id join tenant on tenant.id = alias.tenant_id ";
 
 Account account_of(const db::Statement& row) {
-    return {row.integer(0),      std::string(row.text(1)), std::string(row.text(2)), std::string(row.text(3)),
-            row.integer(4) != 0, row.integer(5) != 0,      row.integer(6),           row.integer(7)};
+    return {row.integer(0),           std::string(row.text(1)), std::string(row.text(2)),
+            std::string(row.text(3)), row.integer(4) != 0,      row.integer(5) != 0,
+            row.integer(6),           row.integer(7),           row.integer(8)};
 }
 
 }  // namespace
@@ -67,6 +70,16 @@ void Directory::Impl::keep_room(std::size_t entries) {
     if (resolutions.size() >= entries) resolutions.clear();
     if (accounts.size() >= entries) accounts.clear();
     if (domains.size() >= entries) domains.clear();
+    if (domain_quotas.size() >= entries) domain_quotas.clear();
+}
+
+Result<bool> Directory::Impl::knows_quotas() {
+    if (has_quotas) return true;
+    GK_TRY(auto query, db.prepare("pragma user_version"));
+    GK_TRY(const bool row, query.step());
+    has_quotas = row && query.integer(0) >= 2;
+    query.reset();
+    return has_quotas;
 }
 
 Result<std::optional<std::int64_t>> Directory::Impl::domain_id(std::string_view name) {
@@ -80,7 +93,8 @@ Result<std::optional<std::int64_t>> Directory::Impl::domain_id(std::string_view 
 }
 
 Result<std::optional<Account>> Directory::Impl::account_at(std::string_view canonical) {
-    GK_TRY(auto query, db.prepare(fmt::format("{}where domain.name = ? and account.local_part = ?", kAccountColumns)));
+    GK_TRY(const bool quotas, knows_quotas());
+    GK_TRY(auto query, db.prepare(account_query(quotas, "where domain.name = ? and account.local_part = ?")));
     query.bind(domain_of(canonical)).bind(local_part_of(canonical));
     GK_TRY(const bool row, query.step());
     if (!row) return std::optional<Account>();
@@ -112,7 +126,8 @@ Result<std::vector<std::string>> Directory::Impl::targets_of(std::int64_t alias_
 }
 
 Result<std::vector<Account>> Directory::Impl::list_accounts(std::string_view where, std::string_view argument) {
-    GK_TRY(auto query, db.prepare(std::string(kAccountColumns) + std::string(where)));
+    GK_TRY(const bool quotas, knows_quotas());
+    GK_TRY(auto query, db.prepare(account_query(quotas, where)));
     if (!argument.empty()) query.bind(argument);
     std::vector<Account> found;
     for (;;) {
@@ -136,19 +151,41 @@ Result<std::optional<Account>> Directory::find_account(std::string_view address)
     return impl_->cached(impl_->accounts, canonical, [&] { return impl_->account_at(canonical); });
 }
 
+Result<Quota> Directory::quota_of_domain(std::string_view domain) {
+    GK_TRY(const std::string canonical, canonical_domain(domain));
+    return impl_->cached(impl_->domain_quotas, canonical, [&]() -> Result<Quota> {
+        GK_TRY(const bool quotas, impl_->knows_quotas());
+        if (!quotas) return Quota{};
+        GK_TRY(auto query, impl_->db.prepare("select quota_bytes, quota_messages from domain where name = ?"));
+        query.bind(canonical);
+        GK_TRY(const bool row, query.step());
+        if (!row) return Quota{};
+        const Quota quota{query.integer(0), query.integer(1)};
+        query.reset();
+        return quota;
+    });
+}
+
 Result<std::vector<Domain>> Directory::domains() {
     const std::lock_guard lock(impl_->db_mutex);
+    GK_TRY(const bool quotas, impl_->knows_quotas());
     GK_TRY(auto query,
-           impl_->db.prepare("select domain.id, domain.name, tenant.name, domain.created_s, "
-                             "(select count(*) from account where domain_id = domain.id), (select count(*) from alias "
-                             "where domain_id = domain.id) "
-                             "from domain join tenant on tenant.id = domain.tenant_id order by domain.name"));
+           impl_->db.prepare(fmt::format("select domain.id, domain.name, tenant.name, domain.created_s, "
+                                         "(select count(*) from account where domain_id = domain.id), "
+                                         "(select count(*) from alias where domain_id = domain.id), {} "
+                                         "from domain join tenant on tenant.id = domain.tenant_id order by domain.name",
+                                         quotas ? "quota_bytes, quota_messages" : "0, 0")));
     std::vector<Domain> found;
     for (;;) {
         GK_TRY(const bool row, query.step());
         if (!row) return found;
-        found.push_back({query.integer(0), std::string(query.text(1)), std::string(query.text(2)), query.integer(3),
-                         query.integer(4), query.integer(5)});
+        found.push_back({query.integer(0),
+                         std::string(query.text(1)),
+                         std::string(query.text(2)),
+                         query.integer(3),
+                         query.integer(4),
+                         query.integer(5),
+                         {query.integer(6), query.integer(7)}});
     }
 }
 

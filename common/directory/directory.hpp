@@ -15,12 +15,19 @@
 // what a tool commits is seen by the next look-up. Addresses are given in any spelling and come back canonical.
 namespace gk::directory {
 
+// How much may be kept; 0: no limit.
+struct Quota {
+    std::int64_t bytes = 0, messages = 0;
+    bool operator==(const Quota&) const = default;
+};
+
 struct Domain {
     std::int64_t id = 0;
     std::string name;
     std::string tenant;
     std::int64_t created_s = 0;
     std::int64_t accounts = 0, aliases = 0;  // how many it has
+    Quota quota = {};                        // of all its accounts together
 };
 
 struct Account {
@@ -32,6 +39,7 @@ struct Account {
     bool disabled = false;         // may not log in; mail is accepted all the same
     std::int64_t quota_bytes = 0;  // 0: no limit
     std::int64_t created_s = 0;
+    std::int64_t quota_messages = 0;  // 0: no limit
     bool operator==(const Account&) const = default;
 };
 
@@ -91,6 +99,7 @@ public:
     Result<Resolution> resolve(std::string_view recipient);
     Result<Resolution> resolve(std::string_view recipient, std::string_view subaddress_delimiter);
     Result<std::optional<Account>> find_account(std::string_view address);
+    Result<Quota> quota_of_domain(std::string_view domain);  // none where it is not ours
     // Own address, sub-addresses of it, and aliases that lead to it.
     Result<bool> may_send_as(std::string_view account, std::string_view address);
 
@@ -103,11 +112,12 @@ public:
 
     // Changes; each is one transaction that also writes the audit row. Durable on return.
     Result<Domain> add_domain(std::string_view name, const Actor& actor);
+    Status set_domain_quota(std::string_view name, const Quota& quota, const Actor& actor);
     Status remove_domain(std::string_view name, const Actor& actor);  // Denied while it has accounts or aliases
     struct NewAccount {
         std::string name;
         bool admin = false;
-        std::int64_t quota_bytes = 0;
+        std::int64_t quota_bytes = 0, quota_messages = 0;
     };
     Result<Account> add_account(std::string_view address, const NewAccount& details, const Actor& actor);
     // Stores name, admin, disabled and quota of the account with that address.

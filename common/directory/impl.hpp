@@ -39,12 +39,18 @@ struct Directory::Impl {
     std::unordered_map<std::string, Resolution> resolutions;  // by delimiter, LF, canonical address
     std::unordered_map<std::string, std::optional<Account>> accounts;
     std::unordered_map<std::string, bool> domains;
+    std::unordered_map<std::string, Quota> domain_quotas;
 
     Stamp read_stamp() const;
     // The cached value of KEY, or QUERY's, which runs with the database locked.
     template <class Map, class Query>
     Result<typename Map::mapped_type> cached(Map& map, const std::string& key, Query query);
     void keep_room(std::size_t entries);
+
+    // A reader may be newer than gk.db, until the next tool brings it up to date: then nothing is known of quotas that
+    // the first version did not have. Once seen, the columns stay.
+    bool has_quotas = false;
+    Result<bool> knows_quotas();
 
     Result<std::optional<std::int64_t>> domain_id(std::string_view name);
     Result<std::optional<Account>> account_at(std::string_view canonical);
@@ -88,6 +94,7 @@ Result<typename Map::mapped_type> Directory::Impl::cached(Map& map, const std::s
         resolutions.clear();
         accounts.clear();
         domains.clear();
+        domain_quotas.clear();
         stamp = before;
         filled_s = now_s;
     }

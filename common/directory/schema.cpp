@@ -27,6 +27,11 @@ create table change (  -- who did what, when; rows are only added
     id integer primary key, time_us integer not null, tenant text not null, actor text not null, verb text not null,
     object text not null, detail text not null default '');
 )sql",
+        R"sql(
+alter table account add column quota_messages integer not null default 0;
+alter table domain add column quota_bytes integer not null default 0;
+alter table domain add column quota_messages integer not null default 0;
+)sql",
     };
     return steps;
 }

@@ -8,6 +8,7 @@ namespace gk::imap {
 // What a logged-in session can do, each complete. Before login, the front adds its AUTH= and STARTTLS.
 constexpr std::string_view kCapabilities =
     "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE "
-    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC";
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE "
+    "ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC";
 
 }  // namespace gk::imap

@@ -2,6 +2,7 @@
 #include "common/imap/session.hpp"
 
 #include <fmt/format.h>
+#include <cerrno>
 
 #include "common/base/text.hpp"
 #include "common/imap/capabilities.hpp"
@@ -118,7 +119,8 @@ void Session::untagged(std::string_view text) {
 }
 
 void Session::refuse(const Error& error, std::string_view on_not_found) {
-    const std::string_view code = response_code(error.code, on_not_found);
+    // RFC 9208, 4.3.1: the account's quota, or the disk's.
+    const std::string_view code = error.os_errno == EDQUOT ? "OVERQUOTA" : response_code(error.code, on_not_found);
     reply(code.empty() ? fmt::format("NO {}", shown(error.text)) : fmt::format("NO [{}] {}", code, shown(error.text)));
 }
 

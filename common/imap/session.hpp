@@ -122,6 +122,9 @@ private:
     void on(const Subscribe&);
     void on(const List&);
     void on(const StatusOf&);
+    void on(const GetQuota&);
+    void on(const GetQuotaRoot&);
+    void on(const SetQuota&);
     void on(const Expunge&);
     void on(const Search&);
     void on(const Fetch&);
@@ -134,6 +137,7 @@ private:
     void end_idle(std::string_view line);
     void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
                        const store::MailboxStatus& status);
+    bool tell_quota();
 
     std::shared_ptr<store::Account> account_;
     SessionOptions options_;

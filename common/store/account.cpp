@@ -99,24 +99,6 @@ Result<MailboxStatus> Account::status(std::string_view mailbox_name) {
     return selected.status();
 }
 
-Result<Totals> Account::totals() {
-    State& s = *state_;
-    const Locked lock(s);
-    GK_CHECK(sync_tree(s));
-    GK_TRY(const auto unread, [&]() -> Result<std::vector<Record>> {
-        GK_TRY(auto records, all_records(s));
-        std::erase_if(records, [](const Record& record) { return record.uidvalidity != 0; });
-        return records;
-    }());
-    for (auto record : unread) GK_CHECK(refresh(s, record, false));
-    GK_TRY(auto query, s.index.prepare("SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM mailboxes"));
-    GK_TRY(const bool row, query.step());
-    Totals totals;
-    if (row) totals = {static_cast<std::uint64_t>(query.integer(0)), static_cast<std::uint64_t>(query.integer(1))};
-    query.reset();
-    return totals;
-}
-
 Result<Mailbox> Account::mailbox(std::string_view mailbox) {
     State& s = *state_;
     const Locked lock(s);

@@ -30,6 +30,7 @@ struct AccountOptions {
     ChangeSink* sink = nullptr;           // outlives the account
     maildir::Writer* writer = nullptr;    // shared by the program; outlives the account; else the account has its own
     message::Limits message_limits = {};  // what is read of a message's structure, where no cache has it
+    Quota quota = {};                     // what a session may fill; deliveries bring the quota along (room_for)
     // Flag changes are acknowledged when durable, as all else. Off: they may be lost with the power (never by a crash
     // of a program), as other servers do it.
     bool durable_flags = true;
@@ -64,6 +65,15 @@ public:
     Result<MailboxStatus> status(std::string_view mailbox);
     // Of all mailboxes; kept as counters.
     Result<Totals> totals();
+    // The same from the index alone, of an account that is not open; nothing where there is no index.
+    static Result<Totals> kept_totals(const std::string& home);
+
+    const Quota& quota() const noexcept;  // of the options
+    // The one rule of quotas: ok() where MESSAGES of BYTES more keep within QUOTA (without one: the options' own). Else
+    // Temporary with os_errno EDQUOT. What arrives at the same moment is not seen, so that a quota may be passed by
+    // that much. APPEND and COPY ask in the store; MOVE costs nothing.
+    Status room_for(std::uint64_t messages, std::uint64_t bytes);
+    Status room_for(const Quota& quota, std::uint64_t messages, std::uint64_t bytes);
 
     // SPECIAL_USE: "" or "\\Sent" … . Exists: it is there already. BadInput: a name that cannot be (see check_name).
     Status create(std::string_view mailbox, std::string_view special_use = "");

@@ -290,10 +290,19 @@ Status check(Account& account, bool files, const Found& found) {
     }
     GK_TRY(const auto records, all_records(state));
     std::set<std::string> known;
+    Totals counted;
     for (const auto& record : records) {
         known.insert(record.name);
         GK_CHECK(MailboxCheck(state, record, files, found).run());
+        counted.messages += record.messages;
+        counted.bytes += record.bytes;
     }
+    GK_TRY(const Totals totals, read_totals(state));
+    if (totals.messages != counted.messages || totals.bytes != counted.bytes)
+        found({"", "counters",
+               fmt::format("mailboxes keep {} messages with {} octets, the account's counters say {} and {}",
+                           counted.messages, counted.bytes, totals.messages, totals.bytes),
+               true});
     GK_TRY(const auto entries, os::list_directory(state.root));
     for (const auto& entry : entries) {
         if (!entry.is_directory || entry.name == "cur" || entry.name == "new" || entry.name == "tmp") continue;
@@ -329,6 +338,11 @@ Status repair(Account& account) {
         GK_CHECK(save_record(state, record));
         GK_CHECK(transaction.commit());
         for (const auto& file : stale_tmp(state.path_of(record.name))) GK_CHECK(os::unlink(file));
+    }
+    {
+        GK_TRY(auto transaction, WriteTransaction::begin(state));
+        GK_CHECK(recount_totals(state));
+        GK_CHECK(transaction.commit());
     }
     return state.index.execute("REINDEX; DELETE FROM structures WHERE key NOT IN (SELECT key FROM messages)");
 }

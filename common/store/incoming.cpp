@@ -51,6 +51,7 @@ struct Incoming::State {
     Uid known_uidnext = 1;
     std::string path;
     std::deque<Message> messages;
+    Totals credit;
     std::string converted;  // kept for its memory
 
     Status begin(const IncomingMessage& wanted);
@@ -58,6 +59,7 @@ struct Incoming::State {
     Status keep_as_is(Message& message);
     Status finish(Message& message);
     Result<std::vector<KeywordMask>> keyword_masks();
+    Status check_quota();
     Result<Appended> commit(Indexer* later);
 };
 
@@ -150,7 +152,16 @@ Result<std::vector<KeywordMask>> Incoming::State::keyword_masks() {
     return masks;
 }
 
+Status Incoming::State::check_quota() {
+    Totals more{messages.size(), 0};
+    for (const auto& message : messages) more.bytes += message.wire;
+    more.messages -= std::min(more.messages, credit.messages);
+    more.bytes -= std::min(more.bytes, credit.bytes);
+    return account->room_for(more.messages, more.bytes);
+}
+
 Result<Appended> Incoming::State::commit(Indexer* later) {
+    GK_CHECK(check_quota());
     for (auto& message : messages) GK_CHECK(finish(message));
     GK_TRY(const auto keywords, keyword_masks());
     Arrival arrival;
@@ -197,6 +208,8 @@ Status Incoming::write(std::string_view bytes) {
 }
 
 std::uint64_t Incoming::size() const noexcept { return state_->messages.empty() ? 0 : state_->messages.back().wire; }
+
+void Incoming::credit(std::uint64_t messages, std::uint64_t bytes) noexcept { state_->credit = {messages, bytes}; }
 
 Result<Appended> Incoming::commit(Indexer* later) {
     if (state_->messages.empty()) return Appended{state_->uidvalidity, {}, {}};

@@ -42,7 +42,10 @@ public:
     Status write(std::string_view bytes);
     // Octets written to the current message so far, as the client counts them.
     std::uint64_t size() const noexcept;
-    // All messages begun become durable and visible, or none. An error is Temporary (NotFound: the mailbox went away).
+    // What the commit will make superfluous, and so costs nothing (REPLACE).
+    void credit(std::uint64_t messages, std::uint64_t bytes) noexcept;
+    // All messages begun become durable and visible, or none. An error is Temporary (NotFound: the mailbox went away;
+    // with os_errno EDQUOT: the account's quota does not allow it).
     // With LATER, returns when the files are durable; they get their rows and UIDs soon, and the answer names no UIDs.
     Result<Appended> commit(Indexer* later = nullptr);
     void abandon() noexcept;

@@ -38,6 +38,20 @@ const std::vector<std::string>& schema() {
            CREATE TABLE keywords(
              mailbox INTEGER NOT NULL, bit INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(mailbox, bit)) WITHOUT ROWID;
            CREATE TABLE structures(key INTEGER PRIMARY KEY, structure BLOB NOT NULL);)",
+        // What an account keeps, so that a quota costs one look however many mailboxes there are; and what finds one
+        // mailbox among very many.
+        R"(CREATE TABLE totals(messages INTEGER NOT NULL, bytes INTEGER NOT NULL);
+           INSERT INTO totals SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM mailboxes;
+           CREATE TRIGGER totals_insert AFTER INSERT ON mailboxes WHEN NEW.messages != 0 OR NEW.bytes != 0 BEGIN
+             UPDATE totals SET messages = messages + NEW.messages, bytes = bytes + NEW.bytes; END;
+           CREATE TRIGGER totals_update AFTER UPDATE OF messages, bytes ON mailboxes
+             WHEN NEW.messages != OLD.messages OR NEW.bytes != OLD.bytes BEGIN
+             UPDATE totals SET messages = messages + NEW.messages - OLD.messages, bytes = bytes + NEW.bytes - OLD.bytes; END;
+           CREATE TRIGGER totals_delete AFTER DELETE ON mailboxes WHEN OLD.messages != 0 OR OLD.bytes != 0 BEGIN
+             UPDATE totals SET messages = messages - OLD.messages, bytes = bytes - OLD.bytes; END;
+           CREATE INDEX mailboxes_by_uidvalidity ON mailboxes(uidvalidity);
+           CREATE INDEX mailboxes_by_use ON mailboxes(special_use) WHERE special_use != '';
+           CREATE INDEX mailboxes_by_folded_name ON mailboxes(name COLLATE NOCASE);)",
     };
     return steps;
 }

@@ -105,6 +105,11 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
     GK_TRY(const auto messages, load_messages(state, source.number, uids));
     copied.uidvalidity = target.uidvalidity;
     if (messages.empty()) return ok();
+    if (!moving) {
+        std::uint64_t bytes = 0;
+        for (const auto& message : messages) bytes += message.row.size;
+        GK_CHECK(check_room(state, state.options.quota, messages.size(), bytes));
+    }
     if (!uidlist_is_ours(state, target)) GK_CHECK(reconcile_mailbox(state, target, true));
     GK_TRY(const auto mapped, map_keywords(state, source, target, messages));
     GK_CHECK(reserve(state, source, 0));

@@ -174,6 +174,11 @@ Result<std::uint32_t> new_uidvalidity(State& state);
 // Rewrites the part of gk-state that RECORD and the table keywords know.
 Status write_state(State& state, const Record& record);
 
+// quota.cpp
+Result<Totals> read_totals(State& state);
+Status check_room(State& state, const Quota& quota, std::uint64_t messages, std::uint64_t bytes);
+Status recount_totals(State& state);
+
 // keywords.cpp: names and bits.
 Result<std::vector<std::string>> load_keywords(State& state, std::int64_t mailbox);
 // The mask for NAMES, which are given bits where they have none. BadInput: no atom, or no bit left.

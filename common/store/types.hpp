@@ -120,6 +120,13 @@ struct Totals {
     std::uint64_t messages = 0, bytes = 0;
 };
 
+// How much an account may keep; 0: as much as it likes. Octets are counted as sizes are: with CRLF line ends.
+struct Quota {
+    std::uint64_t bytes = 0, messages = 0;
+    bool limited() const noexcept { return bytes != 0 || messages != 0; }
+    bool operator==(const Quota&) const = default;
+};
+
 // A change that others may want to hear of, after it was committed. Account as given to open().
 struct Change {
     std::string_view account;

@@ -79,6 +79,13 @@ class Smtp(unittest.TestCase):
                     self.assertEqual(stored[OURS.match(stored).end():], gap + content)
 
 
+def add_imap_user(instance, account, settings):
+    instance.add_user(account)
+    quota = [word for key in ("quota", "quota_messages") if key in settings for word in (f"--{key.replace('_', '-')}", settings[key])]
+    if quota:
+        gk.run("gk-user", "change", account, *quota, "--root", instance.root)
+
+
 class Imap(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -90,9 +97,9 @@ class Imap(unittest.TestCase):
         cls.gk.__exit__(None, None, None)
 
     def test_the_running_server_says_what_the_dialogues_say(self):
-        for name, path, _ in dialogues("imap"):
+        for name, path, settings in dialogues("imap"):
             account = f"{name.replace('_', '-')}@a.test"
-            self.gk.add_user(account)
+            add_imap_user(self.gk, account, settings)
             with self.subTest(name), connect(self.gk.port("imaps")) as plain, started_tls(plain) as connection:
                 self.assertRegex(connection.recv(4096), rb"^\* OK ")
                 connection.sendall(f'login LOGIN {account} "{self.gk.PASSWORD}"\r\n'.encode())
@@ -100,9 +107,9 @@ class Imap(unittest.TestCase):
                 transcript.replay(path, connection)
 
     def test_a_session_over_a_pipe_says_the_same(self):
-        for name, path, _ in dialogues("imap"):
+        for name, path, settings in dialogues("imap"):
             account = f"{name.replace('_', '-')}.pipe@a.test"
-            self.gk.add_user(account)
+            add_imap_user(self.gk, account, settings)
             ours, theirs = socket.socketpair()
             with self.subTest(name), ours:
                 ours.settimeout(20)

@@ -20,6 +20,11 @@ void Session::on(const Append& append) {
         reader_.refuse_message();
         return complain(tag_, "That is not a flag that can be set");
     }
+    // Before the message is sent, where it can be told.
+    if (const Status room = account_->room_for(1, append.size); !room) {
+        reader_.refuse_message();
+        return refuse(room.error());
+    }
     auto incoming = account_->incoming(*name);
     if (!incoming) {
         reader_.refuse_message();

@@ -36,6 +36,7 @@ void Session::append_status(std::string& out, std::string_view mailbox, const st
             case StatusItem::UidValidity: add("UIDVALIDITY", status.uidvalidity); break;
             case StatusItem::Unseen: add("UNSEEN", status.unseen); break;
             case StatusItem::Deleted: add("DELETED", status.deleted); break;
+            case StatusItem::DeletedStorage: add("DELETED-STORAGE", status.deleted_size); break;
             case StatusItem::Size: add("SIZE", status.size); break;
             case StatusItem::HighestModSeq: add("HIGHESTMODSEQ", status.highest_modseq); break;
         }

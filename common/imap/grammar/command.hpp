@@ -106,7 +106,7 @@ bool contains(const SearchKey& key, SearchKey::Kind kind);
 // Whether KEY, or a key within it, names messages by their sequence numbers ("$" does not).
 bool names_sequence_numbers(const SearchKey& key);
 
-enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, Size, HighestModSeq };
+enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, DeletedStorage, Size, HighestModSeq };
 
 struct Capability {};
 struct Noop {};
@@ -165,6 +165,16 @@ struct StatusOf {
     std::string mailbox;
     std::vector<StatusItem> items;
 };
+// RFC 9208
+struct GetQuota {
+    std::string root;
+};
+struct GetQuotaRoot {
+    std::string mailbox;
+};
+struct SetQuota {
+    std::string root;
+};  // what it would set is read and refused
 struct Expunge {
     std::optional<SequenceSet> uids;
 };
@@ -212,9 +222,9 @@ struct Append {
     bool binary = false;  // literal8
 };
 
-using CommandBody =
-    std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
-                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append>;
+using CommandBody = std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id,
+                                 Enable, Select, Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search,
+                                 Fetch, Store, Copy, Append, GetQuota, GetQuotaRoot, SetQuota>;
 
 struct Command {
     std::string tag;

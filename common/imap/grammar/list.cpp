@@ -87,10 +87,15 @@ List lsub_command(Scanner& in) {
 // "(" status-att *(SP status-att) ")"
 std::vector<StatusItem> status_items(Scanner& in) {
     static constexpr std::pair<std::string_view, StatusItem> kItems[] = {
-        {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
-        {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
-        {"UNSEEN", StatusItem::Unseen},     {"DELETED", StatusItem::Deleted},
-        {"SIZE", StatusItem::Size},         {"HIGHESTMODSEQ", StatusItem::HighestModSeq}};
+        {"MESSAGES", StatusItem::Messages},
+        {"RECENT", StatusItem::Recent},
+        {"UIDNEXT", StatusItem::UidNext},
+        {"UIDVALIDITY", StatusItem::UidValidity},
+        {"UNSEEN", StatusItem::Unseen},
+        {"DELETED", StatusItem::Deleted},
+        {"DELETED-STORAGE", StatusItem::DeletedStorage},
+        {"SIZE", StatusItem::Size},
+        {"HIGHESTMODSEQ", StatusItem::HighestModSeq}};
     std::vector<StatusItem> items;
     in.expect('(');
     do {

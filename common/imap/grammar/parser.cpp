@@ -66,6 +66,31 @@ StatusOf status_command(Scanner& in) {
     return status;
 }
 
+GetQuota get_quota_command(Scanner& in) {
+    in.space();
+    return {in.astring()};
+}
+
+// setquota = "SETQUOTA" SP quota-root-name SP "(" [setquota-resource *(SP setquota-resource)] ")"; RFC 9208, 7
+SetQuota set_quota_command(Scanner& in) {
+    constexpr int kMostResources = 100;  // there are four that anybody knows
+    SetQuota set;
+    in.space();
+    set.root = in.astring();
+    in.space();
+    in.expect('(');
+    if (in.accept(')')) return set;
+    int resources = 0;
+    do {
+        in.atom();
+        in.space();
+        in.number64();
+        if (++resources > kMostResources) in.fail("too many resources");
+    } while (in.accept(' '));
+    in.expect(')');
+    return set;
+}
+
 Copy copy_command(Scanner& in, bool uid, bool move) {
     Copy copy;
     copy.uid = uid;
@@ -107,6 +132,8 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"EXAMINE", [](Scanner& in) -> CommandBody { return select_command(in, true); }},
     {"EXPUNGE", [](Scanner&) -> CommandBody { return Expunge{}; }},
     {"FETCH", [](Scanner& in) -> CommandBody { return fetch_command(in, false); }},
+    {"GETQUOTA", [](Scanner& in) -> CommandBody { return get_quota_command(in); }},
+    {"GETQUOTAROOT", [](Scanner& in) -> CommandBody { return GetQuotaRoot{one_mailbox(in)}; }},
     {"ID", [](Scanner& in) -> CommandBody { return id_command(in); }},
     {"IDLE", [](Scanner&) -> CommandBody { return Idle{}; }},
     {"LIST", [](Scanner& in) -> CommandBody { return list_command(in); }},
@@ -119,6 +146,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
     {"SELECT", [](Scanner& in) -> CommandBody { return select_command(in, false); }},
+    {"SETQUOTA", [](Scanner& in) -> CommandBody { return set_quota_command(in); }},
     {"STARTTLS", not_now<'S', 'T', 'A', 'R', 'T', 'T', 'L', 'S'>},
     {"STATUS", [](Scanner& in) -> CommandBody { return status_command(in); }},
     {"STORE", [](Scanner& in) -> CommandBody { return store_command(in, false); }},

@@ -75,6 +75,7 @@ int run_child(Child child) {
     options.name = child.account;
     options.message_limits = child.settings.message;
     options.sink = &sink;
+    options.quota = child.quota;
     auto account = store::Account::open(child.home, options);
     if (!account) return refuse(child, account.error());
     const std::string line = format_handover_answer({true, "", ""});

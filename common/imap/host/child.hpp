@@ -17,6 +17,7 @@ struct Child {
     std::string account, home;
     std::string first_bytes;  // of the client, that came with the SESSION line
     HostSettings settings;
+    store::Quota quota;  // as gk-authd knew it at the login
 };
 
 // Right after fork: closes every descriptor that is not its own, closes itself in (the account's home, no sockets, no

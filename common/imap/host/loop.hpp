@@ -55,7 +55,7 @@ private:
     void read_auth(StartingAt starting);
     void refuse(StartingAt starting, std::string_view code, std::string_view text);
     void drop(StartingAt starting);
-    void start(StartingAt starting, const std::string& account);
+    void start(StartingAt starting, const std::string& account, const store::Quota& quota);
     void reap();
     void finish(RunningAt running);
     void read_notes(RunningAt running);

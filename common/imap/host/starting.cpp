@@ -114,7 +114,7 @@ void Parent::read_auth(StartingAt starting) {
             .field("error", reply ? reply->text : reply.error().text);
         return refuse(starting, temporary ? "temp" : "auth", "the login could not be confirmed");
     }
-    start(starting, reply->user);
+    start(starting, reply->user, {reply->quota_octets, reply->quota_messages});
 }
 
 void Parent::refuse(StartingAt starting, std::string_view code, std::string_view text) {
@@ -129,7 +129,7 @@ void Parent::drop(StartingAt starting) {
     starting_.erase(starting);
 }
 
-void Parent::start(StartingAt starting, const std::string& account) {
+void Parent::start(StartingAt starting, const std::string& account, const store::Quota& quota) {
     const auto home = home_of(config_.paths().mail, account);
     const auto open = sessions_of_.find(account);
     if (!home) return refuse(starting, "temp", "the account has no mailboxes");
@@ -159,6 +159,7 @@ void Parent::start(StartingAt starting, const std::string& account) {
         child.home = *home;
         child.first_bytes = std::move(starting->first_bytes);
         child.settings = settings_;
+        child.quota = quota;
         ::_exit(run_child(std::move(child)));
     }
     running_.emplace_back();

@@ -3,6 +3,7 @@
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/directory/directory.hpp"
 #include "common/imap/host/carry.hpp"
 #include "common/imap/host/settings.hpp"
 #include "common/os/owner.hpp"
@@ -14,6 +15,17 @@ namespace {
 
 // Nobody watches the mailbox for us, and looking costs two stat calls.
 constexpr std::chrono::milliseconds kLookInterval{1000};
+
+// Nobody handed it over: asked of gk.db, where there is one and the caller may read it. Who may not could fill the
+// Maildir by hand just as well.
+store::Quota quota_of(const config::Paths& paths, const std::string& name) {
+    const auto directory = directory::Directory::open(paths, true);
+    if (!directory) return {};
+    const auto account = (*directory)->find_account(name);
+    if (!account || !*account) return {};
+    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
+    return {limit((*account)->quota_bytes), limit((*account)->quota_messages)};
+}
 
 }  // namespace
 
@@ -28,6 +40,7 @@ Status serve_stdio(const StdioSession& what) {
     options.name = name;
     options.message_limits = settings.message;
     options.sink = &changes;
+    options.quota = quota_of(config.paths(), name);
     GK_TRY(auto account, store::Account::open(home, options));
     GK_TRY(const os::Signals signals, os::Signals::install());
 

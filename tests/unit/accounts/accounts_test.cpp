@@ -122,6 +122,8 @@ TEST_F(AccountsTest, ComplainsAboutWhatItDoesNotKnow) {
     EXPECT_THAT(apply(R"({"name":"x"})"), ElementsAre("'account' is missing"));
     EXPECT_THAT(apply(R"({"account":"ann@a.test","password":"secret"})"), ElementsAre(HasSubstr("not a yescrypt")));
     EXPECT_THAT(apply(R"({"account":"ann@b.test"})"), ElementsAre(HasSubstr("gk-domain add")));
+    EXPECT_THAT(apply(R"({"account":"ann@a.test","quota_messages":"many"})"),
+                ElementsAre(HasSubstr("'quota_messages'")));
     EXPECT_THAT(apply(R"({"account":"ann@a.test","quota":-1})"), ElementsAre(HasSubstr("'quota'")));
     EXPECT_THAT(apply(R"({"account":"ann@a.test","app_passwords":[{"label":"x"}]})"),
                 ElementsAre(HasSubstr("needs label")));

@@ -209,6 +209,30 @@ TEST_F(Delivery, RefusesAMessageThatCameBackToAnAliasThatLeadsOut) {
     EXPECT_TRUE(deliver({"ann@a.test"}, "Delivered-To: ann@a.test\r\n" + std::string(kMessage))[0].answer.positive());
 }
 
+TEST_F(Delivery, HoldsADomainToItsQuota) {
+    const directory::Actor actor{"test"};
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(deliver({"ann@a.test"}).front().answer.positive());
+    EXPECT_TRUE(deliver({"ben@a.test"}).front().answer.positive());
+    ASSERT_TRUE(directory_->set_domain_quota("a.test", {0, 5}, actor));
+    EXPECT_TRUE(check("ben@a.test").positive());
+    EXPECT_TRUE(deliver({"ben@a.test"}).front().answer.positive());
+    // What was delivered since the sum was taken counts at once.
+    EXPECT_EQ(check("ann@a.test").code, 452);
+    EXPECT_EQ(check("ben@a.test").enhanced, "4.2.2");
+    ASSERT_TRUE(directory_->set_domain_quota("a.test", {1'000'000, 0}, actor));
+    EXPECT_TRUE(check("ann@a.test").positive());
+    EXPECT_EQ(check("ann@a.test", 1'000'000).code, 452);
+    EXPECT_FALSE(directory_->set_domain_quota("b.test", {1, 1}, actor));
+}
+
+TEST_F(Delivery, HoldsAnAccountToItsNumberOfMessages) {
+    ASSERT_TRUE(directory_->add_account("dan@a.test", {.name = "", .admin = false, .quota_messages = 2},
+                                        directory::Actor{"test"}));
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(deliver({"dan@a.test"}).front().answer.positive());
+    EXPECT_EQ(check("dan@a.test").code, 452);
+    EXPECT_EQ(check("dan@a.test").enhanced, "4.2.2");
+}
+
 TEST_F(Delivery, RefusesForNowWhatDoesNotFitTheQuota) {
     const std::string large = std::string(kMessage) + std::string(3000, 'x') + "\r\n";
     const auto outcome = deliver({"cat@a.test"}, large)[0];

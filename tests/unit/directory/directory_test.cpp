@@ -51,6 +51,43 @@ protected:
     std::shared_ptr<Directory> directory_;
 };
 
+TEST_F(DirectoryTest, KeepsQuotasOfAccountsAndDomains) {
+    account("ann@a.test");
+    auto ann = directory_->find_account("ann@a.test").value().value();
+    ann.quota_bytes = 10;
+    ann.quota_messages = 20;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    EXPECT_EQ(directory_->find_account("ann@a.test").value().value(), ann);
+    EXPECT_EQ(directory_->quota_of_domain("a.test").value(), Quota{});
+    ASSERT_TRUE(directory_->set_domain_quota("A.test", {30, 40}, kActor));
+    EXPECT_EQ(directory_->quota_of_domain("a.test").value(), (Quota{30, 40}));
+    EXPECT_EQ(directory_->find_domain("a.test").value()->quota, (Quota{30, 40}));
+    EXPECT_EQ(directory_->quota_of_domain("nowhere.test").value(), Quota{});
+    EXPECT_EQ(directory_->set_domain_quota("nowhere.test", {1, 1}, kActor).error().code, Errc::NotFound);
+}
+
+TEST_F(DirectoryTest, ReadsAnOlderDirectoryAndAToolBringsItUpToDate) {
+    account("ann@a.test");
+    directory_.reset();
+    {
+        auto db = db::Database::open(paths_.directory_db);
+        ASSERT_TRUE(db);
+        ASSERT_TRUE(
+            db->execute("alter table account drop column quota_messages; alter table domain drop column "
+                        "quota_messages; alter table domain drop column quota_bytes; pragma user_version = 1"));
+    }
+    const auto reader = Directory::open(paths_, true).value();
+    EXPECT_EQ(reader->find_account("ann@a.test").value()->address, "ann@a.test");
+    EXPECT_EQ(reader->quota_of_domain("a.test").value(), Quota{});
+    EXPECT_EQ(reader->domains().value().size(), 1u);
+    directory_ = Directory::open(paths_, false).value();
+    auto ann = directory_->find_account("ann@a.test").value().value();
+    EXPECT_EQ(ann.quota_messages, 0);
+    ann.quota_messages = 7;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    EXPECT_EQ(reader->find_account("ann@a.test").value()->quota_messages, 7);
+}
+
 TEST_F(DirectoryTest, FindsAnAccountUnderAnySpelling) {
     account("Ann@A.test");
     for (const char* spelling : {"ann@a.test", "ANN@A.TEST", "\"ann\"@a.test", "Ann@a.test."})

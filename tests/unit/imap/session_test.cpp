@@ -18,10 +18,12 @@ namespace fs = std::filesystem;
 // An account of its own with the default mailboxes; in memory where there is such a place, since it syncs a lot.
 class Home {
 public:
-    Home() : path_((fs::is_directory("/dev/shm") ? "/dev/shm/gk-imap-" : "/tmp/gk-imap-") + new_id()) {
+    explicit Home(const store::Quota& quota = {})
+        : path_((fs::is_directory("/dev/shm") ? "/dev/shm/gk-imap-" : "/tmp/gk-imap-") + new_id()) {
         store::AccountOptions options;
         options.name = "ann@a.test";
         options.create = true;
+        options.quota = quota;
         auto account = store::Account::open(path_, options);
         if (!account) ADD_FAILURE() << account.error().text;
         else account_ = *account;
@@ -81,10 +83,27 @@ std::string without_numbers(std::string said) {
     return said;
 }
 
+// "# with: quota=2048 quota_messages=3"
+store::Quota quota_of(const test::Transcript& transcript) {
+    store::Quota quota;
+    for (const auto& [key, value] : transcript.with) {
+        if (key == "quota") quota.bytes = text::to_uint(value).value();
+        if (key == "quota_messages") quota.messages = text::to_uint(value).value();
+    }
+    return quota;
+}
+
+TEST(ImapSession, AnswersForAnAccountWithoutAQuota) {
+    Home home;
+    Session session(home.account());
+    EXPECT_EQ(say(session, "1 GETQUOTAROOT inbox\r\n2 GETQUOTA \"\"\r\n"),
+              "* QUOTAROOT \"INBOX\"\r\n1 OK Quota roots told\r\n2 NO [NONEXISTENT] There is no such quota root\r\n");
+}
+
 TEST(ImapSession, FollowsItsTranscriptsHoweverTheBytesAreSplit) {
     for (const auto& transcript : test::read_transcripts(test::source_directory() + "/tests/protocol/imap")) {
         const auto replay = [&](std::size_t piece) {
-            Home home;
+            Home home(quota_of(transcript));
             Session session(home.account());
             std::string heard;
             const std::string_view said = transcript.said;

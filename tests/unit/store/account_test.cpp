@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
+
+#include "common/store/check.hpp"
 #include "common/store/pool.hpp"
+#include "common/store/state.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 namespace gk::store {
@@ -38,6 +42,58 @@ TEST_F(StoreAccount, CreatesMailboxesWithSuperiorsThatDoNotExist) {
     EXPECT_TRUE(c->exists);
     EXPECT_FALSE(c->has_children);
     EXPECT_TRUE(std::filesystem::exists(home_ + "/Maildir/.A.B.C/maildirfolder"));
+}
+
+TEST_F(StoreAccount, CountsWhatItKeepsHoweverItChanges) {
+    ASSERT_TRUE(account_->create("A"));
+    const auto bytes = [&] { return account_->totals()->bytes; };
+    deliver("INBOX");
+    const auto one = bytes();
+    EXPECT_GT(one, 0u);
+    deliver("A");
+    EXPECT_EQ(account_->totals()->messages, 2u);
+    EXPECT_EQ(bytes(), 2 * one);
+    ASSERT_TRUE(account_->mailbox("INBOX")->copy(std::vector<Uid>{1}, "A"));
+    EXPECT_EQ(account_->totals()->messages, 3u);
+    ASSERT_TRUE(account_->mailbox("INBOX")->move(std::vector<Uid>{1}, "A"));
+    EXPECT_EQ(account_->totals()->messages, 3u);
+    EXPECT_EQ(Account::kept_totals(home_)->bytes, 3 * one);
+    ASSERT_TRUE(account_->mailbox("A")->remove(std::vector<Uid>{1}));
+    EXPECT_EQ(account_->totals()->messages, 2u);
+    ASSERT_TRUE(account_->rename("A", "B"));
+    EXPECT_EQ(bytes(), 2 * one);
+    ASSERT_TRUE(account_->remove("B"));
+    EXPECT_EQ(account_->totals()->messages, 0u);
+    EXPECT_EQ(bytes(), 0u);
+    EXPECT_EQ(Account::kept_totals(directory_ + "/nobody")->messages, 0u);
+}
+
+TEST_F(StoreAccount, RefusesWhatAQuotaDoesNotAllow) {
+    EXPECT_TRUE(account_->room_for({}, 1'000'000, 1'000'000));
+    deliver("INBOX");
+    const Quota messages{0, 2};
+    EXPECT_TRUE(account_->room_for(messages, 1, 1'000'000));
+    const auto refused = account_->room_for(messages, 2, 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::Temporary);
+    EXPECT_EQ(refused.error().os_errno, EDQUOT);
+    const auto kept = account_->totals()->bytes;
+    EXPECT_TRUE(account_->room_for({kept + 10, 0}, 1, 10));
+    EXPECT_FALSE(account_->room_for({kept + 10, 0}, 1, 11));
+    // A quota that became smaller still lets be what adds nothing.
+    EXPECT_TRUE(account_->room_for({1, 1}, 0, 0));
+}
+
+TEST_F(StoreAccount, RepairsItsCounters) {
+    deliver("INBOX");
+    const auto before = *account_->totals();
+    ASSERT_TRUE(account_->state().index.execute("UPDATE totals SET messages = 77, bytes = 1"));
+    std::string kinds;
+    ASSERT_TRUE(check(*account_, false, [&](const Finding& finding) { kinds += finding.kind; }));
+    EXPECT_EQ(kinds, "counters");
+    ASSERT_TRUE(repair(*account_));
+    EXPECT_EQ(account_->totals()->messages, before.messages);
+    EXPECT_EQ(account_->totals()->bytes, before.bytes);
 }
 
 TEST_F(StoreAccount, SeesMailboxesThatOtherToolsMakeAndRemove) {
