@@ -26,13 +26,13 @@ def missing():
 
 class Cyrus:
     """with Cyrus() as cyrus: IMAP without TLS on 127.0.0.1:cyrus.port. ADMIN logs in as anybody (cyrus.plain(account)); an account
-    is made by its first login. Accounts named in `passwords` have the password "pw".
+    is made by its first login. Accounts named in PASSWORDS have the password "pw". WITHIN is where its directory goes.
     """
 
     ADMIN, PASSWORD = "admin", "pw"
 
-    def __init__(self, passwords=(), settings="", poll_seconds=1, children=100):
-        self.folder = tempfile.mkdtemp(prefix="gk-cyrus-")
+    def __init__(self, passwords=(), settings="", poll_seconds=1, children=100, within=None):
+        self.folder = tempfile.mkdtemp(prefix="gk-cyrus-", dir=within)
         self.library = f"{UNPACKED}/usr/lib/x86_64-linux-gnu"
         self.bin = f"{UNPACKED}/usr/lib/cyrus/bin"
         self.environment = {**os.environ, "LD_LIBRARY_PATH": self.library, "CYRUS_USER": "nobody"}
@@ -74,6 +74,7 @@ xlist-trash: Trash
 xlist-archive: Archive
 imapidlepoll: {poll_seconds}
 duplicatesuppression: no
+munge8bit: no
 delete_mode: immediate
 expunge_mode: delayed
 maxlogins_per_user: 0

@@ -16,8 +16,8 @@ class Dovecot:
     Dovecot(None) has any account that logs in, with an empty Maildir of its own. SETTINGS go at the end of its configuration.
     """
 
-    def __init__(self, maildirs, settings="", password="pw"):
-        self.folder = tempfile.mkdtemp(prefix="gk-dovecot-")
+    def __init__(self, maildirs, settings="", password="pw", within=None):
+        self.folder = tempfile.mkdtemp(prefix="gk-dovecot-", dir=within)
         os.chmod(self.folder, 0o755)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

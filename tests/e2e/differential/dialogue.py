@@ -5,7 +5,7 @@ import socket
 
 TIMEOUT = 20.0
 LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n$")
-SENT_LITERAL = re.compile(rb"\{\d+\}$")
+ANNOUNCED = b"\0wait\0"  # stands in front of a literal that is sent when the server asks for it
 KEPT = {  # what a later line of the script can name as $NAME
     "MODSEQ": re.compile(rb"HIGHESTMODSEQ (\d+)|MODSEQ \((\d+)\)|\[MODIFIED[^\]]*\]()"),
     "VALIDITY": re.compile(rb"UIDVALIDITY (\d+)"),
@@ -22,7 +22,10 @@ class Connection:
         self.waits = b""
 
     def say(self, line):
-        self.socket.sendall(line + b"\r\n")
+        try:
+            self.socket.sendall(line + b"\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what follows is read, and then the end
 
     def command(self, line):
         """Gives it a tag; only for what is answered at once."""
@@ -34,7 +37,10 @@ class Connection:
         """One response with its literals, without the last CRLF; None at the end of the connection."""
         whole = b""
         while True:
-            line = self.heard.readline()
+            try:
+                line = self.heard.readline()
+            except ConnectionResetError:
+                return None
             if not line.endswith(b"\n"):
                 return None
             whole += line
@@ -81,12 +87,13 @@ class Dialogue:
     def expand(self, text, kept):
         """A line of a script as this server gets it."""
         text = re.sub(rb"\$([A-Z]+[0-9]?)", lambda m: kept.get(m[1].decode(), m[0]), text)
-        return re.sub(rb"(~?)@([a-z0-9-]+)", lambda m: self.literal(m[1], m[2].decode(), m[0]), text)
+        return re.sub(rb"(~?)@(\??)([a-z0-9-]+)", lambda m: self.literal(m[1], m[2], m[3].decode(), m[0]), text)
 
-    def literal(self, mark, name, as_it_is):
+    def literal(self, mark, announced, name, as_it_is):
         if name not in self.messages:
             return as_it_is
-        return mark + b"{%d+}\r\n" % len(self.messages[name]) + self.messages[name]
+        size = b"{%d%s}\r\n" % (len(self.messages[name]), b"" if announced else b"+")
+        return mark + size + (ANNOUNCED if announced else b"") + self.messages[name]
 
     def keep(self, answers, kept):
         for answer in answers:
@@ -117,16 +124,18 @@ class Dialogue:
                     found.append((step, []))
                     continue
                 line = self.expand(unescape(step.text), kept)
+                first, *more = line.split(b"\r\n" + ANNOUNCED)
                 if step.kind == ":":
-                    connection.command(line)
+                    connection.command(first)
                 else:
                     if step.kind == "!":
-                        connection.waits = line.split(b" ", 1)[0]
-                    try:
-                        connection.say(line)
-                    except OSError:
-                        pass
+                        connection.waits = first.split(b" ", 1)[0]
+                    connection.say(first)
                 answers = before + connection.until_answered(raw=step.kind == "!")
+                while more and answers[-1].startswith(b"+"):
+                    answers.pop()
+                    connection.say(more.pop(0))
+                    answers += connection.until_answered()
                 self.keep(answers, kept)
                 found.append((step, answers))
                 if in_setup and b" OK" not in answers[-1][:12] and not answers[-1].startswith(b"+"):

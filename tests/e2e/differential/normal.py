@@ -102,7 +102,7 @@ class Normal:
                     segment[:] = [line for line in segment if not line.endswith("EXISTS")] + [f"* {words[1]} EXISTS"]
                 self.counts[connection] = int(words[1])
             else:
-                line = self.untagged(kind, words, answer, special)
+                line = self.untagged(kind, words, answer, special)  # may be None
                 if line:
                     segment.append(line)
         close_segment()
@@ -167,7 +167,7 @@ class Normal:
         if kind == "ESEARCH":
             return "* ESEARCH " + self.esearch(words[2:])
         if kind in ("LIST", "LSUB", "XLIST"):
-            return self.listed(kind, words)
+            return self.listed(kind, words, special)
         if kind == "STATUS":
             return self.status(words)
         if kind == "ENABLED":
@@ -190,9 +190,16 @@ class Normal:
                 rest.append(f"{name} {'M' if name == 'MODSEQ' else sorted_set(value) if isinstance(value, Atom) else show(value)}")
         return " ".join(tag + sorted(rest))
 
-    def listed(self, kind, words):
-        """\\Marked and \\Unmarked may be sent or not (RFC 9051, 7.3.1)."""
+    def listed(self, kind, words, special):
+        """\\Marked and \\Unmarked may be sent or not (RFC 9051, 7.3.1); what an extended LIST did not ask for too (RFC 5258, 4;
+        RFC 6154, 2), and of LSUB's attributes only \\Noselect means something (RFC 3501, 6.3.9).
+        """
         attributes = {word.lower() for word in words[2]} - {"\\marked", "\\unmarked"}
+        if kind == "LSUB":
+            attributes &= {"\\noselect"}
+        elif special["extended"]:
+            attributes -= set() if special["children"] else {"\\haschildren", "\\hasnochildren"}
+            attributes -= set() if special["uses"] else {"\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\all", "\\important"}
         name = words[4] if isinstance(words[4], bytes) else words[4].encode("latin-1")
         name = b"INBOX" if name.upper() == b"INBOX" else name
         extended = []
@@ -276,10 +283,12 @@ class Normal:
 
 def normalise(script, held, shared):
     """[(step, [line, …])] of one server's answers to SCRIPT."""
-    normal, found = Normal(shared), []
+    modseq = "CONDSTORE" in script.needs or "QRESYNC" in script.needs  # told or not where nobody asked (RFC 7162, 3.1.2)
+    normal, found = Normal(shared if modseq else shared - {"CONDSTORE", "QRESYNC"}), []
     for step, answers in held:
         said = step.text.upper()
-        special = {"selects": said.startswith(("SELECT", "EXAMINE")), "uid": "UID" in said, "modseq": "CONDSTORE" in script.needs or "QRESYNC" in script.needs}
+        special = {"extended": bool(re.match(r"LIST (\(|\S+ \()", said)) or "RETURN" in said, "children": "CHILDREN" in said, "uses": "SPECIAL-USE" in said,
+                   "selects": said.startswith(("SELECT", "EXAMINE")), "uid": "UID" in said, "modseq": modseq}
         found.append((step, normal.step(step, answers, special)))
     return found
 

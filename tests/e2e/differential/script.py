@@ -5,6 +5,7 @@
     === setup NAME        lines that scripts can begin with; they must succeed and are not compared
     === NAME              a script; it has an account of its own
     with: NAME …          begins with these setups
+    without: PEER WHY     is not asked of PEER, whose answer is a matter of chance
     before login          nobody logs in by himself
     C: TEXT               a command of the first connection; it gets a tag. Then all up to its tagged answer, or "+", is read
     C2: TEXT              of the second one
@@ -13,7 +14,7 @@
     C: KEEP NAME MODSEQ   $NAME is what $MODSEQ is now
     W2: REGEXP            reads the second connection until a response matches; it counts for that connection's next step
 
-@NAME stands for the literal of a message in messages.txt, \\xNN for an octet, $USER, $MODSEQ, $VALIDITY, $MAILBOXID and $EMAILID for
+@NAME stands for the literal of a message in messages.txt, @?NAME for one that is sent when the server asks for it, \\xNN for an octet, $USER, $MODSEQ, $VALIDITY, $MAILBOXID and $EMAILID for
 the account and what the server said last.
 """
 import dataclasses
@@ -22,7 +23,7 @@ import os
 import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LINE = re.compile(r"(?:C(?P<connection>\d?)(?P<kind>[:+!])|W(?P<waits>\d?):) ?(?P<text>.*)")
+LINE = re.compile(r"(?:C(?P<connection>\d?)(?P<kind>[+!]?):|W(?P<waits>\d?):) ?(?P<text>.*)")
 
 
 @dataclasses.dataclass
@@ -33,7 +34,7 @@ class Step:
 
     def __str__(self):
         number = "" if self.connection == 1 else str(self.connection)
-        return f"W{number}: {self.text}" if self.kind == "W" else f"C{number}{self.kind} {self.text}"
+        return f"W{number}: {self.text}" if self.kind == "W" else f"C{number}{self.kind.strip(':')}: {self.text}"
 
 
 @dataclasses.dataclass
@@ -43,6 +44,7 @@ class Script:
     setup: list = dataclasses.field(default_factory=list)
     steps: list = dataclasses.field(default_factory=list)
     login: bool = True
+    without: list = dataclasses.field(default_factory=list)
 
     @property
     def concurrent(self):
@@ -54,12 +56,12 @@ def step(line, where):
     if not found:
         raise ValueError(f"{where}: neither C: nor W:, a comment or a heading: {line!r}")
     number = found["connection"] or found["waits"] or "1"
-    return Step(int(number), found["kind"] or "W", found["text"])
+    return Step(int(number), "W" if line.startswith("W") else found["kind"] or ":", found["text"])
 
 
-def read(path):
-    """The scripts of one file. Lines before the first heading that say "needs:" hold for all of them."""
-    scripts, setups, general, current, base = [], {}, [], None, os.path.basename(path)[:-4]
+def read(path, setups):
+    """The scripts of one file. Lines before the first heading that say "needs:" hold for all of them. Adds to SETUPS."""
+    scripts, general, current, base = [], [], None, os.path.basename(path)[:-4]
     with open(path, encoding="utf-8") as file:
         lines = file.read().split("\n")
     for number, line in enumerate(lines, 1):
@@ -77,6 +79,8 @@ def read(path):
         elif line.startswith("with: "):
             for name in line[6:].split():
                 current.setup.extend(setups[name])
+        elif line.startswith("without: "):
+            current.without.append(line[9:].split()[0])
         elif line.strip() == "before login":
             current.login = False
         else:
@@ -85,9 +89,10 @@ def read(path):
 
 
 def read_all():
-    found = []
+    found, setups = [], {}
+    read(f"{HERE}/scripts/setups.txt", setups)  # those that several files use
     for path in sorted(glob.glob(f"{HERE}/scripts/*.txt")):
-        found += read(path)
+        found += read(path, setups)
     names = [script.name for script in found]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -3,11 +3,15 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 
 from bed import cyrus, dovecot, gk
 from differential.dialogue import Dialogue
 
+# In memory where there is such a place: what is durable is other tests' matter, and every script has an account of its own.
+WITHIN = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > 500_000_000 else None
 PASSWORD = "horse-7-battery"
 DOVECOT = """
 mail_plugins = quota
@@ -23,6 +27,9 @@ plugin {
 }
 mail_fsync = never
 namespace inbox {
+  mailbox INBOX {
+    auto = subscribe
+  }
   mailbox Drafts {
     auto = subscribe
     special_use = \\Drafts
@@ -62,19 +69,19 @@ class Server:
         self.capabilities = {word.upper() for word in words}
 
     def can(self, script):
-        return all(any(one in self.capabilities for one in need.upper().split("|")) for need in script.needs)
+        return self.name not in script.without and all(any(one in self.capabilities for one in need.upper().split("|")) for need in script.needs)
 
 
 def start(stack, accounts, messages):
     """[gk, Dovecot, Cyrus if it is there], running until STACK ends."""
     found = [start_gk(stack, accounts, messages)]
-    daemon = stack.enter_context(dovecot.Dovecot(None, settings=DOVECOT, password=PASSWORD))
+    daemon = stack.enter_context(dovecot.Dovecot(None, settings=DOVECOT, password=PASSWORD, within=WITHIN))
     found.append(Server("dovecot", daemon.port, log_in_by_name, messages))
     why = cyrus.missing()
     if why:
         print(f"\n{'*' * 100}\nNOT COMPARED WITH CYRUS. {why}.\n{'*' * 100}\n", file=sys.stderr)
         return found
-    peer = stack.enter_context(cyrus.Cyrus())
+    peer = stack.enter_context(cyrus.Cyrus(within=WITHIN))
     found.append(Server("cyrus", peer.port, lambda connection, account: connection.command(f"AUTHENTICATE PLAIN {peer.plain(account)}".encode()), messages))
     return found
 
@@ -83,7 +90,8 @@ def start_gk(stack, accounts, messages):
     """Accounts by the hundred: one is made, the others are declared with its password's hash."""
     instance = gk.Instance("mx.a.test", {"a.test": []},
                            "[auth]\nplaintext_without_tls = true\n[imap]\nbad_commands = 1000\n[delivery]\ngroup_flush_from = 1000\n",
-                           up_options=("--only", "front,imapd,authd"))
+                           root=tempfile.mkdtemp(prefix="gk-", dir=WITHIN), up_options=("--only", "front,imapd,authd"))
+    stack.callback(shutil.rmtree, instance.root, ignore_errors=True)
     stack.push(lambda kind, error, trace: instance.__exit__(kind, error, trace))
     instance.add_user("capable@a.test", PASSWORD)
     gk.run("gk-user", "change", "capable@a.test", "--quota", "1GB", "--root", instance.root)
