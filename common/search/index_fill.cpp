@@ -83,7 +83,7 @@ Result<std::int64_t> Index::sync(store::Mailbox& mailbox) {
     if (fresh) GK_CHECK(remove.bind(box).bind(0).bind(0xffffffff).run());
     else if (modseq == 0)
         GK_CHECK(remove.bind(box).bind(static_cast<std::int64_t>(changes.uidnext)).bind(0xffffffff).run());
-    for (const auto& gap : changes.vanished)
+    for (const auto& gap : changes.vanished.ranges)
         GK_CHECK(remove.bind(box)
                      .bind(static_cast<std::int64_t>(gap.first))
                      .bind(static_cast<std::int64_t>(gap.last))
