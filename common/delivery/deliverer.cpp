@@ -153,10 +153,9 @@ Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std
     const std::string name = store::canonical_name(detail);
     // Whatever stands behind the delimiter is the sender's choice: a name that cannot be is no error of the owner's.
     if (!store::check_name(name)) return std::string("INBOX");
-    if (account.find(name)) return name;
-    GK_TRY(const auto all, account.list());
-    for (const auto& entry : all)
-        if (entry.exists && text::equals_nocase(entry.name, name)) return entry.name;
+    if (const auto there = account.find(name); there && there->exists) return name;
+    GK_TRY(auto spelled, account.find_any_case(name));
+    if (!spelled.empty()) return spelled;
     if (options_.subaddress == Options::Subaddress::Create) {
         const Status made = account.create(name);
         if (made || made.error().code == Errc::Exists) return name;
@@ -166,14 +165,10 @@ Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std
 
 // The mailbox whose use that is (RFC 6154), else one of that name; an account without either gets it into its INBOX.
 Result<std::string> Deliverer::junk_of(store::Account& account) {
-    GK_TRY(const auto all, account.list());
-    std::string named = "INBOX";
-    for (const auto& entry : all) {
-        if (!entry.exists) continue;
-        if (text::equals_nocase(entry.special_use, "\\Junk")) return entry.name;
-        if (text::equals_nocase(entry.name, "Junk")) named = entry.name;
-    }
-    return named;
+    GK_TRY(auto used, account.find_special_use("\\Junk"));
+    if (!used.empty()) return used;
+    GK_TRY(auto named, account.find_any_case("Junk"));
+    return named.empty() ? std::string("INBOX") : std::move(named);
 }
 
 // One message for one mailbox, and whom it serves.

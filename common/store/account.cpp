@@ -45,8 +45,13 @@ std::string State::path_of(std::string_view mailbox) const {
     return directory.empty() ? root : root + '/' + directory;
 }
 
-Status State::replace(const std::string& path, std::string_view bytes) const {
-    if (!making) return os::replace_file(path, bytes);
+Status State::replace(const std::string& path, std::string_view bytes) {
+    if (!making) {
+        if (path.rfind('/') != root.size()) return os::replace_file(path, bytes);
+        TreeChange change(*this);
+        GK_CHECK(os::replace_file(path, bytes));
+        return change.done();
+    }
     const std::string temporary = path + ".new." + new_id();
     GK_TRY(auto file, os::NewFile::create(temporary));
     Status done = file.write(bytes);
@@ -110,6 +115,10 @@ Result<Mailbox> Account::mailbox(std::string_view mailbox) {
 Status Account::reconcile(bool thorough) {
     State& s = *state_;
     const Locked lock(s);
+    if (thorough) {
+        s.tree_stamp = {};
+        GK_CHECK(save_tree_stamp(s, {}));
+    }
     GK_CHECK(sync_tree(s));
     GK_TRY(auto records, all_records(s));
     for (auto& record : records) GK_CHECK(refresh(s, record, thorough));

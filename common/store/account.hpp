@@ -59,9 +59,13 @@ public:
     // The mailbox of a directory name below maildir() (".Sent", "." for INBOX), empty for none: for inotify.
     static std::string mailbox_of_directory(std::string_view directory);
 
-    // The whole tree sorted by name, INBOX first; superiors that do not exist themselves included.
-    Result<std::vector<MailboxEntry>> list();
+    // The tree sorted by name, INBOX first; superiors that do not exist themselves included. Only names that begin with
+    // PREFIX.
+    Result<std::vector<MailboxEntry>> list(std::string_view prefix = "");
     Result<MailboxEntry> find(std::string_view mailbox);
+    // The name of the mailbox that has this special use, or is called that in any case of ASCII; empty for none.
+    Result<std::string> find_special_use(std::string_view special_use);
+    Result<std::string> find_any_case(std::string_view mailbox);
     Result<MailboxStatus> status(std::string_view mailbox);
     // Of all mailboxes; kept as counters.
     Result<Totals> totals();
@@ -82,6 +86,12 @@ public:
     // With all children. Renaming INBOX moves its messages into a new mailbox and leaves it (RFC 9051, 6.3.6).
     Status rename(std::string_view from, std::string_view to);
     Status set_special_use(std::string_view mailbox, std::string_view special_use);
+    // Annotations of a mailbox, or, where MAILBOX is empty, of the account (RFC 5464's server annotations). Kept in
+    // text files. A change is all or none; BadInput with os_errno EMSGSIZE: a value past kMaxAnnotationValue; E2BIG:
+    // too many.
+    Result<Annotations> annotations(std::string_view mailbox);
+    Status annotate(std::string_view mailbox, const std::vector<AnnotationChange>& changes);
+
     // Subscriptions are names, whether or not the mailbox exists (RFC 9051, 6.3.7).
     Status subscribe(std::string_view mailbox);
     Status unsubscribe(std::string_view mailbox);

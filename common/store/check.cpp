@@ -321,6 +321,7 @@ Status repair(Account& account) {
     State& state = account.state();
     const Locked lock(state);
     state.tree_stamp = {};
+    GK_CHECK(save_tree_stamp(state, {}));
     GK_CHECK(sync_tree(state));
     GK_TRY(const auto records, all_records(state));
     for (auto record : records) {

@@ -230,6 +230,19 @@ Result<std::vector<Record>> all_records(State& state) {
     }
 }
 
+Result<std::vector<Record>> records_below(State& state, std::string_view name) {
+    static const std::string sql =
+        fmt::format("SELECT {} FROM mailboxes WHERE name = ? OR (name > ? AND name < ?) ORDER BY name", kColumns);
+    GK_TRY(auto query, state.index.prepare(sql));
+    query.bind(name).bind(std::string(name) + '/').bind(std::string(name) + '0');  // what follows "/" in ASCII
+    std::vector<Record> records;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return records;
+        records.push_back(read_record(query));
+    }
+}
+
 Result<Record> get_record(State& state, std::int64_t number, std::uint32_t uidvalidity) {
     GK_TRY(auto record, find_record(state, number));
     if (!record || record->uidvalidity != uidvalidity) return fail(Errc::NotFound, "the mailbox was removed");

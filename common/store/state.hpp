@@ -79,8 +79,10 @@ struct Account::State {
 
     std::mutex mutex;  // guards what follows, up to the empty line
     db::Database index;
-    maildir::Stamp tree_stamp;
+    maildir::Stamp tree_stamp;  // of the root, when it was last known that the index has all that is below it
     std::int64_t tree_read_ns = 0;
+    bool tree_seen = false;
+    std::uint64_t tree_reads = 0;  // how often the root was read
     struct Pending {
         std::string mailbox;
         ModSeq modseq;
@@ -97,7 +99,7 @@ struct Account::State {
 
     std::string path_of(std::string_view mailbox) const;
     // Replaces a text file, durably unless MAKING.
-    Status replace(const std::string& path, std::string_view bytes) const;
+    Status replace(const std::string& path, std::string_view bytes);
     Status sync(const std::string& directory) const;
 };
 using State = Account::State;
@@ -151,6 +153,7 @@ Result<db::Database> open_index(const std::string& home);
 Result<std::optional<Record>> find_record(State& state, std::string_view name);
 Result<std::optional<Record>> find_record(State& state, std::int64_t number);
 Result<std::vector<Record>> all_records(State& state);
+Result<std::vector<Record>> records_below(State& state, std::string_view name);  // NAME's own too
 // A Mailbox's own record; NotFound where it is gone or another has its place.
 Result<Record> get_record(State& state, std::int64_t number, std::uint32_t uidvalidity);
 Status insert_record(State& state, Record& record);  // sets its number
@@ -205,6 +208,32 @@ struct OwnChange {
 
 private:
     bool new_unchanged_ = false, cur_unchanged_ = false;
+};
+
+// tree_stamp.cpp: the index remembers, for all processes, how the root looked when it had all that is below it. Most
+// file systems count directories in the number of links, which shows a foreign mailbox made in the same instant as
+// ours.
+struct TreeStamp {
+    std::int64_t inode = 0, mtime_ns = 0, links = 0;
+    int trust = kTooYoung;
+    bool fits(const TreeStamp& now) const noexcept {
+        return inode != 0 && inode == now.inode && mtime_ns == now.mtime_ns && links == now.links;
+    }
+};
+TreeStamp tree_stamp_now(const State& state) noexcept;
+Result<TreeStamp> load_tree_stamp(State& state);
+Status save_tree_stamp(State& state, const TreeStamp& stamp);
+// Stands round our own change of names in the root, in a write transaction: where nothing else had changed before it,
+// the tree need not be read again for it, however many mailboxes there are.
+class TreeChange {
+public:
+    explicit TreeChange(State& state);
+    Status done(int directories = 0);  // how many more there are now
+
+private:
+    State& state_;
+    bool known_before_ = false;
+    std::int64_t links_before_ = 0;
 };
 
 // tree.cpp

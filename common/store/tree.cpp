@@ -19,7 +19,7 @@ namespace gk::store {
 namespace {
 
 constexpr std::int64_t kTrustedAgeNs = 2'000'000'000;
-constexpr std::string_view kRemoved = "..gk-removed.";  // no mailbox name leads to it
+constexpr std::string_view kRemoved = "..gk-removed.";  // in the home, or, in older versions, in the root
 
 std::string special_use_of(const std::string& path) {
     const auto bytes = os::read_file(path + "/gk-state");
@@ -37,17 +37,34 @@ Status write_subscriptions(State& state, const std::vector<std::string>& names) 
     return state.replace(state.root + "/subscriptions", maildir::format_subscriptions(names));
 }
 
-Result<std::set<std::string>> names_on_disk(State& state) {
+// What a crash left of mailboxes removed.
+void sweep_removed(State& state) {
+    for (const auto* directory : {&state.home, &state.root}) {
+        const auto entries = os::list_directory(*directory);
+        if (!entries) continue;
+        for (const auto& entry : *entries)
+            if (entry.is_directory && entry.name.starts_with(kRemoved))
+                (void)os::remove_tree(*directory + '/' + entry.name);
+    }
+}
+
+Result<std::set<std::string>> known_names(State& state) {
+    GK_TRY(auto query, state.index.prepare("SELECT name FROM mailboxes ORDER BY name"));
+    std::set<std::string> names;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return names;
+        names.emplace_hint(names.end(), query.text(0));
+    }
+}
+
+Result<std::set<std::string>> names_on_disk(State& state, const std::set<std::string>& known) {
     GK_TRY(const auto entries, os::list_directory(state.root));
     std::set<std::string> names{"INBOX"};
     for (const auto& entry : entries) {
         if (!entry.is_directory) continue;
-        if (entry.name.starts_with(kRemoved)) {  // what a crash left of a mailbox removed
-            (void)os::remove_tree(state.root + '/' + entry.name);
-            continue;
-        }
         const auto name = maildir::name_of(entry.name);
-        if (name && os::exists(state.root + '/' + entry.name + "/cur")) names.insert(*name);
+        if (name && (known.contains(*name) || os::exists(state.root + '/' + entry.name + "/cur"))) names.insert(*name);
     }
     return names;
 }
@@ -56,8 +73,10 @@ Result<std::set<std::string>> names_on_disk(State& state) {
 Status make_mailbox(State& state, const std::string& name, std::string_view special_use) {
     const std::string path = state.path_of(name);
     const bool fresh = !os::exists(path + "/cur");
+    TreeChange change(state);
     GK_CHECK(maildir::create_directories(path, name == "INBOX", !state.making));
     if (fresh) GK_CHECK(state.sync(state.root));
+    GK_CHECK(change.done(fresh ? 1 : 0));
     GK_TRY(auto record, find_record(state, name));
     if (!record) {
         record.emplace();
@@ -89,42 +108,60 @@ Status move_inbox(const std::shared_ptr<Account>& account, std::string_view to) 
 
 }  // namespace
 
+namespace {
+
+// Brings the index into line with the directories that there are.
+Status read_tree(State& state) {
+    ++state.tree_reads;
+    GK_TRY(const auto known, known_names(state));
+    GK_TRY(const auto on_disk, names_on_disk(state, known));
+    const bool same = known.size() == on_disk.size() && std::equal(known.begin(), known.end(), on_disk.begin());
+    if (same) return ok();
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    // Read again under the lock: another process may be making or renaming mailboxes.
+    sweep_removed(state);
+    GK_TRY(const auto now_known, known_names(state));
+    GK_TRY(const auto now_on_disk, names_on_disk(state, now_known));
+    for (const auto& name : now_known) {
+        if (now_on_disk.contains(name)) continue;
+        GK_TRY(const auto record, find_record(state, name));
+        if (!record) continue;
+        GK_CHECK(delete_messages(state, record->number));
+        GK_TRY(auto remove, state.index.prepare("DELETE FROM mailboxes WHERE number = ?"));
+        GK_CHECK(remove.bind(record->number).run());
+    }
+    for (const auto& name : now_on_disk) {
+        if (now_known.contains(name)) continue;
+        Record record;
+        record.name = name;
+        record.special_use = special_use_of(state.path_of(name));
+        GK_CHECK(insert_record(state, record));
+    }
+    return transaction.commit();
+}
+
+}  // namespace
+
 Status sync_tree(State& state) {
     const auto stamp = maildir::stamp_of(state.root);
     if (stamp.inode == 0) return fail(Errc::NotFound, fmt::format("'{}' does not exist", state.root));
     if (stamp == state.tree_stamp && state.tree_read_ns - stamp.mtime_ns > kTrustedAgeNs) return ok();
     const auto started = now_ns();
-    GK_TRY(const auto on_disk, names_on_disk(state));
-    const auto differs = [&]() -> Result<bool> {
-        GK_TRY(const auto records, all_records(state));
-        return records.size() != on_disk.size() ||
-               std::any_of(records.begin(), records.end(), [&](const Record& r) { return !on_disk.contains(r.name); });
-    };
-    GK_TRY(const bool changed, differs());
-    if (changed) {
-        GK_TRY(auto transaction, WriteTransaction::begin(state));
-        // Read again under the lock: another process may be making or renaming mailboxes.
-        GK_TRY(const auto now_on_disk, names_on_disk(state));
-        GK_TRY(const auto records, all_records(state));
-        std::set<std::string> known;
-        for (const auto& record : records) {
-            known.insert(record.name);
-            if (now_on_disk.contains(record.name)) continue;
-            GK_CHECK(delete_messages(state, record.number));
-            GK_TRY(auto remove, state.index.prepare("DELETE FROM mailboxes WHERE number = ?"));
-            GK_CHECK(remove.bind(record.number).run());
-        }
-        for (const auto& name : now_on_disk) {
-            if (known.contains(name)) continue;
-            Record record;
-            record.name = name;
-            record.special_use = special_use_of(state.path_of(name));
-            GK_CHECK(insert_record(state, record));
-        }
-        GK_CHECK(transaction.commit());
+    const bool old = started - stamp.mtime_ns > kTrustedAgeNs;
+    auto now = tree_stamp_now(state);
+    GK_TRY(const auto known, load_tree_stamp(state));
+    // A foreign change in the same instant as our own is looked for once, by the next that opens the account.
+    if (known.fits(now) && known.trust != kTooYoung && (known.trust == kTrusted || state.tree_seen || !old)) {
+        state.tree_seen = true;
+        return ok();
     }
+    GK_CHECK(read_tree(state));
     state.tree_stamp = stamp;
     state.tree_read_ns = started;
+    state.tree_seen = true;
+    now.trust = old ? kTrusted : kTooYoung;
+    // What cannot be remembered is only looked for again.
+    if (!known.fits(now) || known.trust != now.trust) (void)save_tree_stamp(state, now);
     return ok();
 }
 
@@ -136,43 +173,91 @@ Result<Record> get_mailbox(State& state, std::string_view name) {
     return std::move(*record);
 }
 
-Result<std::vector<MailboxEntry>> Account::list() {
+Result<std::vector<MailboxEntry>> Account::list(std::string_view prefix) {
     State& s = *state_;
     const Locked lock(s);
     GK_CHECK(sync_tree(s));
-    GK_TRY(const auto records, all_records(s));
     GK_TRY(const auto subscribed, read_subscriptions(s));
-    std::map<std::string, MailboxEntry> entries;
-    for (const auto& record : records) {
-        entries[record.name] = {record.name, true, false, false, record.special_use};
-        for (auto slash = record.name.rfind('/'); slash != std::string::npos && slash > 0;
-             slash = record.name.rfind('/', slash - 1)) {
-            auto& superior = entries[record.name.substr(0, slash)];
-            if (superior.name.empty()) superior = {record.name.substr(0, slash), false, true, false, ""};
-            superior.has_children = true;
+    // No UTF-8 has the byte 0xff.
+    GK_TRY(auto query,
+           s.index.prepare("SELECT name, special_use FROM mailboxes WHERE name >= ? AND name < ? ORDER BY name"));
+    query.bind(prefix).bind(std::string(prefix) + '\xff');
+    std::vector<MailboxEntry> entries;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) break;
+        entries.push_back({std::string(query.text(0)), true, false, false, std::string(query.text(1))});
+    }
+    const auto lower = [&](std::string_view name) {
+        return std::lower_bound(entries.begin(), entries.end(), name,
+                                [](const MailboxEntry& entry, std::string_view n) { return entry.name < n; });
+    };
+    std::set<std::string, std::less<>> missing;
+    for (const auto& entry : entries) {
+        std::string_view superior = entry.name;
+        for (auto slash = superior.rfind('/'); slash != std::string_view::npos && slash > 0;
+             slash = superior.rfind('/')) {
+            superior = superior.substr(0, slash);
+            if (!superior.starts_with(prefix)) break;
+            const auto at = lower(superior);
+            // One that is there, or was met before, has told of those above it itself.
+            if ((at != entries.end() && at->name == superior) || !missing.emplace(superior).second) break;
         }
     }
-    // A superior met before its own record was overwritten above: ask again.
-    for (auto& [name, entry] : entries) {
-        const auto next = entries.lower_bound(name + '/');
-        entry.has_children = next != entries.end() && is_below(next->first, name);
-        entry.subscribed = std::binary_search(subscribed.begin(), subscribed.end(), name);
+    for (const auto& name : missing) entries.push_back({name, false, true, false, ""});
+    if (!missing.empty())
+        std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (auto& entry : entries) {
+        const auto next = lower(entry.name + '/');
+        entry.has_children = next != entries.end() && is_below(next->name, entry.name);
+        entry.subscribed = std::binary_search(subscribed.begin(), subscribed.end(), entry.name);
     }
-    std::vector<MailboxEntry> out;
-    if (const auto inbox = entries.find("INBOX"); inbox != entries.end()) {
-        out.push_back(inbox->second);
-        entries.erase(inbox);
-    }
-    for (auto& [name, entry] : entries) out.push_back(std::move(entry));
-    return out;
+    const auto inbox = lower("INBOX");
+    if (inbox != entries.end() && inbox->name == "INBOX") std::rotate(entries.begin(), inbox, inbox + 1);
+    return entries;
 }
 
 Result<MailboxEntry> Account::find(std::string_view mailbox) {
+    State& s = *state_;
     const std::string wanted = canonical_name(mailbox);
-    GK_TRY(auto entries, list());
-    for (auto& entry : entries)
-        if (entry.name == wanted) return std::move(entry);
-    return fail(Errc::NotFound, fmt::format("there is no mailbox '{}'", text::printable(mailbox)));
+    const Locked lock(s);
+    GK_CHECK(sync_tree(s));
+    GK_TRY(const auto record, find_record(s, wanted));
+    GK_TRY(auto below, s.index.prepare("SELECT 1 FROM mailboxes WHERE name > ? AND name < ? LIMIT 1"));
+    below.bind(wanted + '/').bind(wanted + '0');  // what follows "/" in ASCII
+    GK_TRY(const bool has_children, below.step());
+    below.reset();
+    if (!record && !has_children)
+        return fail(Errc::NotFound, fmt::format("there is no mailbox '{}'", text::printable(mailbox)));
+    GK_TRY(const auto subscribed, read_subscriptions(s));
+    return MailboxEntry{wanted, record.has_value(), has_children,
+                        std::binary_search(subscribed.begin(), subscribed.end(), wanted),
+                        record ? record->special_use : std::string()};
+}
+
+namespace {
+
+Result<std::string> one_name(State& state, std::string_view sql, std::string_view wanted) {
+    const Locked lock(state);
+    GK_CHECK(sync_tree(state));
+    GK_TRY(auto query, state.index.prepare(sql));
+    query.bind(wanted);
+    GK_TRY(const bool row, query.step());
+    std::string name(row ? query.text(0) : std::string_view());
+    query.reset();
+    return name;
+}
+
+}  // namespace
+
+Result<std::string> Account::find_special_use(std::string_view special_use) {
+    return one_name(*state_,
+                    "SELECT name FROM mailboxes WHERE special_use = ? AND special_use != '' ORDER BY name LIMIT 1",
+                    special_use);
+}
+
+Result<std::string> Account::find_any_case(std::string_view mailbox) {
+    return one_name(*state_, "SELECT name FROM mailboxes WHERE name = ? COLLATE NOCASE ORDER BY name LIMIT 1", mailbox);
 }
 
 Status Account::create(std::string_view mailbox, std::string_view special_use) {
@@ -194,7 +279,8 @@ Status Account::remove(std::string_view mailbox) {
     if (name == "INBOX") return fail(Errc::Denied, "INBOX cannot be deleted");
     const Locked lock(s);
     GK_TRY(auto record, get_mailbox(s, name));
-    const std::string trash = fmt::format("{}/{}{}", s.root, kRemoved, new_id());
+    // Out of the root, which then changes once.
+    const std::string trash = fmt::format("{}/{}{}", s.home, kRemoved, new_id());
     {
         GK_TRY(auto transaction, WriteTransaction::begin(s));
         GK_CHECK(delete_messages(s, record.number));
@@ -205,7 +291,9 @@ Status Account::remove(std::string_view mailbox) {
                                           "coalesce((SELECT value FROM account WHERE key = 'uidvalidity'), 0)))"));
         GK_CHECK(save.bind(static_cast<std::int64_t>(record.uidvalidity)).run());
         const std::string path = s.path_of(name);
+        TreeChange change(s);
         GK_CHECK(os::rename(path, trash));
+        GK_CHECK(change.done(-1));
         if (const auto committed = transaction.commit(); !committed) {
             (void)os::rename(trash, path);
             return committed;
@@ -213,6 +301,7 @@ Status Account::remove(std::string_view mailbox) {
         note_change(s, record);
     }
     GK_CHECK(os::sync_directory(s.root));
+    GK_CHECK(os::sync_directory(s.home));
     return os::remove_tree(trash);
 }
 
@@ -225,14 +314,13 @@ Status Account::rename(std::string_view from, std::string_view to) {
     const Locked lock(s);
     GK_CHECK(sync_tree(s));
     GK_TRY(auto transaction, WriteTransaction::begin(s));
-    GK_TRY(const auto records, all_records(s));
-    std::vector<Record> moved;
-    for (const auto& record : records) {
-        if (record.name == target || (is_below(record.name, target) && !is_below(record.name, source)))
+    GK_TRY(const auto there, records_below(s, target));
+    for (const auto& record : there)
+        if (record.name == target || !is_below(record.name, source))
             return fail(Errc::Exists, fmt::format("mailbox '{}' exists", record.name));
-        if (record.name == source || is_below(record.name, source)) moved.push_back(record);
-    }
+    GK_TRY(auto moved, records_below(s, source));
     if (moved.empty()) return fail(Errc::NotFound, fmt::format("there is no mailbox '{}'", text::printable(source)));
+    TreeChange change(s);
     Renames renames(s.root);
     for (auto& record : moved) {
         std::string name = target + record.name.substr(source.size());
@@ -242,6 +330,7 @@ Status Account::rename(std::string_view from, std::string_view to) {
         GK_CHECK(save_record(s, record));
         note_change(s, record);
     }
+    GK_CHECK(change.done());
     GK_CHECK(transaction.commit());
     renames.keep();
     return os::sync_directory(s.root);

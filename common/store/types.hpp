@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,6 +128,13 @@ struct Quota {
     bool limited() const noexcept { return bytes != 0 || messages != 0; }
     bool operator==(const Quota&) const = default;
 };
+
+// Annotations (RFC 5464): entry names in lower case, and values of any bytes.
+using Annotations = std::map<std::string, std::string, std::less<>>;
+using AnnotationChange = std::pair<std::string, std::optional<std::string>>;  // nothing: removes it
+// What clients keep for themselves about a mailbox: comments, colours, settings. Bounded, since it is read as a whole.
+inline constexpr std::size_t kMaxAnnotations = 100, kMaxAnnotationName = 512;
+inline constexpr std::size_t kMaxAnnotationValue = 64 * 1024, kMaxAnnotationBytes = 256 * 1024;
 
 // A change that others may want to hear of, after it was committed. Account as given to open().
 struct Change {

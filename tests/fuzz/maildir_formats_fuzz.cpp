@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "common/maildir/annotations.hpp"
 #include "common/maildir/layout.hpp"
 #include "common/maildir/name.hpp"
 #include "common/maildir/state.hpp"
@@ -59,6 +60,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 's': {
             const auto names = gk::maildir::parse_subscriptions(bytes);
             (void)gk::maildir::parse_subscriptions(gk::maildir::format_subscriptions(names));
+            break;
+        }
+        case 'a': {
+            const auto annotations = gk::maildir::parse_annotations(bytes);
+            require(gk::maildir::parse_annotations(gk::maildir::format_annotations(annotations)) == annotations);
             break;
         }
         case 'g': {

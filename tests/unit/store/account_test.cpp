@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <sys/stat.h>
 #include <cerrno>
+#include <chrono>
 
 #include "common/store/check.hpp"
 #include "common/store/pool.hpp"
@@ -42,6 +44,105 @@ TEST_F(StoreAccount, CreatesMailboxesWithSuperiorsThatDoNotExist) {
     EXPECT_TRUE(c->exists);
     EXPECT_FALSE(c->has_children);
     EXPECT_TRUE(std::filesystem::exists(home_ + "/Maildir/.A.B.C/maildirfolder"));
+}
+
+TEST_F(StoreAccount, DoesNotReadTheTreeAgainForItsOwnChanges) {
+    namespace fs = std::filesystem;
+    const std::string root = home_ + "/Maildir";
+    fs::last_write_time(root, fs::last_write_time(root) - std::chrono::seconds(60));
+    ASSERT_TRUE(account_->list());
+    const auto reads = account_->state().tree_reads;
+    for (int i = 0; i < 10; ++i) {
+        const std::string name = "Many/" + std::to_string(i);
+        ASSERT_TRUE(account_->create(name));
+        EXPECT_TRUE(account_->status(name));
+        ASSERT_TRUE(account_->subscribe(name));
+        EXPECT_TRUE(account_->find(name)->subscribed);
+    }
+    ASSERT_TRUE(account_->rename("Many", "More"));
+    ASSERT_TRUE(account_->remove("More/3"));
+    EXPECT_EQ(account_->list("More")->size(), 10u);  // with More itself, which does not exist
+    deliver("INBOX");
+    EXPECT_EQ(account_->state().tree_reads, reads);
+    // Another process need not either.
+    const auto other = open();
+    EXPECT_TRUE(other->find("More/4"));
+    EXPECT_FALSE(other->find("More/3"));
+    EXPECT_EQ(other->state().tree_reads, 0u);
+    ASSERT_TRUE(other->create("Other"));
+    EXPECT_TRUE(account_->find("Other"));
+    EXPECT_EQ(account_->state().tree_reads, reads);
+}
+
+TEST_F(StoreAccount, SeesAForeignMailboxThatIsMadeInTheSameInstantAsItsOwn) {
+    namespace fs = std::filesystem;
+    struct stat before {
+    }, after{};
+    ASSERT_EQ(::stat(directory_.c_str(), &before), 0);
+    fs::create_directory(directory_ + "/counted");
+    ASSERT_EQ(::stat(directory_.c_str(), &after), 0);
+    if (after.st_nlink == before.st_nlink) GTEST_SKIP() << "this file system does not count directories";
+    for (int i = 0; i < 20; ++i) {
+        const std::string name = std::to_string(i);
+        ASSERT_TRUE(account_->create("Own" + name));
+        fs::create_directories(home_ + "/Maildir/.Foreign" + name + "/cur");
+        EXPECT_TRUE(account_->find("Foreign" + name)) << i;
+    }
+}
+
+TEST_F(StoreAccount, ListsWhatBeginsWithAPrefix) {
+    for (const char* name : {"A", "A-x", "A/b", "A/b/c/d", "Ab", "INBOX/z"}) ASSERT_TRUE(account_->create(name));
+    std::string names;
+    const auto below = *account_->list("A");
+    for (const auto& entry : below) names += entry.name + (entry.exists ? "" : "?") + (entry.has_children ? "+ " : " ");
+    EXPECT_EQ(names, "A+ A-x A/b+ A/b/c?+ A/b/c/d Ab Archive ");
+    EXPECT_EQ(account_->list()->front().name, "INBOX");
+    EXPECT_TRUE(account_->list()->front().has_children);
+    EXPECT_EQ(account_->list("Zz")->size(), 0u);
+    EXPECT_EQ(*account_->find_special_use("\\Junk"), "Junk");
+    EXPECT_EQ(*account_->find_special_use(""), "");
+    EXPECT_EQ(*account_->find_any_case("a/B"), "A/b");
+    EXPECT_EQ(*account_->find_any_case("nothing"), "");
+}
+
+TEST_F(StoreAccount, KeepsAnnotationsInFilesThatGoAlongWithTheMailbox) {
+    ASSERT_TRUE(account_->create("A"));
+    const std::string bytes("any \0 bytes\n%", 13);
+    ASSERT_TRUE(account_->annotate("A", {{"/private/Comment", bytes}, {"/shared/x", "y"}}));
+    ASSERT_TRUE(account_->annotate("", {{"/private/x", "account"}}));
+    ASSERT_TRUE(account_->annotate("INBOX", {{"/private/x", "inbox"}}));
+    ASSERT_TRUE(account_->rename("A", "B"));
+    reopen(true);
+    const auto kept = *account_->annotations("B");
+    EXPECT_EQ(kept.size(), 2u);
+    EXPECT_EQ(kept.at("/private/comment"), bytes);
+    EXPECT_EQ(account_->annotations("")->at("/private/x"), "account");
+    EXPECT_EQ(account_->annotations("INBOX")->at("/private/x"), "inbox");
+    ASSERT_TRUE(account_->annotate("B", {{"/SHARED/X", std::nullopt}}));
+    EXPECT_EQ(account_->annotations("B")->size(), 1u);
+    EXPECT_EQ(account_->annotations("A").error().code, Errc::NotFound);
+}
+
+TEST_F(StoreAccount, BoundsAnnotations) {
+    const auto refused = [&](const std::vector<AnnotationChange>& changes) {
+        const auto status = account_->annotate("INBOX", changes);
+        EXPECT_FALSE(status);
+        return status ? 0 : status.error().os_errno;
+    };
+    EXPECT_EQ(refused({{"/private/a", "x"}, {"/private/b", std::string(kMaxAnnotationValue + 1, 'x')}}), EMSGSIZE);
+    EXPECT_TRUE(account_->annotations("INBOX")->empty());  // all or none
+    std::vector<AnnotationChange> many;
+    for (std::size_t i = 0; i <= kMaxAnnotations; ++i) many.emplace_back("/private/" + std::to_string(i), "x");
+    EXPECT_EQ(refused(many), E2BIG);
+    many.pop_back();
+    EXPECT_TRUE(account_->annotate("INBOX", many));
+    const std::string large(kMaxAnnotationValue, 'x');
+    EXPECT_EQ(refused({{"/private/1", large}, {"/private/2", large}, {"/private/3", large}, {"/private/4", large}}),
+              E2BIG);
+    for (const char* name :
+         {"/private", "/private/", "/private//a", "/private/a*", "/other/a", "private/a", "/shared/\xc3\xa4"})
+        EXPECT_EQ(account_->annotate("INBOX", {{name, "x"}}).error().code, Errc::BadInput) << name;
+    EXPECT_FALSE(account_->annotate("INBOX", {{"/private/" + std::string(kMaxAnnotationName, 'x'), "x"}}));
 }
 
 TEST_F(StoreAccount, CountsWhatItKeepsHoweverItChanges) {
