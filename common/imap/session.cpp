@@ -182,13 +182,6 @@ bool Session::need_writable() {
     return false;
 }
 
-std::optional<std::string> Session::mailbox_named(const std::string& wire) {
-    auto name = decode_mailbox(wire, rev2_);
-    if (name) return store::canonical_name(*name);
-    reply(rev2_ ? "NO [CANNOT] The mailbox name is not UTF-8" : "NO [CANNOT] The mailbox name is not modified UTF-7");
-    return std::nullopt;
-}
-
 std::optional<std::vector<IndexRange>> Session::resolve(const SequenceSet& set, bool uid) {
     auto ranges = view_->resolve(set, uid, saved_);
     if (!ranges) complain(tag_, "A message sequence number is past the end of the mailbox");

@@ -66,6 +66,7 @@ private:
     };
     struct FetchJob;
     struct SearchJob;
+    struct ListJob;
     struct ResyncJob;
 
     // session.cpp
@@ -82,7 +83,16 @@ private:
     bool need_uid(bool by_uid);  // else BAD, where only UIDs are spoken
     bool need_selected();        // else BAD
     bool need_writable();        // else NO
-    // The name in the store's terms, or nothing and the command is answered.
+    // Where a mailbox name of the client's leads: whose mail, under which name there, and what may be done (the letters
+    // of RFC 4314). Today every name is the account's own. Nothing where it leads nowhere or a right of NEEDED is
+    // missing; then the command is answered.
+    struct Place {
+        std::shared_ptr<store::Account> account;
+        std::string name;
+        std::string_view rights;
+    };
+    std::optional<Place> place_of(const std::string& wire, std::string_view needed = "l");
+    // The name of such a place in the account's own mail.
     std::optional<std::string> mailbox_named(const std::string& wire);
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
 
@@ -125,6 +135,8 @@ private:
     void on(const GetQuota&);
     void on(const GetQuotaRoot&);
     void on(const SetQuota&);
+    void on(const GetMetadata&);
+    void on(const SetMetadata&);
     void on(const Expunge&);
     void on(const Search&);
     void on(const Fetch&);
@@ -138,6 +150,15 @@ private:
     void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
                        const store::MailboxStatus& status);
     bool tell_quota();
+    void append_list(const List& list, const store::MailboxEntry& entry, bool wanted, std::string_view extended);
+    Result<store::Annotations> annotations_of(const std::string& mailbox);
+    void append_metadata(std::string_view mailbox,
+                         const std::vector<std::pair<std::string, std::optional<std::string>>>& values);
+    void append_metadata_of(const std::string& mailbox, const std::vector<std::string>& entries);
+    // USE as it is written, where MAILBOX (empty: one to be made) can have it; else nothing, and the command is
+    // answered.
+    std::optional<std::string> special_use_for(std::string_view use, std::string_view mailbox);
+    void tell_old_name(const std::string& name, const std::string& old_name);
 
     std::shared_ptr<store::Account> account_;
     SessionOptions options_;

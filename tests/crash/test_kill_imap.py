@@ -213,6 +213,27 @@ class Killed(unittest.TestCase):
         self.settle_and_check("gk-imapd session, MOVE of 3", ["Archive", "Trash"])
         self.assertGreater(self.hits.total(), 15)
 
+    def annotation(self, mailbox):
+        with crash.log_in(self.gk) as imap:
+            self.assertEqual(imap.xatom("GETMETADATA", mailbox, "/private/comment")[0], "OK")
+            return imap.response("METADATA")[1][0]
+
+    def test_a_session_killed_at_each_call_of_setmetadata(self):
+        self.empty("Archive")
+        self.value = 0
+
+        def prepare():
+            self.before = self.annotation("Archive")
+            self.value += 1
+            return [("xatom", "SETMETADATA", "Archive", f'(/private/comment "value {self.value}")')]
+
+        def verify(agreed):
+            new = f'"Archive" ("/private/comment" "value {self.value}")'.encode()
+            self.assertIn(self.annotation("Archive"), [new] if agreed else [new, self.before])
+        self.sweep("INBOX", prepare, verify)
+        self.settle_and_check("gk-imapd session, SETMETADATA", ["Archive"])
+        self.assertGreater(self.hits.total(), 5)
+
     def test_a_session_killed_at_each_call_of_expunge(self):
         self.empty("Archive")
         kept = self.fill("Archive", 2)

@@ -10,11 +10,11 @@ namespace gk::imap {
 // 8438;
 // HIGHESTMODSEQ: RFC 7162, 3.1.7
 void Session::on(const StatusOf& command) {
-    const auto name = mailbox_named(command.mailbox);
-    if (!name) return;
-    const auto status = account_->status(*name);
+    const auto place = place_of(command.mailbox, "r");
+    if (!place) return;
+    const auto status = place->account->status(place->name);
     if (!status) return refuse(status.error());
-    append_status(out_.text(), *name, command.items, *status);
+    append_status(out_.text(), place->name, command.items, *status);
     finish("OK Status told");
 }
 

@@ -141,6 +141,7 @@ struct Select {
 };
 struct Create {
     std::string mailbox;
+    std::vector<std::string> uses;  // of USE: "\\Sent"; RFC 6154
 };
 struct Delete {
     std::string mailbox;
@@ -160,6 +161,7 @@ struct List {
     bool select_subscribed = false, select_recursive_match = false, select_special_use = false;
     bool return_subscribed = false, return_children = false, return_special_use = false;
     std::vector<StatusItem> return_status;
+    std::vector<std::string> return_metadata;  // RFC 9590
 };
 struct StatusOf {
     std::string mailbox;
@@ -171,6 +173,18 @@ struct GetQuota {
 };
 struct GetQuotaRoot {
     std::string mailbox;
+};
+// RFC 5464
+struct GetMetadata {
+    enum class Depth { Zero, One, Infinity };
+    std::optional<std::uint32_t> max_size;
+    Depth depth = Depth::Zero;
+    std::string mailbox;  // empty: the server
+    std::vector<std::string> entries;
+};
+struct SetMetadata {
+    std::string mailbox;
+    std::vector<std::pair<std::string, std::optional<std::string>>> values;  // nothing: remove it
 };
 struct SetQuota {
     std::string root;
@@ -222,9 +236,10 @@ struct Append {
     bool binary = false;  // literal8
 };
 
-using CommandBody = std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id,
-                                 Enable, Select, Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search,
-                                 Fetch, Store, Copy, Append, GetQuota, GetQuotaRoot, SetQuota>;
+using CommandBody =
+    std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
+                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata>;
 
 struct Command {
     std::string tag;

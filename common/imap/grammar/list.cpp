@@ -40,6 +40,9 @@ void return_options(Scanner& in, List& list) {
         else if (in.accept_word("STATUS")) {  // RFC 5819
             in.space();
             list.return_status = status_items(in);
+        } else if (in.accept_word("METADATA")) {  // RFC 9590
+            in.space();
+            list.return_metadata = metadata_entries(in);
         } else {
             in.fail("an unknown LIST return option");
         }
@@ -82,6 +85,30 @@ List lsub_command(Scanner& in) {
     in.space();
     list.patterns.push_back(in.list_mailbox());
     return list;
+}
+
+// create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]; create-param =/ "USE" SP "(" [use-attr
+// *(SP use-attr)] ")"; RFC 9051, 9; RFC 6154, 6
+Create create_command(Scanner& in) {
+    constexpr std::size_t kMostUses = 20;
+    Create create;
+    in.space();
+    create.mailbox = in.mailbox();
+    if (!in.accept(' ')) return create;
+    in.expect('(');
+    if (!in.accept_word("USE")) in.fail("an unknown parameter of CREATE");
+    in.space();
+    in.expect('(');
+    if (!in.accept(')')) {
+        do {
+            in.expect('\\');
+            create.uses.push_back('\\' + in.atom());
+            if (create.uses.size() > kMostUses) in.fail("too many special uses");
+        } while (in.accept(' '));
+        in.expect(')');
+    }
+    in.expect(')');
+    return create;
 }
 
 // "(" status-att *(SP status-att) ")"

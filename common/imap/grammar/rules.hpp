@@ -20,6 +20,10 @@ Search search_command(Scanner& in, bool uid);
 List list_command(Scanner& in);
 List lsub_command(Scanner& in);
 std::vector<StatusItem> status_items(Scanner& in);
+Create create_command(Scanner& in);
+std::vector<std::string> metadata_entries(Scanner& in);
+GetMetadata get_metadata_command(Scanner& in);
+SetMetadata set_metadata_command(Scanner& in);
 // Up to, and with, the announcement of the message.
 Append append_command(Scanner& in);
 

@@ -114,7 +114,7 @@ std::string Scanner::quoted() {
     return {};
 }
 
-std::string Scanner::literal() {
+std::string Scanner::literal(bool with_nul) {
     accept('~');
     const std::size_t line_end = text_.find("\r\n", at_);
     const auto mark =
@@ -125,7 +125,7 @@ std::string Scanner::literal() {
     }
     std::string value(text_.substr(line_end + 2, mark->size));
     at_ = line_end + 2 + mark->size;
-    if (value.find('\0') != std::string::npos) {
+    if (!with_nul && value.find('\0') != std::string::npos) {
         fail("a NUL in a literal");
         return {};
     }
@@ -152,6 +152,11 @@ std::string Scanner::astring() {
 std::optional<std::string> Scanner::nstring() {
     if (accept_word("NIL")) return std::nullopt;
     return string();
+}
+
+std::optional<std::string> Scanner::nstring8() {
+    if (next_is('~')) return literal(true);
+    return nstring();
 }
 
 std::string Scanner::mailbox() {

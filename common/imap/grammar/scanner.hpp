@@ -38,8 +38,9 @@ public:
     std::string string();  // quoted or literal
     std::string astring();
     std::optional<std::string> nstring();
-    std::string mailbox();       // astring with INBOX in capitals
-    std::string list_mailbox();  // with wildcards
+    std::optional<std::string> nstring8();  // nstring / literal8, which may hold NUL
+    std::string mailbox();                  // astring with INBOX in capitals
+    std::string list_mailbox();             // with wildcards
     std::uint32_t number();
     std::uint32_t nz_number();
     std::uint64_t number64();     // 63 bits
@@ -54,7 +55,7 @@ public:
 
 private:
     std::string quoted();
-    std::string literal();
+    std::string literal(bool with_nul = false);
     std::string take_while(bool (*wanted)(unsigned char));
     std::uint32_t sequence_number();
     std::int64_t day_month_year();

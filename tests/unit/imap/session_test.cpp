@@ -119,6 +119,45 @@ TEST(ImapSession, FollowsItsTranscriptsHoweverTheBytesAreSplit) {
     }
 }
 
+TEST(ImapSession, ListsAGreatTreeInPartsWithoutFillingTheMemory) {
+    Home home;
+    constexpr int kMailboxes = 3000;
+    for (int i = 0; i < kMailboxes; ++i)
+        for (const char* sub : {"cur", "new", "tmp"})
+            fs::create_directories(fmt::format("{}/Maildir/.{:03}.with a name that is rather long, {:04}/{}",
+                                               home.path(), i % 100, i, sub));
+    Session session(home.account());
+    const auto longest_queue = [&](std::string_view command, std::size_t& lines) {
+        session.feed(command);
+        std::uint64_t most = 0;
+        std::string said;
+        do {
+            session.run();
+            most = std::max(most, session.output().waiting());
+            while (!session.output().empty()) {
+                const std::string_view bytes = session.output().front();
+                if (bytes.empty()) break;
+                said += bytes;
+                session.output().consume(bytes.size());
+            }
+        } while (session.has_work());
+        lines = static_cast<std::size_t>(std::count(said.begin(), said.end(), '\n'));
+        EXPECT_TRUE(said.ends_with(" OK Listed\r\n")) << said.substr(said.size() - 100);
+        return most;
+    };
+    std::size_t lines = 0;
+    EXPECT_LT(longest_queue("a LIST \"\" *\r\n", lines), 200'000u);
+    EXPECT_EQ(lines, kMailboxes + 100u + 6u + 1u);
+    EXPECT_LT(longest_queue("b LIST \"\" * RETURN (STATUS (MESSAGES UIDNEXT))\r\n", lines), 200'000u);
+    EXPECT_EQ(lines, 2 * kMailboxes + 100u + 12u + 1u);
+    EXPECT_LT(longest_queue("c LIST \"\" \"%*%*a%*%*%*n%*%*%*z\"\r\n", lines), 200'000u);
+    EXPECT_EQ(lines, 1u);
+    EXPECT_LT(longest_queue("d LIST (SUBSCRIBED RECURSIVEMATCH) \"\" 0%\r\n", lines), 200'000u);
+    EXPECT_EQ(lines, 1u);
+    // Other commands wait until it is over.
+    EXPECT_EQ(say(session, "e LIST \"\" 000/*0\r\nf NOOP\r\n").substr(0, 6), "* LIST");
+}
+
 TEST(ImapSession, SendsAStoredMessageAsTheClientSentIt) {
     Home home;
     Session session(home.account());
