@@ -213,6 +213,41 @@ class Killed(unittest.TestCase):
         self.settle_and_check("gk-imapd session, MOVE of 3", ["Archive", "Trash"])
         self.assertGreater(self.hits.total(), 15)
 
+    def mailboxes(self, pattern):
+        with crash.log_in(self.gk) as imap:
+            rows = imap.list('""', pattern)[1]
+        return sorted(row.rsplit(b'"', 2)[1].decode() for row in rows if row and b"Noselect" not in row)
+
+    def test_a_session_killed_at_each_call_of_create_and_rename_and_delete(self):
+        leaves = ["a", "b", "c"]
+        with crash.log_in(self.gk) as imap:
+            for leaf in leaves:
+                self.assertEqual(imap.create(f"Tree/{leaf}")[0], "OK")
+        kept = {leaf: self.fill(f"Tree/{leaf}", 1) for leaf in leaves}
+
+        def prepare():
+            with crash.log_in(self.gk) as imap:  # what an earlier kill left in part
+                for name in self.mailboxes("Wood*"):
+                    self.assertEqual(imap.rename(name, name.replace("Wood", "Tree"))[0], "OK")
+                for name in self.mailboxes("Tree/new*"):
+                    self.assertEqual(imap.delete(name)[0], "OK")
+            self.assertEqual(self.mailboxes("Tree*"), [f"Tree/{leaf}" for leaf in leaves])
+            return [("create", "Tree/new"), ("rename", "Tree", "Wood"), ("delete", "Wood/new")]
+
+        def verify(agreed):
+            there = [name for name in self.mailboxes("Tree*") + self.mailboxes("Wood*") if not name.endswith("/new")]
+            self.assertEqual(sorted(name[5:] for name in there), leaves, "each is there once")
+            if agreed:
+                self.assertEqual(self.mailboxes("Wood*") + self.mailboxes("Tree*"), [f"Wood/{leaf}" for leaf in leaves])
+            for name in there:
+                self.assertEqual(self.ids(name), collections.Counter(kept[name[5:]]))
+        self.sweep("INBOX", prepare, verify)
+        for name in self.mailboxes("Wood*"):
+            with crash.log_in(self.gk) as imap:
+                imap.rename(name, name.replace("Wood", "Tree"))
+        self.settle_and_check("gk-imapd session, CREATE, RENAME and DELETE", [f"Tree/{leaf}" for leaf in leaves])
+        self.assertGreater(self.hits.total(), 15)
+
     def annotation(self, mailbox):
         with crash.log_in(self.gk) as imap:
             self.assertEqual(imap.xatom("GETMETADATA", mailbox, "/private/comment")[0], "OK")
