@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/base/text.hpp"
+#include "common/config/message_limits.hpp"
 #include "common/message/header.hpp"
 #include "common/message/quarantine.hpp"
 #include "common/queue/spool.hpp"
@@ -62,6 +63,7 @@ Options Options::from(const config::Config& config) {
     options.sync.group_from = static_cast<std::size_t>(config.integer("delivery.group_flush_from"));
     options.sync.gather = std::chrono::microseconds(config.integer("delivery.gather_us"));
     options.sync.max_open_mailboxes = options.open_accounts;
+    config::read_message_limits(config, options.message);
     return options;
 }
 
@@ -70,7 +72,7 @@ Deliverer::Deliverer(const config::Config& config, Options options)
       options_(std::move(options)),
       changes_(paths_.run + "/changes.sock"),
       writer_(options_.sync),
-      accounts_(options_.open_accounts, &changes_, &writer_) {}
+      accounts_(options_.open_accounts, &changes_, &writer_, options_.message) {}
 
 Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config, Index index) {
     std::unique_ptr<Deliverer> deliverer(new Deliverer(config, Options::from(config)));

@@ -28,6 +28,7 @@ struct Options {
     std::size_t open_accounts = 256;
     std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
     maildir::SyncOptions sync;
+    message::Limits message;  // how far messages are looked into
     static Options from(const config::Config& config);
 };
 

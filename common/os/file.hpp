@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,23 +60,27 @@ struct DirEntry {
 };
 Result<std::vector<DirEntry>> list_directory(const std::string& path);  // without . and ..; unsorted
 
-// A read-only view of a whole file. The bytes stay valid while this lives; a file that shrinks
-// meanwhile would fault, so only map files that are never changed in place (messages).
+// The bytes of a whole file, valid while this lives: a small one is read, a large one mapped. A mapped file that
+// shrinks meanwhile would fault, so only for files that are never changed in place (messages).
 class MappedFile {
 public:
-    static Result<MappedFile> open(const std::string& path);
+    static Result<MappedFile> open(const std::string& path) { return open_at(-1, path); }
+    // PATH below DIRECTORY, which the kernel then need not look up; -1: as it is.
+    static Result<MappedFile> open_at(int directory, const std::string& path);
     MappedFile() = default;
-    MappedFile(MappedFile&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    MappedFile(MappedFile&& other) noexcept { *this = std::move(other); }
     MappedFile& operator=(MappedFile&& other) noexcept {
+        std::swap(read_, other.read_);
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         return *this;
     }
     ~MappedFile();
     std::string_view bytes() const noexcept { return {data_, size_}; }
+    bool is_mapped() const noexcept { return data_ != nullptr && !read_; }
 
 private:
+    std::unique_ptr<char[]> read_;  // where it was read
     const char* data_ = nullptr;
     std::size_t size_ = 0;
 };

@@ -63,6 +63,8 @@ Status index_in(State& state, Record& record, const std::vector<Arrival*>& arriv
                 message.file,
                 {}};
             GK_CHECK(insert_message(state, record, stored));
+            if (!message.structure.structure.empty())
+                GK_CHECK(keep_structure(state, record.number, message.uid, message.structure));
             maildir::append_uidlist_line(lines, message.uid, "", base);
             high_keywords |= (message.keywords & ~kLetterKeywords) != 0;
         }

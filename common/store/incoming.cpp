@@ -19,6 +19,8 @@ namespace gk::store {
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;
+// A message up to this size is looked into while it is in memory, so that nobody need open its file for its envelope.
+constexpr std::size_t kMostSeen = 256 * 1024;
 
 struct Message {
     IncomingMessage wanted;
@@ -26,6 +28,15 @@ struct Message {
     LineEndFilter filter;
     bool as_is = false;
     std::uint64_t wire = 0;  // octets given to write()
+    std::string seen;        // what is in the file, while it is not too much
+    bool seen_all = true;
+    KeptStructure structure;
+
+    Status put(std::string_view bytes) {
+        if (seen_all && seen.size() + bytes.size() <= kMostSeen) seen += bytes;
+        else seen_all = false;
+        return file.write(bytes);
+    }
 };
 
 // Every error of writing is for the client to try again later; only a mailbox that went away is another matter.
@@ -108,6 +119,7 @@ Status Incoming::State::keep_as_is(Message& message) {
     if (message.filter.pending_cr()) GK_CHECK(replacement.write("\r"));
     message.file = std::move(replacement);
     message.as_is = true;
+    message.seen_all = false;
     return ok();
 }
 
@@ -119,16 +131,23 @@ Status Incoming::State::write(Message& message, std::string_view bytes) {
         converted.clear();
         std::size_t consumed = 0;
         const bool sound = message.filter.feed(piece, converted, &consumed);
-        GK_CHECK(message.file.write(converted));
+        GK_CHECK(message.put(converted));
         bytes.remove_prefix(sound ? piece.size() : consumed);
         if (!sound) GK_CHECK(keep_as_is(message));
     }
-    return bytes.empty() ? ok() : message.file.write(bytes);
+    return bytes.empty() ? ok() : message.put(bytes);
 }
 
 Status Incoming::State::finish(Message& message) {
     if (!message.as_is && message.filter.pending_cr()) GK_CHECK(keep_as_is(message));
     GK_CHECK(message.file.flush());
+    if (message.seen_all && !message.seen.empty()) {
+        const bool as_stored = message.seen.size() == message.wire;
+        message.structure = kept_structure(
+            message::scan(message.seen, as_stored ? message::LineEnds::AsStored : message::LineEnds::Convert,
+                          account->state().options.message_limits));
+    }
+    message.seen = std::string();
     // The file's mtime is the internal date, so that it can be had again without the index.
     if (message.wanted.internal_date) return set_date(message.file.path(), *message.wanted.internal_date);
     GK_TRY(message.wanted.internal_date, message.file.written_s());
@@ -174,8 +193,8 @@ Result<Appended> Incoming::State::commit(Indexer* later) {
         std::string name = maildir::with_sizes(message.file.name(), message.file.size(), message.wire);
         const bool flagged = flags != 0 || keywords[i] != 0;
         if (flagged) name = renamed_file("cur/" + name, flags, keywords[i]).substr(4);
-        arrival.messages.push_back(
-            {(flagged ? "cur/" : "new/") + name, flags, keywords[i], *message.wanted.internal_date, message.wire, 0});
+        arrival.messages.push_back({(flagged ? "cur/" : "new/") + name, flags, keywords[i],
+                                    *message.wanted.internal_date, message.wire, 0, std::move(message.structure)});
         placements.push_back({&message.file, flagged ? maildir::Sub::Cur : maildir::Sub::New, std::move(name)});
     }
     GK_CHECK(account->state().writer->commit(placements));

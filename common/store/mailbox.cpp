@@ -11,8 +11,6 @@ namespace gk::store {
 
 namespace {
 
-constexpr std::size_t kStructuresAtOnce = 200;  // between two looks at the sink, and in one transaction
-
 Row read_row(const db::Statement& query) {
     Row row;
     row.uid = static_cast<Uid>(query.integer(0) & 0xffffffff);
@@ -83,28 +81,6 @@ Status take_recent(State& state, Record& record) {
     record.recent_floor = record.uidnext;
     GK_CHECK(save_record(state, record));
     return transaction.commit();
-}
-
-message::LineEnds line_ends_of(std::uint64_t bytes, std::uint64_t octets) {
-    return bytes == octets ? message::LineEnds::AsStored : message::LineEnds::Convert;
-}
-
-// With the lock held.
-Result<OpenMessage> open_locked(State& state, Record& record, Uid uid) {
-    const std::string path = state.path_of(record.name) + '/';
-    for (const bool again : {false, true}) {
-        GK_TRY(const auto message, load_message(state, record.number, uid));
-        if (!message) break;
-        auto file = os::MappedFile::open(path + message->file);
-        if (file) {
-            const auto bytes = file->bytes().size();
-            return OpenMessage{std::move(*file), line_ends_of(bytes, message->row.size), message->row.size};
-        }
-        if (file.error().code != Errc::NotFound) return fail(file.error());
-        // A foreign tool renamed or removed it since we looked.
-        if (!again) GK_CHECK(refresh(state, record, true));
-    }
-    return fail(Errc::NotFound, fmt::format("message {} of '{}' was expunged", uid, record.name));
 }
 
 }  // namespace
@@ -192,13 +168,6 @@ Result<std::vector<std::string>> Mailbox::keywords() {
     return load_keywords(state, number_);
 }
 
-Result<OpenMessage> Mailbox::open(Uid uid) {
-    State& state = account_->state();
-    const Locked lock(state);
-    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
-    return open_locked(state, record, uid);
-}
-
 Result<std::vector<std::pair<Uid, std::string>>> Mailbox::paths(std::span<const Uid> uids) {
     State& state = account_->state();
     const Locked lock(state);
@@ -209,59 +178,6 @@ Result<std::vector<std::pair<Uid, std::string>>> Mailbox::paths(std::span<const 
     paths.reserve(messages.size());
     for (const auto& message : messages) paths.emplace_back(message.row.uid, directory + message.file);
     return paths;
-}
-
-Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink) {
-    State& state = account_->state();
-    for (std::size_t start = 0; start < uids.size(); start += kStructuresAtOnce) {
-        const auto chunk = uids.subspan(start, std::min(kStructuresAtOnce, uids.size() - start));
-        std::vector<std::optional<message::Structure>> found(chunk.size());
-        {
-            const Locked lock(state);
-            GK_TRY(auto record, get_record(state, number_, uidvalidity_));
-            std::vector<std::pair<Uid, std::string>> parsed;
-            for (std::size_t i = 0; i < chunk.size(); ++i) {
-                GK_TRY(auto query, state.index.prepare("SELECT structure FROM structures WHERE key = ?"));
-                GK_TRY(const bool row, query.bind(row_key(number_, chunk[i])).step());
-                if (row) {
-                    if (auto kept = message::deserialise(query.text(0))) found[i] = std::move(*kept);
-                    query.reset();
-                    if (found[i]) continue;
-                }
-                const auto opened = open_locked(state, record, chunk[i]);
-                if (!opened && opened.error().code == Errc::NotFound) continue;
-                if (!opened) return fail(opened.error());
-                found[i] = message::scan(opened->file.bytes(), opened->line_ends, state.options.message_limits);
-                parsed.emplace_back(chunk[i], message::serialise(*found[i]));
-            }
-            // Kept for the next time where that is possible now; the answer does not depend on it.
-            if (!parsed.empty()) {
-                const auto keep = [&]() -> Status {
-                    GK_TRY(auto transaction, WriteTransaction::begin(state));
-                    GK_TRY(auto insert,
-                           state.index.prepare("INSERT OR REPLACE INTO structures(key, structure) SELECT ?, ? WHERE "
-                                               "EXISTS (SELECT 1 FROM messages WHERE key = ?)"));
-                    for (const auto& [uid, bytes] : parsed)
-                        GK_CHECK(insert.bind(row_key(number_, uid)).bind_blob(bytes).bind(row_key(number_, uid)).run());
-                    return transaction.commit();
-                };
-                (void)keep();
-            }
-        }
-        for (std::size_t i = 0; i < chunk.size(); ++i)
-            if (!sink(chunk[i], found[i] ? &*found[i] : nullptr)) return ok();
-    }
-    return ok();
-}
-
-Result<message::Structure> Mailbox::structure(Uid uid) {
-    std::optional<message::Structure> found;
-    GK_CHECK(structures({&uid, 1}, [&](Uid, const message::Structure* structure) {
-        if (structure != nullptr) found = *structure;
-        return true;
-    }));
-    if (!found) return fail(Errc::NotFound, fmt::format("message {} of '{}' was expunged", uid, name_));
-    return std::move(*found);
 }
 
 }  // namespace gk::store

@@ -26,6 +26,8 @@ struct OpenMessage {
     std::uint64_t octets = 0;  // as the client counts them (Row::size)
 };
 
+struct KeptStructure;  // private to the store
+
 enum class Look {
     Index,     // what the index says
     Gate,      // look at the directories where their mtime changed (two stat calls where it did not)
@@ -52,10 +54,17 @@ public:
     // Where messages lie just now, for programs that read Maildirs. A change of flags renames a file: whoever does not
     // find it there any more asks again, or open()s it.
     Result<std::vector<std::pair<Uid, std::string>>> paths(std::span<const Uid> uids);
+    // Those that open() will be asked for next: what it takes to find their files is looked up at once.
+    Status expect(std::span<const Uid> uids);
     // Parsed once and kept. SINK is called in the order of UIDS, with nothing for those that vanished; returns false to
     // stop.
     Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
     Result<message::Structure> structure(Uid uid);
+    // The same as IMAP shows it, kept ready: ENVELOPE and BODYSTRUCTURE for a client that takes no UTF-8.
+    struct Shown {
+        std::string_view envelope, body_structure;
+    };
+    Status shown(std::span<const Uid> uids, const std::function<bool(Uid, const Shown*)>& sink);
 
     // All of UIDS in one transaction. BadInput: more than kMaxKeywords keywords in the mailbox, or not an atom.
     Result<FlagsStored> store(std::span<const Uid> uids, const FlagUpdate& update);
@@ -79,7 +88,12 @@ private:
     Mailbox(std::shared_ptr<Account> account, std::int64_t number, std::uint32_t uidvalidity, std::string name)
         : account_(std::move(account)), number_(number), uidvalidity_(uidvalidity), name_(std::move(name)) {}
 
+    struct Files;
+    Status scan(std::span<const Uid> uids,
+                const std::function<void(Uid, message::Structure&, const KeptStructure&)>& take);
+
     std::shared_ptr<Account> account_;
+    std::shared_ptr<Files> files_;  // see expect()
     std::int64_t number_;
     std::uint32_t uidvalidity_;
     bool writable_ = false;

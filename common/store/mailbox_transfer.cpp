@@ -86,7 +86,8 @@ std::string_view size_fields(std::string_view base) {
 Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
     GK_TRY(auto insert,
            state.index.prepare(
-               "INSERT INTO structures(key, structure) SELECT ?, structure FROM structures WHERE key = ?"));
+               "INSERT INTO structures(key, envelope, body_structure, structure) SELECT ?, envelope, body_structure, "
+               "structure FROM structures WHERE key = ?"));
     return insert.bind(to).bind(from).run();
 }
 

@@ -20,6 +20,7 @@ Result<std::shared_ptr<Account>> AccountPool::get(const std::string& home, const
     options.create = create;
     options.sink = sink_;
     options.writer = writer_;
+    options.message_limits = limits_;
     auto opened = Account::open(home, options);
     std::vector<std::shared_ptr<Account>> closing;  // destroyed after the lock was released
     lock.lock();

@@ -19,8 +19,9 @@ namespace gk::store {
 class AccountPool {
 public:
     // SINK and WRITER as in AccountOptions; they outlive the pool.
-    explicit AccountPool(std::size_t capacity, ChangeSink* sink = nullptr, maildir::Writer* writer = nullptr)
-        : capacity_(capacity), sink_(sink), writer_(writer) {}
+    explicit AccountPool(std::size_t capacity, ChangeSink* sink = nullptr, maildir::Writer* writer = nullptr,
+                         const message::Limits& limits = {})
+        : capacity_(capacity), sink_(sink), writer_(writer), limits_(limits) {}
 
     // The account at HOME; made where it is not there and CREATE.
     Result<std::shared_ptr<Account>> get(const std::string& home, const std::string& name, bool create);
@@ -31,6 +32,7 @@ private:
     std::size_t capacity_;
     ChangeSink* sink_;
     maildir::Writer* writer_;
+    message::Limits limits_;
     mutable std::mutex mutex_;
     std::list<Entry> recent_;  // most recently used first
     std::unordered_map<std::string, std::list<Entry>::iterator> by_home_;

@@ -55,8 +55,9 @@ Status check_room(State& state, const Quota& quota, std::uint64_t messages, std:
 }
 
 Status recount_totals(State& state) {
-    GK_TRY(auto update, state.index.prepare("UPDATE totals SET (messages, bytes) = "
-                                            "(SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM mailboxes)"));
+    GK_TRY(auto update,
+           state.index.prepare("UPDATE totals SET (messages, bytes) = "
+                               "(SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM mailboxes)"));
     return update.run();
 }
 

@@ -55,6 +55,11 @@ struct StoredRow {
     std::string extra;  // of its uidlist line
 };
 
+// What is kept of a message's structure: as IMAP shows it, and whole (message::serialise).
+struct KeptStructure {
+    std::string envelope, body_structure, structure;
+};
+
 // A message that is durable under its final name and wants a row.
 struct Arrived {
     std::string file;
@@ -62,7 +67,8 @@ struct Arrived {
     KeywordMask keywords = 0;
     std::int64_t internal_date = 0;
     std::uint64_t size = 0;
-    Uid uid = 0;  // out
+    Uid uid = 0;                   // out
+    KeptStructure structure = {};  // nothing in it: not looked at yet
 };
 struct Arrival {
     std::int64_t mailbox = 0;
@@ -169,6 +175,10 @@ Status record_expunged(State& state, Record& record, const std::vector<Uid>& uid
 // Those of UIDS that exist, in order.
 Result<std::vector<StoredRow>> load_messages(State& state, std::int64_t mailbox, std::span<const Uid> uids);
 Result<std::optional<StoredRow>> load_message(State& state, std::int64_t mailbox, Uid uid);
+
+// contents.cpp
+KeptStructure kept_structure(const message::Structure& structure);
+Status keep_structure(State& state, std::int64_t mailbox, Uid uid, const KeptStructure& kept);  // where it has a row
 
 // ceilings.cpp: makes sure, durably, that COUNT more UIDs and one mod-sequence may be given out.
 Status reserve(State& state, Record& record, std::uint32_t count);

@@ -41,6 +41,13 @@ bool needs_structure(const FetchItem& item) {
     }
 }
 
+// What the store keeps ready in the form that goes out.
+bool is_shown(const FetchItem& item) { return item.kind == Kind::Envelope || item.kind == Kind::BodyStructure; }
+
+bool is_ascii(std::string_view text) {
+    return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 bool marks_seen(const FetchItem& item) { return needs_file(item) && !item.peek; }
 
 // Octets of BYTES once each LF has its CR. Counted, not believed: a file's name or the index may be wrong, and a wrong
@@ -61,7 +68,8 @@ struct Session::FetchJob final : Session::Job {
     explicit FetchJob(Fetch fetch) : command(std::move(fetch)) {
         for (const FetchItem& item : command.items) {
             files = files || needs_file(item);
-            structures = structures || needs_structure(item);
+            shown = shown || is_shown(item);
+            structures = structures || (needs_structure(item) && !is_shown(item));
             seen = seen || marks_seen(item);
             has_uid = has_uid || item.kind == Kind::Uid;
             has_flags = has_flags || item.kind == Kind::Flags;
@@ -76,7 +84,9 @@ struct Session::FetchJob final : Session::Job {
     void passed(std::uint32_t index);
     Status mark_seen(Session& session, const std::vector<std::uint32_t>& batch);
     Status answer(Session& session, const std::vector<std::uint32_t>& batch);
-    void one(Session& session, std::uint32_t index, const message::Structure* structure);
+    Status answer_shown(Session& session, const std::vector<std::uint32_t>& batch, const std::vector<store::Uid>& uids);
+    void one(Session& session, std::uint32_t index, const message::Structure* structure,
+             const store::Mailbox::Shown* ready = nullptr);
     void section(Session& session, const FetchItem& item, const OutputQueue::File& file,
                  const message::Structure* structure);
     void binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
@@ -85,15 +95,17 @@ struct Session::FetchJob final : Session::Job {
     Fetch command;
     std::vector<IndexRange> ranges;
     std::vector<store::UidRange> vanished;  // to be told first
-    bool files = false, structures = false, seen = false, has_uid = false, has_flags = false, has_modseq = false;
+    bool files = false, structures = false, shown = false, seen = false, has_uid = false, has_flags = false,
+         has_modseq = false;
     std::size_t range = 0;                  // where we are: in ranges
     std::uint32_t offset = 0;               // and in ranges[range]
     std::vector<std::uint32_t> flags_news;  // sorted: rows whose flags the client has not seen
     bool missing = false, unknown_encoding = false;
+    std::string converted;  // kept for its memory
 };
 
 std::vector<std::uint32_t> Session::FetchJob::next_batch() const {
-    const std::size_t most = files || structures ? kBatchOfMessages : kBatchOfRows;
+    const std::size_t most = files || structures || shown ? kBatchOfMessages : kBatchOfRows;
     std::vector<std::uint32_t> batch;
     std::uint32_t skip = offset;
     for (std::size_t r = range; r < ranges.size() && batch.size() < most; ++r, skip = 0)
@@ -159,7 +171,12 @@ bool Session::FetchJob::resume(Session& session) {
 }
 
 Status Session::FetchJob::answer(Session& session, const std::vector<std::uint32_t>& batch) {
+    std::vector<store::Uid> uids;
+    if (files || structures || shown)
+        for (const std::uint32_t index : batch) uids.push_back(session.view_->rows()[index].uid);
+    if (shown && !structures) return answer_shown(session, batch, uids);
     if (!structures) {
+        if (files) GK_CHECK(session.view_->mailbox().expect(uids));
         for (const std::uint32_t index : batch) {
             one(session, index, nullptr);
             passed(index);
@@ -167,11 +184,10 @@ Status Session::FetchJob::answer(Session& session, const std::vector<std::uint32
         }
         return ok();
     }
-    std::vector<store::Uid> uids;
-    for (const std::uint32_t index : batch) uids.push_back(session.view_->rows()[index].uid);
     std::size_t at = 0;
     return session.view_->mailbox().structures(uids, [&](store::Uid, const message::Structure* structure) {
         if (at >= batch.size()) return false;
+        if (at == 0 && files && !session.view_->mailbox().expect(uids)) return false;
         const std::uint32_t index = batch[at++];
         if (structure != nullptr) one(session, index, structure);
         else missing = true;
@@ -180,7 +196,33 @@ Status Session::FetchJob::answer(Session& session, const std::vector<std::uint32
     });
 }
 
-void Session::FetchJob::one(Session& session, std::uint32_t index, const message::Structure* structure) {
+// The common question: ENVELOPE and BODYSTRUCTURE alone, as they lie ready.
+Status Session::FetchJob::answer_shown(Session& session, const std::vector<std::uint32_t>& batch,
+                                       const std::vector<store::Uid>& uids) {
+    if (files) GK_CHECK(session.view_->mailbox().expect(uids));
+    std::size_t at = 0;
+    return session.view_->mailbox().shown(uids, [&](store::Uid uid, const store::Mailbox::Shown* ready) {
+        if (at >= batch.size()) return false;
+        const std::uint32_t index = batch[at++];
+        // With UTF-8 accepted some strings are quoted that are literals in what is kept.
+        const bool as_kept =
+            ready != nullptr && (!session.rev2_ || (is_ascii(ready->envelope) && is_ascii(ready->body_structure)));
+        if (as_kept) {
+            one(session, index, nullptr, ready);
+        } else if (ready == nullptr) {
+            missing = true;
+        } else {
+            const auto structure = session.view_->mailbox().structure(uid);
+            if (structure) one(session, index, &*structure);
+            else missing = true;
+        }
+        passed(index);
+        return session.out_.waiting() < kEnoughOutput;
+    });
+}
+
+void Session::FetchJob::one(Session& session, std::uint32_t index, const message::Structure* structure,
+                            const store::Mailbox::Shown* ready) {
     const store::Row& row = session.view_->rows()[index];
     OutputQueue::File file;
     if (files) {
@@ -208,9 +250,15 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
                 append_internal_date(begin("INTERNALDATE "), from_unix_s(row.internal_date));
                 break;
             case Kind::Rfc822Size: fmt::format_to(std::back_inserter(begin("RFC822.SIZE ")), "{}", row.size); break;
-            case Kind::Envelope: append_envelope(begin("ENVELOPE "), structure->envelope(), session.rev2_); break;
+            case Kind::Envelope:
+                if (ready != nullptr) begin("ENVELOPE ") += ready->envelope;
+                else append_envelope(begin("ENVELOPE "), structure->envelope(), session.rev2_);
+                break;
             case Kind::Body: append_body(begin("BODY "), *structure, false, session.rev2_); break;
-            case Kind::BodyStructure: append_body(begin("BODYSTRUCTURE "), *structure, true, session.rev2_); break;
+            case Kind::BodyStructure:
+                if (ready != nullptr) begin("BODYSTRUCTURE ") += ready->body_structure;
+                else append_body(begin("BODYSTRUCTURE "), *structure, true, session.rev2_);
+                break;
             case Kind::Rfc822: begin("RFC822 "); break;
             case Kind::Rfc822Header: begin("RFC822.HEADER "); break;
             case Kind::Rfc822Text: begin("RFC822.TEXT "); break;
@@ -242,9 +290,21 @@ void Session::FetchJob::section(Session& session, const FetchItem& item, const O
     const std::string_view bytes = file->file.bytes();
     const bool convert = file->line_ends == message::LineEnds::Convert;
     if (is_whole_message(item) && !item.partial) {
-        const std::uint64_t octets = convert ? octets_with_crlf(bytes) : bytes.size();
-        fmt::format_to(std::back_inserter(session.out_.text()), "{{{}}}\r\n", octets);
-        session.out_.slice(file, 0, bytes.size(), convert, octets);
+        std::string& out = session.out_.text();
+        if (!convert) {
+            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", bytes.size());
+            session.out_.slice(file, 0, bytes.size(), false, bytes.size());
+        } else if (!file->file.is_mapped()) {
+            // A small one is converted once, for its size and its bytes.
+            converted.clear();
+            CrlfWriter().feed(bytes, converted);
+            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", converted.size());
+            out += converted;
+        } else {
+            const std::uint64_t octets = octets_with_crlf(bytes);
+            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", octets);
+            session.out_.slice(file, 0, bytes.size(), true, octets);
+        }
         return;
     }
     Section wanted = item.section;

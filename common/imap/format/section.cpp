@@ -197,19 +197,36 @@ std::optional<Content> find_section(const Structure& structure, std::string_view
 }
 
 void CrlfWriter::feed(std::string_view bytes, std::string& out) {
-    std::size_t at = 0;
-    while (at < bytes.size()) {
-        std::size_t newline = bytes.find('\n', at);
-        if (newline == std::string_view::npos) newline = bytes.size();
-        if (newline > at) {
-            out += bytes.substr(at, newline - at);
-            after_cr_ = bytes[newline - 1] == '\r';
+    if (bytes.empty()) return;
+    // Room for a CR each sixteen octets, and more only where there are more.
+    out.reserve(out.size() + bytes.size() + bytes.size() / 16);
+    char block[4096];
+    std::size_t filled = 0;
+    const char* at = bytes.data();
+    const char* const end = at + bytes.size();
+    const auto put = [&](const char* from, std::size_t count) {
+        if (filled + count > sizeof block) {
+            out.append(block, filled);
+            filled = 0;
         }
-        if (newline == bytes.size()) return;
-        out += after_cr_ ? "\n" : "\r\n";
+        if (count > sizeof block) return static_cast<void>(out.append(from, count));
+        std::memcpy(block + filled, from, count);
+        filled += count;
+    };
+    while (at < end) {
+        const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
+        const char* const stop = newline != nullptr ? newline : end;
+        if (stop > at) {
+            put(at, static_cast<std::size_t>(stop - at));
+            after_cr_ = stop[-1] == '\r';
+        }
+        if (newline == nullptr) break;
+        if (after_cr_) put("\n", 1);
+        else put("\r\n", 2);
         after_cr_ = false;
         at = newline + 1;
     }
+    out.append(block, filled);
 }
 
 std::string read_all(const Content& content, std::string_view file) {

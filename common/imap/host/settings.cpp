@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.hpp"
+#include "common/config/message_limits.hpp"
 
 namespace gk::imap {
 
@@ -18,11 +19,7 @@ HostSettings host_settings(const config::Config& config) {
     settings.session.max_message = config.size("imap.max_message");
     settings.session.limits.skipped = 2 * settings.session.max_message;
     settings.session.max_bad_commands = static_cast<int>(config.integer("imap.bad_commands"));
-    settings.message.depth = static_cast<std::uint32_t>(config.integer("message.depth"));
-    settings.message.parts = static_cast<std::uint32_t>(config.integer("message.parts"));
-    settings.message.header_block = config.size("message.header_block");
-    settings.message.header_line = config.size("message.header_line");
-    settings.message.details = config.size("message.details");
+    config::read_message_limits(config, settings.message);
     settings.idle_timeout = duration("imap.idle_timeout");
     settings.write_timeout = duration("imap.write_timeout");
     settings.start_timeout = duration("imap.start_timeout");

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <thread>
 
+#include "common/message/shown.hpp"
 #include "common/store/indexer.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -309,13 +310,37 @@ TEST_F(StoreMessages, GiveTheirStructureOnceParsed) {
 }
 
 TEST_F(StoreMessages, AreReadAsFarAsTheLimitsOfTheAccountGo) {
-    const auto uid = deliver("INBOX",
-                             "Content-Type: multipart/mixed; "
-                             "boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n");
     AccountOptions options;
     options.message_limits.parts = 2;
     account_ = Account::open(home_, options).value();
-    EXPECT_EQ(mailbox("INBOX").structure(uid)->parts.size(), 2u);
+    const std::string_view three =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n";
+    EXPECT_EQ(mailbox("INBOX").structure(deliver("INBOX", std::string(three)))->parts.size(), 2u) << "looked into on the way in";
+    write_file(path("INBOX") + "/new/1.foreign", std::string(three));
+    ASSERT_TRUE(account_->reconcile(true));
+    EXPECT_EQ(mailbox("INBOX").structure(2)->parts.size(), 2u) << "looked into when asked for";
+}
+
+TEST_F(StoreMessages, AreShownAsTheirStructureSays) {
+    const std::string text = "From: a@b.test\r\nSubject: one\r\n\r\nhi\r\n";
+    deliver("INBOX", text);
+    write_file(path("INBOX") + "/new/1.foreign", text);
+    ASSERT_TRUE(account_->reconcile(true));
+    std::vector<std::string> envelopes;
+    auto inbox = mailbox("INBOX");
+    for (int turn = 0; turn < 2; ++turn)
+        ASSERT_TRUE(inbox.shown(std::vector<Uid>{1, 2, 9}, [&](Uid uid, const Mailbox::Shown* shown) {
+            EXPECT_EQ(shown == nullptr, uid == 9) << uid;
+            if (shown != nullptr) envelopes.push_back(std::string(shown->envelope) + std::string(shown->body_structure));
+            return true;
+        }));
+    std::string expected;
+    const auto structure = inbox.structure(1);
+    ASSERT_TRUE(structure);
+    message::append_envelope(expected, structure->envelope());
+    message::append_body(expected, *structure, true);
+    EXPECT_EQ(envelopes, std::vector<std::string>(4, expected));
 }
 
 TEST_F(StoreMessages, TellTheSinkAfterEachCommit) {
