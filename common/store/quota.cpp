@@ -12,9 +12,13 @@ namespace {
 
 tl::unexpected<Error> over(std::string text) { return fail(Error{Errc::Temporary, std::move(text), EDQUOT}); }
 
-// Mailboxes that were found but not looked into yet count as empty until then.
+// Mailboxes that were found but not looked into yet count as empty until then; so many are looked into at once, so that
+// ten thousand that a foreign tool made hold nobody up.
+constexpr int kLookedIntoAtOnce = 100;
+
 Status look_into_new(State& state) {
-    GK_TRY(auto query, state.index.prepare("SELECT number FROM mailboxes WHERE uidvalidity = 0"));
+    GK_TRY(auto query, state.index.prepare("SELECT number FROM mailboxes WHERE uidvalidity = 0 LIMIT ?"));
+    query.bind(std::int64_t{kLookedIntoAtOnce});
     std::vector<std::int64_t> unread;
     for (;;) {
         GK_TRY(const bool row, query.step());

@@ -88,9 +88,10 @@ void Session::on(const Rename& rename) {
 
 // subscribe = "SUBSCRIBE" SP mailbox, unsubscribe = "UNSUBSCRIBE" SP mailbox: RFC 9051, 6.3.7 and 6.3.8
 void Session::on(const Subscribe& command) {
-    const auto name = mailbox_named(command.mailbox);
-    if (!name) return;
-    const Status done = command.on ? account_->subscribe(*name) : account_->unsubscribe(*name);
+    const auto place = place_of(command.mailbox);
+    if (!place) return;
+    // A subscription is the subscriber's, whosever the mailbox is.
+    const Status done = command.on ? account_->subscribe(place->name) : account_->unsubscribe(place->name);
     if (!done) return refuse(done.error());
     finish(command.on ? "OK Subscribed" : "OK Unsubscribed");
 }

@@ -26,7 +26,7 @@ public:
         if (broken) return fail(Errc::Temporary, "disk on fire");
         const auto found = disabled.find(text::lower(login));
         if (found == disabled.end()) return std::optional<Known>();
-        return std::optional<Known>(Known{found->first, found->second});
+        return std::optional<Known>(Known{found->first, found->second, 1000, 7});
     }
     Result<bool> may_send_as(std::string_view user, std::string_view address) override { return user == address; }
 };
@@ -213,7 +213,10 @@ TEST_F(AuthenticatorTest, StoresArgon2idWhereConfigured) {
 TEST_F(AuthenticatorTest, GivesTicketsThatServeOnceForTheirService) {
     const std::string first = plain("ann@a.test", "secret").reply.ticket,
                       second = plain("ann@a.test", "secret").reply.ticket;
-    EXPECT_EQ(authenticator_->redeem({first, "imap"}).user, "ann@a.test");
+    const Reply redeemed = authenticator_->redeem({first, "imap"});
+    EXPECT_EQ(redeemed.user, "ann@a.test");
+    EXPECT_EQ(redeemed.quota_octets, 1000u);
+    EXPECT_EQ(redeemed.quota_messages, 7u);
     EXPECT_EQ(authenticator_->redeem({first, "imap"}).kind, Reply::Kind::Fail);
     EXPECT_EQ(authenticator_->redeem({second, "managesieve"}).kind, Reply::Kind::Fail);
     EXPECT_EQ(authenticator_->redeem({second, "imap"}).kind, Reply::Kind::Fail);

@@ -45,6 +45,13 @@ TEST(AuthWire, CarriesReplies) {
     const auto back = parse_reply(without_lf(format_reply(ok))).value();
     EXPECT_EQ(back.user, "ann@a.test");
     EXPECT_EQ(back.bytes, "v=x");
+    EXPECT_EQ(back.quota_octets, 0u);
+    ok.quota_octets = 2'000'000'000'000;
+    ok.quota_messages = 7;
+    EXPECT_EQ(parse_reply(without_lf(format_reply(ok)))->quota_octets, 2'000'000'000'000u);
+    EXPECT_EQ(parse_reply(without_lf(format_reply(ok)))->quota_messages, 7u);
+    // What is no number must not be read as no limit.
+    EXPECT_FALSE(parse_reply("OK\tuser=ann@a.test\tquota-octets=much"));
     Reply no;
     no.code = FailCode::Locked;
     no.text = "too many failures";
