@@ -1,36 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <fmt/format.h>
-#include <algorithm>
-
 #include "cmd/gk-mailbox/gk_mailbox.hpp"
 #include "common/cli/cli.hpp"
 #include "common/config/config.hpp"
 #include "common/directory/directory.hpp"
-#include "common/os/file.hpp"
+#include "common/directory/homes.hpp"
 #include "common/os/owner.hpp"
 #include "common/store/change_socket.hpp"
 
 namespace gk::mailbox_tool {
-
-namespace {
-
-Result<std::vector<Chosen>> everybody(const std::string& mail) {
-    std::vector<Chosen> chosen;
-    GK_TRY(const auto domains, os::list_directory(mail));
-    for (const auto& domain : domains) {
-        if (!domain.is_directory || domain.name.starts_with('.')) continue;
-        GK_TRY(const auto users, os::list_directory(mail + '/' + domain.name));
-        for (const auto& user : users) {
-            std::string home = fmt::format("{}/{}/{}", mail, domain.name, user.name);
-            if (user.is_directory && os::exists(home + "/Maildir/cur"))
-                chosen.push_back({user.name + '@' + domain.name, std::move(home)});
-        }
-    }
-    std::sort(chosen.begin(), chosen.end(), [](const Chosen& a, const Chosen& b) { return a.name < b.name; });
-    return chosen;
-}
-
-}  // namespace
 
 Result<std::vector<Chosen>> choose(const Arguments& arguments) {
     const int ways = !arguments.account.empty() + !arguments.home.empty() + arguments.all;
@@ -42,7 +19,8 @@ Result<std::vector<Chosen>> choose(const Arguments& arguments) {
         chosen.push_back({arguments.home, arguments.home});
     } else if (arguments.all) {
         GK_CHECK(os::become_owner_of(paths.mail));
-        GK_TRY(chosen, everybody(paths.mail));
+        GK_TRY(auto homes, directory::homes_with_mail(paths));
+        for (auto& home : homes) chosen.push_back({std::move(home.account), std::move(home.path)});
     } else {
         GK_TRY(const auto address, directory::canonical_account(arguments.account));
         chosen.push_back({address, directory::home_of(paths, address)});

@@ -132,6 +132,8 @@ const std::vector<Setting> kSettings = {
     {"server.hostname", String, "", "This host's name in greetings, Received fields and Message-IDs; empty: what the system says."},
     {"server.public_addresses", StringList, "", "The addresses by which the Internet knows this server, and from which it sends; gk-dns-check holds DNS against them. Empty: what DNS says of server.hostname."},
     {"server.trusted_networks", StringList, "127.0.0.0/8 ::1/128", "Networks whose clients are exempt from the connection limits for one address."},
+    {"search.share", Integer, "50", "Percent of the size of an account's mail (but at least 32 MB) that its search index may grow to; past it new messages are found by their headers and names of attachments only.", 0, 1000},
+    {"search.text_size", Size, "1MB", "Text of one message that can be found, of all its parts together; one part may have half of it.", 1024, 64 * kMB},
     {"smtp.authentication", String, "enforce", "Check mail from outside by SPF, DKIM, ARC, DMARC and iprev: enforce does as the author's domain asks, observe only writes it down, off checks nothing.", 0, 0, {"enforce", "observe", "off"}},
     {"smtp.authentication_domains", Table, "", "Author domains (with all below them) that are treated otherwise: domain = \"enforce\", \"observe\" or \"off\"."},
     {"smtp.authentication_lookups", Integer, "150", "DNS questions of iprev, SPF, DKIM and ARC about one message, past which these end in temperror; DMARC has dmarc.max_queries of its own.", 10, 10'000},

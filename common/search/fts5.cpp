@@ -41,6 +41,8 @@ Status register_tokenizer(sqlite3* db) {
     }
     ::sqlite3_finalize(statement);
     if (api == nullptr) return fail(Errc::Unsupported, "this SQLite has no FTS5");
+    if (const int code = register_rank(api); code != SQLITE_OK)
+        return fail(Errc::Bug, fmt::format("cannot register the ranking: {}", ::sqlite3_errstr(code)));
     fts5_tokenizer tokenizer{create, destroy, tokenize_for_fts5};
     if (const int code = api->xCreateTokenizer(api, "gk", nullptr, &tokenizer, nullptr); code != SQLITE_OK)
         return fail(Errc::Bug, fmt::format("cannot register the tokenizer: {}", ::sqlite3_errstr(code)));

@@ -36,8 +36,6 @@ const std::vector<std::string>& schema() {
     return steps;
 }
 
-// A word in the subject says more than one in the body.
-constexpr std::string_view kWeights = "5.0, 3.0, 2.0, 1.0, 1.0, 1.0, 3.0, 1.0";
 constexpr std::string_view kColumnNames[kTextColumns] = {"subject",      "sender", "recipients", "copies",
                                                          "blind_copies", "other",  "names",      "body"};
 
@@ -120,6 +118,16 @@ Status Index::discard(const std::string& home) {
     return ok();
 }
 
+IndexOptions index_options(const config::Config& config) {
+    IndexOptions options;
+    options.text.message = config.size("search.text_size");
+    options.text.part = options.text.message / 2;
+    options.share_percent = static_cast<unsigned>(config.integer("search.share"));
+    return options;
+}
+
+bool Index::exists(const std::string& home) { return os::exists(home + "/search.db"); }
+
 bool Index::is_current() const { return inode_ != 0 && inode_of(path_) == inode_; }
 
 Result<std::int64_t> Index::number(std::string_view sql) {
@@ -160,10 +168,10 @@ Result<std::unordered_map<Document, std::int64_t>> Index::rank(const std::string
     std::unordered_map<Document, std::int64_t> scores;
     if (expression.empty()) return scores;
     for (const int volume : {0, 1}) {
-        GK_TRY(auto query, db_.prepare(fmt::format(
-                               "SELECT d.id, CAST(-1000 * bm25(text{0}, {1}) AS INTEGER) FROM text{0} JOIN documents "
-                               "d ON d.id = text{0}.rowid AND d.volume = {0} WHERE text{0} MATCH ?",
-                               volume, kWeights)));
+        GK_TRY(auto query,
+               db_.prepare(fmt::format("SELECT d.id, gk_rank(text{0}) FROM text{0} JOIN documents d ON d.id = "
+                                       "text{0}.rowid AND d.volume = {0} WHERE text{0} MATCH ?",
+                                       volume)));
         query.bind(expression);
         for (;;) {
             GK_TRY(const bool row, query.step());
@@ -218,14 +226,6 @@ Result<std::vector<store::Uid>> Index::waiting_uids(std::int64_t box) {
     }
 }
 
-Result<std::size_t> Index::waiting(std::int64_t box) {
-    GK_TRY(auto query, db_.prepare("SELECT count(*) FROM places WHERE box = ? AND document <= 0 AND document = 0"));
-    GK_TRY(const bool row, query.bind(box).step());
-    const auto count = row ? query.integer(0) : 0;
-    query.reset();
-    return static_cast<std::size_t>(count);
-}
-
 Result<IndexStatus> Index::status() {
     const auto count = [this](std::string_view sql) -> Result<std::uint64_t> {
         GK_TRY(const auto value, number(sql));
@@ -239,6 +239,25 @@ Result<IndexStatus> Index::status() {
     GK_TRY(status.remains, count("SELECT sum(dead) FROM volumes"));
     GK_TRY(status.bytes, used_bytes());
     return status;
+}
+
+Result<std::int64_t> Index::known(store::Mailbox& mailbox) {
+    GK_TRY(const auto now, mailbox.status());
+    GK_TRY(auto query, db_.prepare("SELECT number FROM boxes WHERE name = ? AND uidvalidity = ?"));
+    GK_TRY(const bool row, query.bind(mailbox.name()).bind(static_cast<std::int64_t>(now.uidvalidity)).step());
+    const std::int64_t box = row ? query.integer(0) : 0;
+    query.reset();
+    return box;
+}
+
+Result<std::string> Index::damage() {
+    GK_TRY(auto query, db_.prepare("PRAGMA quick_check(1)"));
+    auto row = query.step();
+    if (!row && row.error().code == Errc::Permanent) return row.error().text;
+    if (!row) return fail(row.error());
+    const std::string said(*row ? query.text(0) : "no answer");
+    query.reset();
+    return said == "ok" ? std::string() : said;
 }
 
 }  // namespace gk::search

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/config/config.hpp"
 #include "common/db/database.hpp"
 #include "common/search/text.hpp"
 #include "common/store/mailbox.hpp"
@@ -30,6 +31,8 @@ struct IndexOptions {
     unsigned share_percent = 50;
     std::uint64_t least_size = 32u << 20;
 };
+
+IndexOptions index_options(const config::Config& config);  // search.*
 
 // Columns as bits, in the order of Text.
 enum Columns : unsigned { kSubject = 1, kFrom = 2, kTo = 4, kCc = 8, kBcc = 16, kOther = 32, kNames = 64, kBody = 128 };
@@ -71,6 +74,7 @@ public:
     static Result<Index> open(const std::string& home, const IndexOptions& options = {});
     // Removes it, whoever uses it: they go on with what is gone, and make a new one the next time they open it.
     static Status discard(const std::string& home);
+    static bool exists(const std::string& home);
     // Whether the file that was opened is still the one in HOME.
     bool is_current() const;
 
@@ -86,7 +90,6 @@ public:
     Result<std::size_t> add(store::Mailbox& mailbox, std::int64_t box, std::size_t most);
     Status set_limit(store::Account& account);
     bool is_full() const noexcept { return full_; }  // as the last add() found it
-    Result<std::size_t> waiting(std::int64_t box);
     Status retry_unreadable();
     // Moves up to MOST messages out of a volume that is being emptied; 0: nothing is left to do.
     Result<std::size_t> compact(store::Account& account, std::size_t most);
@@ -102,6 +105,10 @@ public:
     Result<std::vector<store::Uid>> waiting_uids(std::int64_t box);  // those unreadable too; ascending
 
     Result<IndexStatus> status();
+    // The number of MAILBOX as sync() last saw it; 0: it never did, or under another UIDVALIDITY.
+    Result<std::int64_t> known(store::Mailbox& mailbox);
+    // What is wrong with the file, by SQLite's own check; empty: nothing.
+    Result<std::string> damage();
 
 private:
     struct Read;

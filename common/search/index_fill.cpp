@@ -68,7 +68,7 @@ Result<std::int64_t> Index::sync(store::Mailbox& mailbox) {
     // Mod-sequences only go back where index.db, and gk-state with it, were replaced by older ones.
     if (fresh || static_cast<std::int64_t>(now.highest_modseq) < modseq) modseq = 0;
     else if (static_cast<std::int64_t>(now.highest_modseq) == modseq) return box;
-    GK_TRY(const auto changes, mailbox.changes_since(static_cast<store::ModSeq>(modseq)));
+    GK_TRY(const auto changes, mailbox.changes_since(static_cast<store::ModSeq>(modseq), store::Look::Index));
     GK_TRY(auto transaction, db::Transaction::begin(db_));
     if (box == 0) {
         GK_TRY(auto insert,

@@ -10,6 +10,7 @@
 #include "common/base/result.hpp"
 
 struct sqlite3;
+struct fts5_api;
 
 // Text as words that can be found. Letters are brought to one form (Unicode compatibility decomposition, case folding,
 // no accents: "Ærø" is "aero", "ＡＢＣ" is "abc"); a word is a run of letters, digits and marks, so that an address or
@@ -38,7 +39,9 @@ std::vector<std::string> query_tokens(std::string_view utf8);
 // Whether TOKEN is one letter of a script whose words are kept as pairs.
 bool is_lone_letter(std::string_view token) noexcept;
 
-// Makes "gk" a tokenizer of FTS5 on this connection. Needed before any statement that touches the index's tables.
+// Makes "gk" a tokenizer of FTS5 on this connection, and gk_rank(table) the score of a row in thousandths (rank.cpp).
+// Needed before any statement that touches the index's tables.
 Status register_tokenizer(sqlite3* db);
+int register_rank(fts5_api* api);  // SQLite's code
 
 }  // namespace gk::search
