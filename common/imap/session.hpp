@@ -10,6 +10,7 @@
 
 #include "common/imap/grammar/reader.hpp"
 #include "common/imap/output.hpp"
+#include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
 #include "common/store/account.hpp"
 #include "common/store/incoming.hpp"
@@ -20,6 +21,7 @@ struct SessionOptions {
     ReaderLimits limits = {};
     std::uint64_t max_message = 100u << 20;  // of an APPEND
     int max_bad_commands = 20;               // in a row; then BYE
+    search::IndexOptions search = {};        // of the index that FUZZY asks
 };
 
 // One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
@@ -95,6 +97,8 @@ private:
     // The name of such a place in the account's own mail.
     std::optional<std::string> mailbox_named(const std::string& wire);
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
+    // What FUZZY asks, where KEY has one (commands/search.cpp).
+    Words* words_for(const SearchKey& key);
 
     // news.cpp: what happened to the selected mailbox
     void tell_news(bool expunges, store::Look look = store::Look::Gate);
@@ -175,6 +179,7 @@ private:
     std::string tag_;  // of the command being answered
     std::optional<View> view_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
+    std::unique_ptr<Words> words_;
     std::unique_ptr<Job> job_;
 
     struct Appending {

@@ -6,19 +6,22 @@
 namespace gk::imap {
 
 // search = "SEARCH" [SP "RETURN" …] [SP "CHARSET" SP charset] 1*(SP search-key)
-// RFC 3501, 6.4.4; RFC 9051, 6.4.4; RETURN: RFC 4731; SAVE and "$": RFC 5182
+// RFC 3501, 6.4.4; RFC 9051, 6.4.4; RETURN: RFC 4731; FUZZY: RFC 6203; SAVE and "$": RFC 5182
 struct Session::SearchJob final : Session::Job {
-    SearchJob(Search search, const SearchContext& context) : command(std::move(search)), finder(command.key, context) {}
+    SearchJob(Search search, const SearchContext& how) : command(std::move(search)), context(how) {}
 
     bool resume(Session& session) override;
     void answer(Session& session);
 
     Search command;
-    Finder finder;
+    SearchContext context;
+    std::optional<Finder> finder;  // once the words are there that FUZZY asks for
 };
 
 bool Session::SearchJob::resume(Session& session) {
-    const auto done = finder.resume(*session.view_);
+    if (context.words != nullptr && !finder && !context.words->take_in(session.view_->mailbox())) return false;
+    if (!finder) finder.emplace(command.key, context);
+    const auto done = finder->resume(*session.view_);
     if (!done) {
         if (command.returns.save) session.saved_.clear();
         session.refuse(done.error());
@@ -34,16 +37,23 @@ void Session::SearchJob::answer(Session& session) {
     const auto& rows = session.view_->rows();
     Found found{.tag = session.tag_, .uid = command.uid, .numbers = {}};
     std::vector<store::Uid> uids;
-    for (const std::uint32_t index : finder.found()) {
+    for (const std::uint32_t index : finder->found()) {
         uids.push_back(rows[index].uid);
         found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
     }
+    if (command.returns.relevancy) found.relevancies = finder->relevancies(uids);
     if (contains(command.key, SearchKey::Kind::ModSeq))
         found.modseq = session.highest_modseq(saved_result(command.returns, uids));
     if (command.returns.save) session.saved_ = saved_result(command.returns, std::move(uids));
     std::string& out = session.out_.text();
     if (command.returns.given || session.rev2_) append_esearch(out, command.returns, found);
     else append_numbers(out, "SEARCH", found.numbers, found.modseq);
+}
+
+Words* Session::words_for(const SearchKey& key) {
+    if (!contains(key, SearchKey::Kind::Fuzzy)) return nullptr;
+    if (!words_) words_ = std::make_unique<Words>(account_->home(), options_.search);
+    return words_.get();
 }
 
 void Session::on(const Search& search) {
@@ -54,7 +64,8 @@ void Session::on(const Search& search) {
         return;
     }
     if (contains(search.key, SearchKey::Kind::ModSeq)) enable_condstore();
-    job_ = std::make_unique<SearchJob>(search, SearchContext{.view = *view_, .saved = saved_});
+    job_ = std::make_unique<SearchJob>(search,
+                                       SearchContext{.view = *view_, .saved = saved_, .words = words_for(search.key)});
 }
 
 }  // namespace gk::imap

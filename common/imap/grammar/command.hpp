@@ -57,6 +57,7 @@ struct SearchKey {
         And,
         Or,
         Not,
+        Fuzzy,
         Set,
         UidSet,
         Answered,
@@ -98,7 +99,7 @@ struct SearchKey {
     std::uint64_t number = 0;  // of LARGER, SMALLER and MODSEQ
     std::int64_t day = 0;      // of the date keys: days since 1970-01-01
     SequenceSet set = {};
-    std::vector<SearchKey> children = {};  // of And, Or (two) and Not (one)
+    std::vector<SearchKey> children = {};  // of And, Or (two), Not and Fuzzy (one)
 };
 
 // Whether KEY, or a key within it, is of KIND.
@@ -196,6 +197,7 @@ struct Expunge {
 struct SearchReturn {
     bool given = false;
     bool min = false, max = false, all = false, count = false, save = false;
+    bool relevancy = false;  // RFC 6203, 4
 };
 struct Search {
     bool uid = false;

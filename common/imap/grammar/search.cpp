@@ -96,8 +96,9 @@ SearchKey KeyReader::key(int depth) {
         return key;
     }
     const std::string name = in.word();
-    if (name == "NOT" || name == "OR") {
-        key.kind = name == "OR" ? Kind::Or : Kind::Not;
+    // FUZZY: RFC 6203, 3
+    if (name == "NOT" || name == "OR" || name == "FUZZY") {
+        key.kind = name == "OR" ? Kind::Or : name == "NOT" ? Kind::Not : Kind::Fuzzy;
         in.space();
         key.children.push_back(this->key(depth + 1));
         if (key.kind == Kind::Or) {
@@ -151,7 +152,7 @@ bool names_sequence_numbers(const SearchKey& key) {
 SearchKey search_program(Scanner& in) { return KeyReader{in}.sequence(0, '\0'); }
 
 // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-// RFC 4731, 3.1; RFC 5182
+// RFC 4731, 3.1; RFC 5182; RELEVANCY: RFC 6203, 4
 SearchReturn search_return(Scanner& in) {
     SearchReturn wanted;
     if (!in.accept_word("RETURN")) return wanted;
@@ -165,12 +166,13 @@ SearchReturn search_return(Scanner& in) {
             else if (in.accept_word("ALL")) wanted.all = true;
             else if (in.accept_word("COUNT")) wanted.count = true;
             else if (in.accept_word("SAVE")) wanted.save = true;
+            else if (in.accept_word("RELEVANCY")) wanted.relevancy = true;
             else in.fail("an unknown RETURN option");
         } while (in.accept(' '));
         in.expect(')');
     }
     // RFC 4731, 3.1: an empty list means ALL.
-    if (!wanted.min && !wanted.max && !wanted.count && !wanted.save) wanted.all = true;
+    if (!wanted.min && !wanted.max && !wanted.count && !wanted.save && !wanted.relevancy) wanted.all = true;
     in.space();
     return wanted;
 }
@@ -187,6 +189,7 @@ Search search_command(Scanner& in, bool uid) {
         in.space();
     }
     search.key = search_program(in);
+    if (search.returns.relevancy && !contains(search.key, Kind::Fuzzy)) in.fail("RELEVANCY wants a FUZZY key");
     return search;
 }
 

@@ -19,6 +19,7 @@ HostSettings host_settings(const config::Config& config) {
     settings.session.max_message = config.size("imap.max_message");
     settings.session.limits.skipped = 2 * settings.session.max_message;
     settings.session.max_bad_commands = static_cast<int>(config.integer("imap.bad_commands"));
+    settings.session.search = search::index_options(config);
     config::read_message_limits(config, settings.message);
     settings.idle_timeout = duration("imap.idle_timeout");
     settings.write_timeout = duration("imap.write_timeout");

@@ -18,7 +18,7 @@ void append_numbers(std::string& out, std::string_view word, const std::vector<s
 
 void append_esearch(std::string& out, const SearchReturn& wanted, const Found& found) {
     const bool all = wanted.all || !wanted.given;
-    if (!all && !wanted.min && !wanted.max && !wanted.count) return;
+    if (!all && !wanted.min && !wanted.max && !wanted.count && !wanted.relevancy) return;
     out += "* ESEARCH (TAG \"";
     for (const char c : found.tag) {
         if (c == '"' || c == '\\') out += '\\';
@@ -36,6 +36,8 @@ void append_esearch(std::string& out, const SearchReturn& wanted, const Found& f
         out += " ALL ";
         append_uid_set(out, numbers);
     }
+    if (wanted.relevancy && !numbers.empty())
+        fmt::format_to(std::back_inserter(out), " RELEVANCY ({})", fmt::join(found.relevancies, " "));
     if (found.modseq != 0) fmt::format_to(std::back_inserter(out), " MODSEQ {}", found.modseq);
     out += "\r\n";
 }

@@ -17,6 +17,7 @@ struct Found {
     bool uid = false;      // NUMBERS are UIDs
     // UIDs or sequence numbers: ascending, or as they were sorted.
     std::vector<std::uint32_t> numbers;
+    std::vector<unsigned> relevancies = {};  // of NUMBERS, in their order, where they were asked for
     store::ModSeq modseq = 0;  // the highest of what is told, where MODSEQ was searched for (RFC 7162, 3.1.5)
 };
 

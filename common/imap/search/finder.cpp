@@ -26,6 +26,18 @@ Result<bool> Finder::resume(View& view) {
     return next_ >= view.exists();
 }
 
+std::vector<unsigned> Finder::relevancies(const std::vector<store::Uid>& uids) const {
+    std::vector<std::int64_t> scores;
+    std::int64_t best = 1;
+    for (const auto uid : uids) {
+        scores.push_back(std::max<std::int64_t>(fuzzy_score(key_, uid), 0));
+        best = std::max(best, scores.back());
+    }
+    std::vector<unsigned> relevancies;
+    for (const auto score : scores) relevancies.push_back(static_cast<unsigned>(1 + score * 99 / best));
+    return relevancies;
+}
+
 Status Finder::look_into(View& view, const std::vector<std::uint32_t>& indices) {
     std::vector<store::Uid> uids;
     for (const std::uint32_t index : indices) uids.push_back(view.rows()[index].uid);

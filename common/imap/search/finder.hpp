@@ -19,6 +19,8 @@ public:
     Result<bool> resume(View& view);
     // Indices into View::rows(), sorted.
     const std::vector<std::uint32_t>& found() const noexcept { return found_; }
+    // How relevant each of UIDS is, from 1 to 100, the best of them 100 (RFC 6203, 4).
+    std::vector<unsigned> relevancies(const std::vector<store::Uid>& uids) const;
 
 private:
     Status look_into(View& view, const std::vector<std::uint32_t>& indices);

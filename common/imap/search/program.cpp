@@ -58,7 +58,49 @@ Truth header_says(const Prepared& key, const Candidate& c) {
 
 }  // namespace
 
+namespace {
+
+// RFC 6203, 3: how several keys under one FUZZY are matched is ours to say; each is, where it is one of text.
+Prepared prepare_fuzzy(const SearchKey& key, const SearchContext& context) {
+    if (key.kind == Kind::And || key.kind == Kind::Or || key.kind == Kind::Not) {
+        Prepared out;
+        out.kind = key.kind;
+        for (const SearchKey& child : key.children) {
+            out.children.push_back(prepare_fuzzy(child, context));
+            out.cost = std::max(out.cost, out.children.back().cost);
+        }
+        return out;
+    }
+    Prepared exact = prepare(key, context);
+    auto result = context.words != nullptr ? context.words->look_up(key) : std::nullopt;
+    if (!result) return exact;
+    Prepared out;
+    out.kind = Kind::Fuzzy;
+    out.cost = result->unindexed.empty() ? Cost::Row : exact.cost;
+    out.fuzzy = std::move(result);
+    out.children.push_back(std::move(exact));
+    return out;
+}
+
+const search::Hit* find_hit(const FuzzyResult& fuzzy, store::Uid uid) {
+    const auto at = std::lower_bound(fuzzy.hits.begin(), fuzzy.hits.end(), uid,
+                                     [](const search::Hit& hit, store::Uid value) { return hit.uid < value; });
+    return at != fuzzy.hits.end() && at->uid == uid ? &*at : nullptr;
+}
+
+}  // namespace
+
+std::int64_t fuzzy_score(const Prepared& key, store::Uid uid) {
+    if (key.kind == Kind::Not) return 0;
+    std::int64_t score = 0;
+    if (key.fuzzy)
+        if (const auto* hit = find_hit(*key.fuzzy, uid)) score = hit->score;
+    for (const Prepared& child : key.children) score += fuzzy_score(child, uid);
+    return score;
+}
+
 Prepared prepare(const SearchKey& key, const SearchContext& context) {
+    if (key.kind == Kind::Fuzzy) return prepare_fuzzy(key.children.front(), context);
     const View& view = context.view;
     Prepared out;
     out.kind = key.kind;
@@ -122,6 +164,11 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
             return result;
         }
         case Kind::Not: return negate(evaluate(key.children.front(), c));
+        case Kind::Fuzzy:
+            if (find_hit(*key.fuzzy, row.uid) != nullptr) return Truth::Yes;
+            if (!std::binary_search(key.fuzzy->unindexed.begin(), key.fuzzy->unindexed.end(), row.uid))
+                return Truth::No;
+            return evaluate(key.children.front(), c);
         case Kind::Set:
         case Kind::UidSet: return of(in_ranges(key.ranges, c.index));
         case Kind::Answered:

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/imap/format/match.hpp"
 #include "common/imap/grammar/command.hpp"
+#include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
 
 // A search program made ready for many messages, and the truth of it about one. Everything that searches (SEARCH, SORT,
@@ -24,6 +26,7 @@ struct SearchContext {
     const View& view;                      // sets and keywords are this mailbox's
     const std::vector<store::Uid>& saved;  // "$"
     std::int64_t now_s = 0;                // OLDER and YOUNGER count from here
+    Words* words = nullptr;                // FUZZY asks them; without, it means nothing
 };
 
 // A key with its set resolved, its text folded, its children sorted by cost. Refers to nothing else.
@@ -37,6 +40,7 @@ struct Prepared {
     std::int64_t day = 0;
     std::string field;
     std::unique_ptr<Needle> needle;
+    std::optional<FuzzyResult> fuzzy;  // of Fuzzy: what the index says; its child is for the rest
     std::vector<Prepared> children;
 };
 Prepared prepare(const SearchKey& key, const SearchContext& context);
@@ -52,5 +56,8 @@ struct Candidate {
 
 // Unknown: what the candidate has does not decide it. Never so once structure and file are there.
 Truth evaluate(const Prepared& key, const Candidate& candidate);
+
+// How well what was found fits the FUZZY keys outside of negations: BM25 in thousandths, their sum.
+std::int64_t fuzzy_score(const Prepared& key, store::Uid uid);
 
 }  // namespace gk::imap
