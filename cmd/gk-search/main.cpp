@@ -27,11 +27,11 @@ int main(int argc, char** argv) {
     tool.commands = {
         {.name = "query",
          .summary = "find messages, the best first; exits 1 where there are none",
-         .options = {{"-n,--limit", &a.limit, "how many to list; 0 for all. --paths and -0 print all in any case", "N"},
+         .options = {{"-n,--limit", &a.limit, "how many to list, 0 for all; --paths and -0 print all in any case", "N"},
                      {"--paths", &a.paths, "only the files' paths, one a line"},
                      {"-0,--null", &a.null, "only the files' paths, each ended by a NUL"},
                      {"--as-it-is", &a.as_it_is, "do not take in new messages before"}},
-         .operands = {{"query", &a.words, "what to look for; see QUERIES. Quote it for the shell"}},
+         .operands = {{"query", &a.words, "what to look for, quoted for the shell; see Queries"}},
          .run = [&] { return search_tool::query(a); }},
         {.name = "index",
          .summary = "take in what is not in the index yet; goes on where an earlier run ended",

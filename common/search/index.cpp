@@ -42,7 +42,7 @@ constexpr std::string_view kColumnNames[kTextColumns] = {"subject",      "sender
 Result<db::Database> open_database(const std::string& path) {
     db::Options options;
     options.synchronous_full = false;
-    options.cache_kib = 4096;
+    options.cache_kib = 4096;  // of pages: a batch of words touches many
     GK_TRY(db::Database database, db::Database::open(path, options));
     GK_CHECK(register_tokenizer(database.raw()));
     GK_CHECK(database.migrate(schema()));
