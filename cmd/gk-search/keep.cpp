@@ -98,6 +98,8 @@ Status check_one(const Opened& opened, const Found& found) {
 
 Status take_in(search::Index& index, const Opened& opened, std::size_t most,
                const std::function<void(std::size_t)>& advance) {
+    // Looks into every mailbox, without which there is no knowing how much mail there is.
+    GK_CHECK(index.sync(*opened.account));
     GK_CHECK(index.set_limit(*opened.account));
     GK_TRY(const auto entries, opened.account->list());
     std::size_t through = 0;
