@@ -91,7 +91,20 @@ Status NewMessage::write(std::string_view bytes) {
     return ok();
 }
 
+Status NewMessage::park() {
+    GK_CHECK(flush());
+    buffer_.shrink_to_fit();
+    return close_synced();
+}
+
+Status NewMessage::reopen() {
+    if (fd_ || where_ != Where::Tmp) return ok();
+    fd_ = os::Fd(::openat(directory_->fd(), ("tmp/" + name_).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    return fd_ ? ok() : fail(temporary(os_error(errno, fmt::format("cannot open '{}'", path()))));
+}
+
 Status NewMessage::close_synced() {
+    if (!fd_) return ok();
     if (::close(fd_.release()) != 0) return fail(temporary(os_error(errno, fmt::format("cannot close '{}'", path()))));
     return ok();
 }
@@ -131,6 +144,7 @@ Result<NewMessage> Writer::create(const std::string& mailbox, std::string name) 
 
 Status Writer::sync(NewMessage& message) {
     GK_CHECK(message.flush());
+    GK_CHECK(message.reopen());
     const auto synced = syncer_.sync_file(*message.directory_, message.fd_.get(), message.failure_epoch_);
     if (!synced) return fail(temporary(synced.error()));
     return message.close_synced();
@@ -145,6 +159,7 @@ Status Writer::sync(std::span<NewMessage* const> messages) {
         const dev_t device = message->directory_->device();
         const bool durable = std::find(served.begin(), served.end(), device) != served.end();
         if (!durable || message->failure_epoch_ != epoch) {
+            GK_CHECK(message->reopen());
             const auto synced =
                 syncer_.sync_file(*message->directory_, message->fd_.get(), message->failure_epoch_, true);
             if (!synced) return fail(temporary(synced.error()));

@@ -46,6 +46,8 @@ public:
     std::string path() const;
     Status flush();                          // buffered bytes to the kernel; not durable
     Result<std::int64_t> written_s() const;  // when the kernel took the last bytes: its mtime, in Unix seconds
+    // Flushes, and holds neither memory nor a descriptor until the commit. No bytes may follow.
+    Status park();
     void abandon() noexcept;  // unlinks it unless commit() or sync_directories() succeeded; harmless when repeated
 
 private:
@@ -54,6 +56,7 @@ private:
     void come() noexcept;  // tells those who flush the directory that we are about to be renamed into it
     void came() noexcept;
     Status close_synced();
+    Status reopen();  // where it was parked
     std::shared_ptr<MailboxDirectory> directory_;
     os::Fd fd_;
     std::string name_, buffer_;

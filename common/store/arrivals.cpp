@@ -24,8 +24,22 @@ Result<std::unordered_map<std::string, Uid>> adopted_names(State& state, const R
     }
 }
 
-// In a write transaction.
-Status index_in(State& state, Record& record, const std::vector<Arrival*>& arrivals) {
+Status index_batch(State& state, const std::vector<Arrival*>& batch) {
+    std::map<std::int64_t, std::vector<Arrival*>> by_mailbox;
+    for (Arrival* arrival : batch) by_mailbox[arrival->mailbox].push_back(arrival);
+    const Locked lock(state);
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    for (const auto& [mailbox, arrivals] : by_mailbox) {
+        GK_TRY(auto record, find_record(state, mailbox));
+        if (!record) continue;  // removed with all that was in it
+        GK_CHECK(index_arrivals_in(state, *record, arrivals));
+    }
+    return transaction.commit();
+}
+
+}  // namespace
+
+Status index_arrivals_in(State& state, Record& record, const std::vector<Arrival*>& arrivals) {
     std::size_t count = 0;
     Uid from = record.uidnext;
     for (const Arrival* arrival : arrivals) {
@@ -58,10 +72,10 @@ Status index_in(State& state, Record& record, const std::vector<Arrival*>& arriv
             }
             message.uid = record.uidnext++;
             ++added;
-            const StoredRow stored{
-                {message.uid, message.flags, modseq, message.keywords, message.internal_date, saved, message.size},
-                message.file,
-                {}};
+            const StoredRow stored{{message.uid, message.flags, modseq, message.keywords, message.internal_date,
+                                    saved_date_of(message.file, saved), message.size},
+                                   message.file,
+                                   {}};
             GK_CHECK(insert_message(state, record, stored));
             if (!message.structure.structure.empty())
                 GK_CHECK(keep_structure(state, record.number, message.uid, message.structure));
@@ -74,21 +88,6 @@ Status index_in(State& state, Record& record, const std::vector<Arrival*>& arriv
     note_change(state, record);
     return save_record(state, record);
 }
-
-Status index_batch(State& state, const std::vector<Arrival*>& batch) {
-    std::map<std::int64_t, std::vector<Arrival*>> by_mailbox;
-    for (Arrival* arrival : batch) by_mailbox[arrival->mailbox].push_back(arrival);
-    const Locked lock(state);
-    GK_TRY(auto transaction, WriteTransaction::begin(state));
-    for (const auto& [mailbox, arrivals] : by_mailbox) {
-        GK_TRY(auto record, find_record(state, mailbox));
-        if (!record) continue;  // removed with all that was in it
-        GK_CHECK(index_in(state, *record, arrivals));
-    }
-    return transaction.commit();
-}
-
-}  // namespace
 
 void index_arrivals(State& state, const std::vector<Arrival*>& arrivals) {
     if (arrivals.empty() || index_batch(state, arrivals)) return;

@@ -345,7 +345,9 @@ Status repair(Account& account) {
         GK_CHECK(recount_totals(state));
         GK_CHECK(transaction.commit());
     }
-    return state.index.execute("REINDEX; DELETE FROM structures WHERE key NOT IN (SELECT key FROM messages)");
+    return state.index.execute(
+        "REINDEX; DELETE FROM structures WHERE key NOT IN (SELECT key FROM messages); "
+        "DELETE FROM previews WHERE key NOT IN (SELECT key FROM messages)");
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> adopt_special_uses(Account& account) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "common/base/text.hpp"
 #include "common/maildir/listing.hpp"
 #include "common/maildir/name.hpp"
 #include "common/os/file.hpp"
@@ -23,6 +24,15 @@ std::string renamed_file(std::string_view file, Flags flags, KeywordMask keyword
     letters.flags = flags;
     letters.keywords = static_cast<std::uint32_t>(keywords & kLetterKeywords);
     return "cur/" + maildir::format_name(maildir::base_of(name), letters);
+}
+
+std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexcept {
+    constexpr std::int64_t kEarliest = 100'000'000, kAhead = 86'400;  // 1973; a clock that was wrong by a day
+    const auto base = base_of_file(file);
+    const auto seconds = text::to_uint(base.substr(0, base.find('.')));
+    if (!seconds || *seconds > INT64_MAX) return otherwise;
+    const auto saved = static_cast<std::int64_t>(*seconds);
+    return saved >= kEarliest && saved <= now_s() + kAhead ? saved : otherwise;
 }
 
 Renames::Renames(std::string directory)

@@ -12,7 +12,9 @@
 #include "common/store/account.hpp"
 #include "common/store/indexer.hpp"
 #include "common/store/line_ends.hpp"
+#include "common/store/mailbox.hpp"
 #include "common/store/state.hpp"
+#include "common/store/together.hpp"
 
 namespace gk::store {
 
@@ -21,6 +23,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 * 1024;
 // A message up to this size is looked into while it is in memory, so that nobody need open its file for its envelope.
 constexpr std::size_t kMostSeen = 256 * 1024;
+constexpr std::size_t kMostOpen = 64;  // files: a descriptor and a buffer each
 
 struct Message {
     IncomingMessage wanted;
@@ -37,6 +40,8 @@ struct Message {
         else seen_all = false;
         return file.write(bytes);
     }
+    bool sealed = false;
+    KeywordMask keywords = 0;  // once sealed
 };
 
 // Every error of writing is for the client to try again later; only a mailbox that went away is another matter.
@@ -69,9 +74,11 @@ struct Incoming::State {
     Status write(Message& message, std::string_view bytes);
     Status keep_as_is(Message& message);
     Status finish(Message& message);
-    Result<std::vector<KeywordMask>> keyword_masks();
     Status check_quota();
+    Status seal();
+    Arrival arrival(std::vector<maildir::Placement>& placements);
     Result<Appended> commit(Indexer* later);
+    Result<Appended> commit_together(const std::optional<Replaced>& replaced);
 };
 
 Result<Incoming> Account::incoming(std::string_view mailbox) {
@@ -155,20 +162,29 @@ Status Incoming::State::finish(Message& message) {
 }
 
 // Keywords get their letters before a file name uses one.
-Result<std::vector<KeywordMask>> Incoming::State::keyword_masks() {
-    std::vector<KeywordMask> masks(messages.size(), 0);
-    if (std::all_of(messages.begin(), messages.end(),
-                    [](const Message& message) { return message.wanted.keywords.empty(); }))
-        return masks;
-    auto& store = account->state();
-    const Locked lock(store);
-    GK_TRY(auto transaction, WriteTransaction::begin(store));
-    GK_TRY(const auto record, get_record(store, mailbox, uidvalidity));
-    for (std::size_t i = 0; i < masks.size(); ++i) {
-        GK_TRY(masks[i], ensure_keywords(store, record, messages[i].wanted.keywords));
+Status Incoming::State::seal() {
+    bool keywords = false;
+    for (auto& message : messages) {
+        if (message.sealed) continue;
+        GK_CHECK(finish(message));
+        keywords |= !message.wanted.keywords.empty();
     }
-    GK_CHECK(transaction.commit());
-    return masks;
+    if (keywords) {
+        auto& store = account->state();
+        const Locked lock(store);
+        GK_TRY(auto transaction, WriteTransaction::begin(store));
+        GK_TRY(const auto record, get_record(store, mailbox, uidvalidity));
+        for (auto& message : messages) {
+            if (message.sealed) continue;
+            GK_TRY(message.keywords, ensure_keywords(store, record, message.wanted.keywords));
+        }
+        GK_CHECK(transaction.commit());
+    }
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        if (std::exchange(messages[i].sealed, true) || i < kMostOpen) continue;
+        GK_CHECK(messages[i].file.park());
+    }
+    return ok();
 }
 
 Status Incoming::State::check_quota() {
@@ -179,34 +195,59 @@ Status Incoming::State::check_quota() {
     return account->room_for(more.messages, more.bytes);
 }
 
-Result<Appended> Incoming::State::commit(Indexer* later) {
-    GK_CHECK(check_quota());
-    for (auto& message : messages) GK_CHECK(finish(message));
-    GK_TRY(const auto keywords, keyword_masks());
+// What the index is to know of the messages, which are sealed, and where their files go.
+Arrival Incoming::State::arrival(std::vector<maildir::Placement>& placements) {
     Arrival arrival;
     arrival.mailbox = mailbox;
     arrival.known_uidnext = known_uidnext;
-    std::vector<maildir::Placement> placements;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        Message& message = messages[i];
+    for (Message& message : messages) {
         const Flags flags = message.wanted.flags & kAllFlags;
         std::string name = maildir::with_sizes(message.file.name(), message.file.size(), message.wire);
-        const bool flagged = flags != 0 || keywords[i] != 0;
-        if (flagged) name = renamed_file("cur/" + name, flags, keywords[i]).substr(4);
-        arrival.messages.push_back({(flagged ? "cur/" : "new/") + name, flags, keywords[i],
+        const bool flagged = flags != 0 || message.keywords != 0;
+        if (flagged) name = renamed_file("cur/" + name, flags, message.keywords).substr(4);
+        arrival.messages.push_back({(flagged ? "cur/" : "new/") + name, flags, message.keywords,
                                     *message.wanted.internal_date, message.wire, 0, std::move(message.structure)});
         placements.push_back({&message.file, flagged ? maildir::Sub::Cur : maildir::Sub::New, std::move(name)});
     }
+    return arrival;
+}
+
+Result<Appended> Incoming::State::commit(Indexer* later) {
+    GK_CHECK(check_quota());
+    GK_CHECK(seal());
+    std::vector<maildir::Placement> placements;
+    Arrival arrived = arrival(placements);
     GK_CHECK(account->state().writer->commit(placements));
     Appended appended;
-    for (const auto& message : arrival.messages) appended.names.emplace_back(base_of_file(message.file));
+    for (const auto& message : arrived.messages) appended.names.emplace_back(base_of_file(message.file));
     if (later != nullptr) {
-        later->add(account, std::move(arrival));
+        later->add(account, std::move(arrived));
         return appended;
     }
-    index_arrival(account->state(), arrival);
-    appended.uidvalidity = arrival.uidvalidity;
-    for (const auto& message : arrival.messages) appended.uids.push_back(message.uid);
+    index_arrival(account->state(), arrived);
+    appended.uidvalidity = arrived.uidvalidity;
+    for (const auto& message : arrived.messages) appended.uids.push_back(message.uid);
+    return appended;
+}
+
+Result<Appended> Incoming::State::commit_together(const std::optional<Replaced>& replaced) {
+    if (!replaced && messages.size() == 1) return commit(nullptr);
+    GK_CHECK(check_quota());
+    GK_CHECK(seal());
+    std::vector<maildir::Placement> placements;
+    Together together{account->state(), arrival(placements), std::move(placements), uidvalidity};
+    if (replaced) {
+        together.source = replaced->source->number_;
+        together.source_uidvalidity = replaced->source->uidvalidity_;
+        together.replaced = replaced->uid;
+    }
+    GK_CHECK(together.run());
+    Appended appended;
+    appended.uidvalidity = together.arrival.uidvalidity;
+    for (const auto& message : together.arrival.messages) {
+        appended.names.emplace_back(base_of_file(message.file));
+        appended.uids.push_back(message.uid);
+    }
     return appended;
 }
 
@@ -234,6 +275,36 @@ Result<Appended> Incoming::commit(Indexer* later) {
     if (state_->messages.empty()) return Appended{state_->uidvalidity, {}, {}};
     auto appended = state_->commit(later);
     state_->messages.clear();  // those that did not become durable are unlinked
+    if (!appended) return fail(temporary(appended.error()));
+    return appended;
+}
+
+Status Incoming::room() { return state_->check_quota(); }
+
+Status Incoming::seal() {
+    auto sealed = state_->seal();
+    return sealed ? sealed : fail(temporary(sealed.error()));
+}
+
+void Incoming::drop(std::size_t count) noexcept {
+    for (; count > 0 && !state_->messages.empty(); --count) state_->messages.pop_back();
+}
+
+Result<Appended> Incoming::commit_first(std::size_t count) {
+    auto& messages = state_->messages;
+    std::deque<Message> others;
+    while (messages.size() > count) {
+        others.push_front(std::move(messages.back()));
+        messages.pop_back();
+    }
+    auto appended = commit();
+    messages = std::move(others);
+    return appended;
+}
+
+Result<Appended> Incoming::commit_together(const std::optional<Replaced>& replaced) {
+    auto appended = state_->commit_together(replaced);
+    state_->messages.clear();
     if (!appended) return fail(temporary(appended.error()));
     return appended;
 }

@@ -22,6 +22,7 @@ namespace gk::store {
 
 class Account;
 class Indexer;
+class Mailbox;
 
 struct IncomingMessage {
     Flags flags = 0;
@@ -42,12 +43,29 @@ public:
     Status write(std::string_view bytes);
     // Octets written to the current message so far, as the client counts them.
     std::uint64_t size() const noexcept;
+    // The messages begun and not sealed yet are whole: nothing is written to them any more, and they hold no memory to
+    // speak of. After an error drop() them; those sealed before are as good as ever.
+    Status seal();
+    // Forgets the last COUNT messages.
+    void drop(std::size_t count) noexcept;
+    // Whether the account's quota allows all messages begun.
+    Status room();
     // What the commit will make superfluous, and so costs nothing (REPLACE).
     void credit(std::uint64_t messages, std::uint64_t bytes) noexcept;
     // All messages begun become durable and visible, or none. An error is Temporary (NotFound: the mailbox went away;
     // with os_errno EDQUOT: the account's quota does not allow it).
     // With LATER, returns when the files are durable; they get their rows and UIDs soon, and the answer names no UIDs.
     Result<Appended> commit(Indexer* later = nullptr);
+    // The first COUNT of them, which are sealed; the others stay.
+    Result<Appended> commit_first(std::size_t count);
+    // All of them or none, even where a kill or a power cut comes between: what such a one leaves is completed or taken
+    // back by the next look at the mailbox. No other session sees a part of them. With REPLACED, a message of SOURCE is
+    // removed in the same step; NotFound where it is gone.
+    struct Replaced {
+        const Mailbox* source;
+        Uid uid;
+    };
+    Result<Appended> commit_together(const std::optional<Replaced>& replaced = std::nullopt);
     void abandon() noexcept;
 
     struct State;

@@ -56,6 +56,7 @@ const std::vector<std::string>& schema() {
         R"(DROP TABLE structures;
            CREATE TABLE structures(
              key INTEGER PRIMARY KEY, envelope BLOB NOT NULL, body_structure BLOB NOT NULL, structure BLOB NOT NULL);)",
+        "CREATE TABLE previews(key INTEGER PRIMARY KEY, preview TEXT NOT NULL);",
     };
     return steps;
 }
@@ -277,7 +278,8 @@ Status save_record(State& state, const Record& record) {
 
 Status delete_messages(State& state, std::int64_t mailbox) {
     for (const char* sql :
-         {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?"}) {
+         {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?",
+          "DELETE FROM previews WHERE key BETWEEN ? AND ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());
     }
@@ -315,7 +317,8 @@ Status update_message(State& state, Record& record, const Row& before, const Sto
 }
 
 Status delete_message(State& state, Record& record, const Row& row) {
-    for (const char* sql : {"DELETE FROM messages WHERE key = ?", "DELETE FROM structures WHERE key = ?"}) {
+    for (const char* sql : {"DELETE FROM messages WHERE key = ?", "DELETE FROM structures WHERE key = ?",
+                            "DELETE FROM previews WHERE key = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(row_key(record.number, row.uid)).run());
     }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,9 @@ public:
         std::string_view envelope, body_structure;
     };
     Status shown(std::span<const Uid> uids, const std::function<bool(Uid, const Shown*)>& sink);
+    // The first words of each, in the order of UIDS; made once and kept. Nothing for those that vanished, nor, where
+    // ONLY_KEPT, for those that would have to be made.
+    Result<std::vector<std::optional<std::string>>> previews(std::span<const Uid> uids, bool only_kept);
 
     // All of UIDS in one transaction. BadInput: more than kMaxKeywords keywords in the mailbox, or not an atom.
     Result<FlagsStored> store(std::span<const Uid> uids, const FlagUpdate& update);
@@ -85,6 +89,7 @@ public:
 
 private:
     friend class Account;
+    friend class Incoming;
     Mailbox(std::shared_ptr<Account> account, std::int64_t number, std::uint32_t uidvalidity, std::string name)
         : account_(std::move(account)), number_(number), uidvalidity_(uidvalidity), name_(std::move(name)) {}
 

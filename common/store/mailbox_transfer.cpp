@@ -88,7 +88,10 @@ Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
            state.index.prepare(
                "INSERT INTO structures(key, envelope, body_structure, structure) SELECT ?, envelope, body_structure, "
                "structure FROM structures WHERE key = ?"));
-    return insert.bind(to).bind(from).run();
+    GK_CHECK(insert.bind(to).bind(from).run());
+    GK_TRY(auto preview,
+           state.index.prepare("INSERT INTO previews(key, preview) SELECT ?, preview FROM previews WHERE key = ?"));
+    return preview.bind(to).bind(from).run();
 }
 
 struct Transfer {
@@ -141,7 +144,7 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
         GK_CHECK(done);
         arrived.row.uid = target.uidnext++;
         arrived.row.modseq = modseq;
-        arrived.row.saved_date = saved;
+        arrived.row.saved_date = saved_date_of(arrived.file, saved);
         GK_CHECK(insert_message(state, target, arrived));
         GK_CHECK(
             copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));

@@ -10,6 +10,7 @@
 #include "common/maildir/state.hpp"
 #include "common/os/file.hpp"
 #include "common/store/state.hpp"
+#include "common/store/together.hpp"
 
 // Brings the rows of a mailbox into line with its files: they are the truth. Names say nearly all, so known files cost
 // no system call of their own.
@@ -42,7 +43,7 @@ struct Known {
 };
 
 struct Measured {
-    std::int64_t internal_date = 0, saved_date = 0;
+    std::int64_t internal_date = 0;
     std::uint64_t size = 0;
 };
 
@@ -58,7 +59,7 @@ std::uint64_t count_wire_octets(std::string_view bytes) {
 std::optional<Measured> measure(const std::string& path, const maildir::FileName& name) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    Measured measured{status.st_mtim.tv_sec, status.st_ctim.tv_sec, 0};
+    Measured measured{status.st_mtim.tv_sec, 0};
     const auto bytes = static_cast<std::uint64_t>(status.st_size);
     // W= is believed where it can be true and S= is right too: a message is at most twice as long on the wire.
     if (name.wire && name.size.value_or(bytes) == bytes && *name.wire >= bytes && *name.wire / 2 <= bytes) {
@@ -277,8 +278,13 @@ Status Reconciler::add(const std::string& file, Uid uid, std::string_view extra)
     if (!measured) return ok();
     const auto letters = maildir::parse_letters(parsed->letters);
     StoredRow stored{{}, file, std::string(extra)};
-    stored.row = {
-        uid, letters.flags, modseq(), letters.keywords, measured->internal_date, measured->saved_date, measured->size};
+    stored.row = {uid,
+                  letters.flags,
+                  modseq(),
+                  letters.keywords,
+                  measured->internal_date,
+                  saved_date_of(file, measured->internal_date),
+                  measured->size};
     letters_ |= letters.keywords;
     if (file_state_.uidvalidity == record_.uidvalidity)
         for (const auto& [bit, ranges] : file_state_.messages)
@@ -320,6 +326,7 @@ Status Reconciler::add_found() {
 
 Status Reconciler::run(bool everything) {
     const bool first_this_boot = record_.boot != maildir::boot_id();
+    GK_CHECK(finish_what_was_begun(state_, record_));
     const auto started = now_ns();
     const auto new_stamp = maildir::stamp_of(path_ + "/new"), cur_stamp = maildir::stamp_of(path_ + "/cur");
     if (new_stamp.inode == 0 || cur_stamp.inode == 0) {

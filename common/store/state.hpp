@@ -253,6 +253,9 @@ Result<Record> get_mailbox(State& state, std::string_view name);  // NotFound; r
 // files.cpp: moving messages' files about.
 std::string renamed_file(std::string_view file, Flags flags, KeywordMask keywords);  // "cur/BASE:2,FLAGS"
 std::string_view base_of_file(std::string_view file) noexcept;
+// When the message was put into its mailbox: the seconds that its file's name begins with, which no flag change and no
+// loss of the index alters, and which COPY and MOVE make anew. OTHERWISE where another tool's name does not say it.
+std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexcept;
 // Renames below DIRECTORY (which the kernel then need not look up again), and back again unless keep() was called.
 class Renames {
 public:
@@ -274,6 +277,8 @@ std::string find_file(const std::string& mailbox_path, std::string_view base);
 void index_arrival(State& state, Arrival& arrival);
 // The same for a crowd that is there already, in one transaction.
 void index_arrivals(State& state, const std::vector<Arrival*>& arrivals);
+// The same in a write transaction, for one mailbox.
+Status index_arrivals_in(State& state, Record& record, const std::vector<Arrival*>& arrivals);
 
 // Files in new/ to cur/, as a mail reader does; what another moved first is left alone.
 Status take_new(State& state, Record& record);
