@@ -39,6 +39,7 @@ void Connection::Login::open(const Front& front, bool tls, bool has_bindings) {
     options.tls = tls;
     options.starttls = true;
     options.mechanisms = auth::mechanisms(front.config(), tls, has_bindings);
+    options.max_message = front.config().size("imap.max_message");
     options.max_failures = front.limits().login_failures;
     dialogue.emplace(std::move(options));
 }

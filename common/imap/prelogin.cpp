@@ -54,9 +54,9 @@ bool is_id_arguments(Scanner& in) {
 
 bool is_command_of_a_session(std::string_view verb) {
     static constexpr std::string_view kVerbs[] = {
-        "SELECT",  "EXAMINE", "CREATE",    "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST",
-        "LSUB",    "STATUS",  "NAMESPACE", "APPEND", "IDLE",   "CHECK",     "CLOSE",       "UNSELECT",
-        "EXPUNGE", "SEARCH",  "FETCH",     "STORE",  "COPY",   "MOVE",      "UID",         "ENABLE"};
+        "SELECT", "EXAMINE",   "CREATE", "DELETE",  "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST",     "LSUB",
+        "STATUS", "NAMESPACE", "APPEND", "REPLACE", "IDLE",   "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",
+        "SEARCH", "FETCH",     "STORE",  "COPY",    "MOVE",   "UID",       "ENABLE"};
     return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
 }
 
@@ -69,7 +69,7 @@ bool PreLogin::offers(std::string_view mechanism) const {
 }
 
 std::string PreLogin::capabilities() const {
-    std::string list(kCapabilities);
+    std::string list = imap::capabilities(options_.max_message);
     if (!options_.tls && options_.starttls) list += " STARTTLS";
     if (!offers("PLAIN")) list += " LOGINDISABLED";  // RFC 3501, 6.2.3
     for (const auto& mechanism : options_.mechanisms) list += " AUTH=" + mechanism;

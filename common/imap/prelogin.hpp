@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,15 +16,16 @@
 namespace gk::imap {
 
 struct PreLoginOptions {
-    std::string hostname;                 // in the greeting
-    bool tls = false;                     // the connection is encrypted already
-    bool starttls = false;                // offer STARTTLS while it is not
-    std::vector<std::string> mechanisms;  // to offer; LOGIN is allowed where PLAIN is
-    std::size_t max_line = 8192;          // RFC 7162, 4; also a SASL response
-    std::size_t max_literal = 1024;       // user name or password
-    std::size_t max_command = 16 * 1024;  // a line with its literals
-    int max_failures = 5;                 // failed logins, then BYE
-    int max_commands = 100;               // of any kind, then BYE: nobody needs so many to log in
+    std::string hostname;                    // in the greeting
+    bool tls = false;                        // the connection is encrypted already
+    bool starttls = false;                   // offer STARTTLS while it is not
+    std::vector<std::string> mechanisms;     // to offer; LOGIN is allowed where PLAIN is
+    std::uint64_t max_message = 100u << 20;  // of an APPEND once logged in: a capability says it
+    std::size_t max_line = 8192;             // RFC 7162, 4; also a SASL response
+    std::size_t max_literal = 1024;          // user name or password
+    std::size_t max_command = 16 * 1024;     // a line with its literals
+    int max_failures = 5;                    // failed logins, then BYE
+    int max_commands = 100;                  // of any kind, then BYE: nobody needs so many to log in
 };
 
 // What the host does next. Everything but CancelExchange and EndConnection suspends the dialogue until the host has

@@ -43,17 +43,19 @@ std::string_view response_code(Errc code, std::string_view on_not_found) {
 }  // namespace
 
 Session::Session(std::shared_ptr<store::Account> account, SessionOptions options)
-    : account_(std::move(account)), options_(options), reader_(options.limits) {}
+    : account_(std::move(account)), options_(std::move(options)), reader_(options_.limits) {}
 
 Session::~Session() = default;
 
 void Session::greet_preauthenticated() {
-    untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", kCapabilities, shown(account_->name())));
+    untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", capabilities(options_.max_message),
+                         shown(account_->name())));
 }
 
 void Session::greet_logged_in(std::string_view tag, bool with_capabilities) {
     tag_ = tag;
-    reply(with_capabilities ? fmt::format("OK [CAPABILITY {}] Logged in", kCapabilities) : "OK Logged in");
+    reply(with_capabilities ? fmt::format("OK [CAPABILITY {}] Logged in", capabilities(options_.max_message))
+                            : "OK Logged in");
 }
 
 void Session::feed(std::string_view bytes) {
@@ -77,6 +79,13 @@ void Session::run() {
 
 void Session::step() {
     ReaderEvent event = reader_.next();
+    // Answers come in order: APPENDs that wait for others are answered before anything else is.
+    const auto* const next = std::get_if<Command>(&event);
+    const bool goes_on = next != nullptr
+                             ? std::holds_alternative<Append>(next->body)
+                             : std::holds_alternative<NeedMore>(event) || std::holds_alternative<MessageBytes>(event) ||
+                                   std::holds_alternative<AppendStep>(event);
+    if (!goes_on) settle();
     if (std::holds_alternative<NeedMore>(event)) {
         more_ = false;
     } else if (auto* command = std::get_if<Command>(&event)) {
@@ -85,6 +94,7 @@ void Session::step() {
     } else if (std::holds_alternative<WantsLiteral>(event)) {
         out_.text() += "+ OK\r\n";
     } else if (const auto* bad = std::get_if<BadCommand>(&event)) {
+        appending_.reset();
         complain(bad->tag, bad->text);
     } else if (const auto* fatal = std::get_if<Fatal>(&event)) {
         bye(fatal->text);
@@ -92,8 +102,8 @@ void Session::step() {
         end_idle(line->line);
     } else if (const auto* message = std::get_if<MessageBytes>(&event)) {
         on_message_bytes(message->bytes);
-    } else if (const auto* end = std::get_if<MessageEnd>(&event)) {
-        on_message_end(end->complete);
+    } else if (const auto* append = std::get_if<AppendStep>(&event)) {
+        on(*append);
     }
 }
 
@@ -118,11 +128,13 @@ void Session::untagged(std::string_view text) {
     out += "\r\n";
 }
 
-void Session::refuse(const Error& error, std::string_view on_not_found) {
+std::string refusal(const Error& error, std::string_view on_not_found) {
     // RFC 9208, 4.3.1: the account's quota, or the disk's.
     const std::string_view code = error.os_errno == EDQUOT ? "OVERQUOTA" : response_code(error.code, on_not_found);
-    reply(code.empty() ? fmt::format("NO {}", shown(error.text)) : fmt::format("NO [{}] {}", code, shown(error.text)));
+    return code.empty() ? fmt::format("NO {}", shown(error.text)) : fmt::format("NO [{}] {}", code, shown(error.text));
 }
+
+void Session::refuse(const Error& error, std::string_view on_not_found) { reply(refusal(error, on_not_found)); }
 
 void Session::complain(std::string_view tag, std::string_view text) {
     fmt::format_to(std::back_inserter(out_.text()), "{} BAD {}\r\n", tag, shown(text));
@@ -130,6 +142,7 @@ void Session::complain(std::string_view tag, std::string_view text) {
 }
 
 void Session::bye(std::string_view text) {
+    settle();
     if (closed_) return;
     untagged(fmt::format("BYE {}", shown(text)));
     job_.reset();

@@ -22,6 +22,10 @@ struct SessionOptions {
     std::uint64_t max_message = 100u << 20;  // of an APPEND
     int max_bad_commands = 20;               // in a row; then BYE
     search::IndexOptions search = {};        // of the index that FUZZY asks
+    std::string hostname = {};               // that a client's imap://HOST/ URLs name, for CATENATE; empty: none
+    // APPENDs that follow one another without a pause share flushes; the host calls settle() when nothing more is to
+    // be had. Else each is made durable by itself.
+    bool gather = false;
 };
 
 // One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
@@ -45,6 +49,9 @@ public:
     void feed(std::string_view bytes);
     void run();
     bool has_work() const noexcept;  // run() would do more now, were the output drained
+    // With SessionOptions::gather: messages are whole, and wait for others before they are made durable and answered.
+    bool gathering() const noexcept { return appending_ && !appending_->whole.empty(); }
+    void settle();
     OutputQueue& output() noexcept { return out_; }
 
     // Something changed in the selected mailbox, as others say. Told at once to a client that idles; else the next
@@ -148,8 +155,20 @@ private:
     void on(const Copy&);
     void on(const Append&);
 
+    // commands/append.cpp
+    void on(const AppendStep& step);
     void on_message_bytes(std::string_view bytes);
-    void on_message_end(bool complete);
+    bool begin_append(const Append& append);
+    bool take_append(const AppendStep& step);
+    bool begin_message(const AppendStep::Begin& begin, bool binary);
+    bool take_literal(const AppendStep::Literal& literal);
+    bool write_message(std::string_view bytes);
+    bool refuse_append(std::string answer);
+    bool refuse_append(const Error& error);
+    void end_append();
+    void commit_together();
+    // commands/catenate.cpp
+    bool append_url(const std::string& url);
     void end_idle(std::string_view line);
     void append_status(std::string& out, std::string_view mailbox, const std::vector<StatusItem>& items,
                        const store::MailboxStatus& status);
@@ -170,7 +189,9 @@ private:
     OutputQueue out_;
     State state_ = State::Ready;
     bool closed_ = false;
-    bool rev2_ = false;  // ENABLE IMAP4rev2
+    bool rev2_ = false;         // ENABLE IMAP4rev2
+    bool utf8_accept_ = false;  // ENABLE UTF8=ACCEPT
+    bool utf8_ = false;         // one of the two: strings and names are UTF-8
     bool condstore_ = false, qresync_ = false, uid_only_ = false;
     store::ModSeq shown_modseq_ = 0;  // the highest that a FETCH of this command named
     bool more_ = false;               // the reader may have more
@@ -183,13 +204,22 @@ private:
     std::unique_ptr<Job> job_;
 
     struct Appending {
-        std::string mailbox;
+        Appending(std::string name, store::Incoming into) : mailbox(std::move(name)), incoming(std::move(into)) {}
+        std::string mailbox;  // as the client wrote it
         store::Incoming incoming;
-        std::optional<Error> error;
+        std::vector<std::string> whole;      // tags of those that wait for settle(); a message each, the first ones
+        bool open = false;                   // a command is being read
+        std::size_t messages = 0;            // of that command, begun so far
+        std::uint64_t octets = 0;            // of its current message
+        bool parts = false;                  // which comes in parts (CATENATE)
+        store::Uid replaced = 0;             // by it
+        std::optional<std::string> refusal;  // what it will be answered
     };
     std::unique_ptr<Appending> appending_;
 };
 
+// "NO [CODE] TEXT" of ERROR.
+std::string refusal(const Error& error, std::string_view on_not_found);
 // Flags as the client wrote them, in the store's terms; nothing where one is not a flag that can be set.
 std::optional<store::FlagUpdate> flag_update(const std::vector<std::string>& flags);
 

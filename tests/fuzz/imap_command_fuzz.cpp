@@ -11,6 +11,11 @@ using namespace gk::imap;
 
 namespace {
 
+void answer(CommandReader& reader, const AppendStep::Literal& literal) {
+    if (literal.size % 2 == 0) reader.accept_message();
+    else reader.refuse_message();
+}
+
 std::string events(std::string_view bytes, std::size_t piece) {
     ReaderLimits limits;
     limits.line = 2000;
@@ -28,8 +33,7 @@ std::string events(std::string_view bytes, std::size_t piece) {
             if (const auto* command = std::get_if<Command>(&event)) {
                 said += command->tag + std::to_string(command->body.index());
                 if (const auto* append = std::get_if<Append>(&command->body)) {
-                    if (append->size % 2 == 0) reader.accept_message();
-                    else reader.refuse_message();
+                    if (append->step.literal) answer(reader, *append->step.literal);
                 }
                 if (std::holds_alternative<Idle>(command->body)) reader.expect_raw_line(true);
             } else if (const auto* line = std::get_if<RawLine>(&event)) {
@@ -38,8 +42,9 @@ std::string events(std::string_view bytes, std::size_t piece) {
             } else if (const auto* part = std::get_if<MessageBytes>(&event)) {
                 said.pop_back();  // where a message is cut is the caller's business
                 message += part->bytes;
-            } else if (std::holds_alternative<MessageEnd>(event)) {
-                said += std::exchange(message, {});
+            } else if (const auto* step = std::get_if<AppendStep>(&event)) {
+                said += std::exchange(message, {}) + std::to_string(step->items.size());
+                if (step->literal) answer(reader, *step->literal);
             }
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <map>
 
 #include "common/imap/format/format.hpp"
 #include "common/imap/session.hpp"
@@ -63,7 +64,8 @@ std::uint64_t octets_with_crlf(std::string_view bytes) {
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / item / "(" item *(SP item) ")")
 //         [SP fetch-modifiers]
-// RFC 3501, 6.4.5; RFC 9051, 6.4.5; BINARY: RFC 3516, 4.2; MODSEQ, CHANGEDSINCE and VANISHED: RFC 7162, 3.1.4 and 3.2.6
+// RFC 3501, 6.4.5; RFC 9051, 6.4.5; BINARY: RFC 3516, 4.2; MODSEQ, CHANGEDSINCE and VANISHED: RFC 7162, 3.1.4
+// and 3.2.6; SAVEDATE: RFC 8514, 4.2; PREVIEW: RFC 8970, 3
 struct Session::FetchJob final : Session::Job {
     explicit FetchJob(Fetch fetch) : command(std::move(fetch)) {
         for (const FetchItem& item : command.items) {
@@ -72,6 +74,8 @@ struct Session::FetchJob final : Session::Job {
             structures = structures || (needs_structure(item) && !is_shown(item));
             seen = seen || marks_seen(item);
             has_uid = has_uid || item.kind == Kind::Uid;
+            previews = previews || item.kind == Kind::Preview;
+            only_kept_previews = only_kept_previews && (item.kind != Kind::Preview || item.lazy);
             has_flags = has_flags || item.kind == Kind::Flags;
             has_modseq = has_modseq || item.kind == Kind::ModSeq;
         }
@@ -94,7 +98,9 @@ struct Session::FetchJob final : Session::Job {
 
     Fetch command;
     std::vector<IndexRange> ranges;
-    std::vector<store::UidRange> vanished;  // to be told first
+    bool previews = false, only_kept_previews = true;
+    std::map<store::Uid, std::optional<std::string>> previews_of;  // the batch
+    std::vector<store::UidRange> vanished;                         // to be told first
     bool files = false, structures = false, shown = false, seen = false, has_uid = false, has_flags = false,
          has_modseq = false;
     std::size_t range = 0;                  // where we are: in ranges
@@ -105,7 +111,7 @@ struct Session::FetchJob final : Session::Job {
 };
 
 std::vector<std::uint32_t> Session::FetchJob::next_batch() const {
-    const std::size_t most = files || structures || shown ? kBatchOfMessages : kBatchOfRows;
+    const std::size_t most = files || structures || shown || previews ? kBatchOfMessages : kBatchOfRows;
     std::vector<std::uint32_t> batch;
     std::uint32_t skip = offset;
     for (std::size_t r = range; r < ranges.size() && batch.size() < most; ++r, skip = 0)
@@ -172,8 +178,13 @@ bool Session::FetchJob::resume(Session& session) {
 
 Status Session::FetchJob::answer(Session& session, const std::vector<std::uint32_t>& batch) {
     std::vector<store::Uid> uids;
-    if (files || structures || shown)
+    if (files || structures || shown || previews)
         for (const std::uint32_t index : batch) uids.push_back(session.view_->rows()[index].uid);
+    if (previews) {
+        GK_TRY(auto words, session.view_->mailbox().previews(uids, only_kept_previews));
+        previews_of.clear();
+        for (std::size_t i = 0; i < uids.size(); ++i) previews_of.emplace(uids[i], std::move(words[i]));
+    }
     if (shown && !structures) return answer_shown(session, batch, uids);
     if (!structures) {
         if (files) GK_CHECK(session.view_->mailbox().expect(uids));
@@ -206,7 +217,7 @@ Status Session::FetchJob::answer_shown(Session& session, const std::vector<std::
         const std::uint32_t index = batch[at++];
         // With UTF-8 accepted some strings are quoted that are literals in what is kept.
         const bool as_kept =
-            ready != nullptr && (!session.rev2_ || (is_ascii(ready->envelope) && is_ascii(ready->body_structure)));
+            ready != nullptr && (!session.utf8_ || (is_ascii(ready->envelope) && is_ascii(ready->body_structure)));
         if (as_kept) {
             one(session, index, nullptr, ready);
         } else if (ready == nullptr) {
@@ -252,13 +263,21 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
             case Kind::Rfc822Size: fmt::format_to(std::back_inserter(begin("RFC822.SIZE ")), "{}", row.size); break;
             case Kind::Envelope:
                 if (ready != nullptr) begin("ENVELOPE ") += ready->envelope;
-                else append_envelope(begin("ENVELOPE "), structure->envelope(), session.rev2_);
+                else append_envelope(begin("ENVELOPE "), structure->envelope(), session.utf8_);
                 break;
-            case Kind::Body: append_body(begin("BODY "), *structure, false, session.rev2_); break;
+            case Kind::Body: append_body(begin("BODY "), *structure, false, session.utf8_); break;
             case Kind::BodyStructure:
                 if (ready != nullptr) begin("BODYSTRUCTURE ") += ready->body_structure;
-                else append_body(begin("BODYSTRUCTURE "), *structure, true, session.rev2_);
+                else append_body(begin("BODYSTRUCTURE "), *structure, true, session.utf8_);
                 break;
+            case Kind::SaveDate: append_internal_date(begin("SAVEDATE "), from_unix_s(row.saved_date)); break;
+            case Kind::Preview: {
+                const auto& words = previews_of[row.uid];
+                if (words) append_string(begin("PREVIEW "), *words, session.utf8_);
+                else if (item.lazy) append_nil(begin("PREVIEW "));
+                else append_string(begin("PREVIEW "), "", session.utf8_);
+                break;
+            }
             case Kind::Rfc822: begin("RFC822 "); break;
             case Kind::Rfc822Header: begin("RFC822.HEADER "); break;
             case Kind::Rfc822Text: begin("RFC822.TEXT "); break;
@@ -291,18 +310,20 @@ void Session::FetchJob::section(Session& session, const FetchItem& item, const O
     const bool convert = file->line_ends == message::LineEnds::Convert;
     if (is_whole_message(item) && !item.partial) {
         std::string& out = session.out_.text();
+        const std::string_view mark =
+            item.kind == Kind::Binary && bytes.find('\0') != std::string_view::npos ? "~" : "";  // literal8
         if (!convert) {
-            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", bytes.size());
+            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, bytes.size());
             session.out_.slice(file, 0, bytes.size(), false, bytes.size());
         } else if (!file->file.is_mapped()) {
             // A small one is converted once, for its size and its bytes.
             converted.clear();
             CrlfWriter().feed(bytes, converted);
-            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", converted.size());
+            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, converted.size());
             out += converted;
         } else {
             const std::uint64_t octets = octets_with_crlf(bytes);
-            fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", octets);
+            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, octets);
             session.out_.slice(file, 0, bytes.size(), true, octets);
         }
         return;

@@ -191,7 +191,7 @@ void Session::append_list(const List& list, const store::MailboxEntry& entry, bo
         if (!entry.special_use.empty()) add(entry.special_use);
     }
     out += ") \"/\" ";
-    append_mailbox(out, entry.name, rev2_);
+    append_mailbox(out, entry.name, utf8_);
     out += extended;
     out += "\r\n";
 }
@@ -208,7 +208,7 @@ void Session::on(const List& list) {
     auto job = std::make_unique<ListJob>();
     job->list = list;
     for (const std::string& pattern : list.patterns) {
-        auto decoded = decode_mailbox(list.reference + pattern, rev2_);
+        auto decoded = decode_mailbox(list.reference + pattern, utf8_);
         if (decoded) job->patterns.push_back(without_repeats(*decoded));
     }
     if (!job->patterns.empty()) {

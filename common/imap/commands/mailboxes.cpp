@@ -36,7 +36,7 @@ void Session::tell_old_name(const std::string& name, const std::string& old_name
     const auto entry = account_->find(name);
     if (!entry) return;
     std::string extended = " (\"OLDNAME\" (";
-    append_mailbox(extended, old_name, rev2_);
+    append_mailbox(extended, old_name, utf8_);
     append_list({}, *entry, true, extended + "))");
 }
 
@@ -49,7 +49,7 @@ void Session::on(const Create& create) {
     std::optional<std::string> use = std::string();
     if (!create.uses.empty() && !(use = special_use_for(create.uses.front(), ""))) return;
     if (const Status created = place->account->create(place->name, *use); !created) return refuse(created.error());
-    const auto asked = decode_mailbox(create.mailbox, rev2_);
+    const auto asked = decode_mailbox(create.mailbox, utf8_);
     if (rev2_ && asked && *asked != place->name && *asked != place->name + kSeparator)
         tell_old_name(place->name, *asked);
     finish("OK Created");

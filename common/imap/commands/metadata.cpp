@@ -47,7 +47,7 @@ void Session::append_metadata(std::string_view mailbox,
     if (values.empty()) return;
     std::string& out = out_.text();
     out += "* METADATA ";
-    append_mailbox(out, mailbox, rev2_);
+    append_mailbox(out, mailbox, utf8_);
     const char* separator = " (";
     for (const auto& [name, value] : values) {
         out += std::exchange(separator, " ");

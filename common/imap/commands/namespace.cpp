@@ -13,9 +13,9 @@ constexpr std::string_view kAllRights = "lrswipkxtea";  // RFC 4314, 2.1
 // The personal namespace is all there is: shared mailboxes and other users' will be found here by their prefix, with
 // their own account and rights, and no command will know.
 std::optional<Session::Place> Session::place_of(const std::string& wire, std::string_view needed) {
-    const auto name = decode_mailbox(wire, rev2_);
+    const auto name = decode_mailbox(wire, utf8_);
     if (!name) {
-        reply(rev2_ ? "NO [CANNOT] The mailbox name is not UTF-8"
+        reply(utf8_ ? "NO [CANNOT] The mailbox name is not UTF-8"
                     : "NO [CANNOT] The mailbox name is not modified UTF-7");
         return std::nullopt;
     }

@@ -45,7 +45,7 @@ void Session::on(const GetQuotaRoot& command) {
     if (!name) return;
     std::string& out = out_.text();
     out += "* QUOTAROOT ";
-    append_mailbox(out, *name, rev2_);
+    append_mailbox(out, *name, utf8_);
     if (account_->quota().limited()) {
         out += fmt::format(" \"{}\"\r\n", kRoot);
         if (!tell_quota()) return;

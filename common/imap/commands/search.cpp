@@ -58,6 +58,8 @@ Words* Session::words_for(const SearchKey& key) {
 
 void Session::on(const Search& search) {
     if (!need_selected() || !need_uid(search.uid && !names_sequence_numbers(search.key))) return;
+    // RFC 6855, 3: everything is UTF-8 then.
+    if (utf8_accept_ && !search.charset.empty()) return complain(tag_, "SEARCH takes no CHARSET after UTF8=ACCEPT");
     if (!charset_is_known(search.charset)) {
         if (search.returns.save) saved_.clear();
         reply(kBadCharset);

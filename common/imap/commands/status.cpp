@@ -7,8 +7,7 @@
 namespace gk::imap {
 
 // status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")": RFC 9051, 6.3.11; RFC 3501, 6.3.10; SIZE: RFC
-// 8438;
-// HIGHESTMODSEQ: RFC 7162, 3.1.7
+// 8438; APPENDLIMIT: RFC 7889, 4; HIGHESTMODSEQ: RFC 7162, 3.1.7
 void Session::on(const StatusOf& command) {
     const auto place = place_of(command.mailbox, "r");
     if (!place) return;
@@ -22,7 +21,7 @@ void Session::append_status(std::string& out, std::string_view mailbox, const st
                             const store::MailboxStatus& status) {
     if (std::find(items.begin(), items.end(), StatusItem::HighestModSeq) != items.end()) enable_condstore();
     out += "* STATUS ";
-    append_mailbox(out, mailbox, rev2_);
+    append_mailbox(out, mailbox, utf8_);
     out += " (";
     const char* separator = "";
     for (const StatusItem item : items) {
@@ -39,6 +38,7 @@ void Session::append_status(std::string& out, std::string_view mailbox, const st
             case StatusItem::DeletedStorage: add("DELETED-STORAGE", status.deleted_size); break;
             case StatusItem::Size: add("SIZE", status.size); break;
             case StatusItem::HighestModSeq: add("HIGHESTMODSEQ", status.highest_modseq); break;
+            case StatusItem::AppendLimit: add("APPENDLIMIT", options_.max_message); break;
         }
     }
     out += ")\r\n";

@@ -44,9 +44,12 @@ struct FetchItem {
         BodySection,
         Binary,
         BinarySize,
+        SaveDate,
+        Preview,
     };
     Kind kind = Kind::Flags;
     bool peek = false;
+    bool lazy = false;     // of Preview
     Section section = {};  // of BodySection, Binary and BinarySize
     std::optional<Partial> partial = {};
 };
@@ -92,6 +95,10 @@ struct SearchKey {
         Larger,
         Smaller,
         ModSeq,
+        SavedBefore,
+        SavedOn,
+        SavedSince,
+        SaveDateSupported,
     };
     Kind kind = Kind::All;
     std::string text = {};     // what to find; the keyword
@@ -107,7 +114,18 @@ bool contains(const SearchKey& key, SearchKey::Kind kind);
 // Whether KEY, or a key within it, names messages by their sequence numbers ("$" does not).
 bool names_sequence_numbers(const SearchKey& key);
 
-enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, DeletedStorage, Size, HighestModSeq };
+enum class StatusItem {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+    Deleted,
+    DeletedStorage,
+    Size,
+    HighestModSeq,
+    AppendLimit
+};
 
 struct Capability {};
 struct Noop {};
@@ -228,14 +246,41 @@ struct Copy {
     std::string mailbox;
 };
 
-// APPEND up to its message; the message itself streams past the parser (reader.hpp).
+// Where in APPEND a stretch of its text begins: at its first message, behind a message's literal, inside "UTF8 (",
+// behind a part of "CATENATE (", or inside its "UTF8 (".
+enum class AppendPlace : unsigned char { First, Next, Utf8, Parts, PartUtf8 };
+
+// A stretch of APPEND's text, from its beginning or from behind a message's literal to the next such literal or to the
+// end of the command. The literals themselves stream past the parser (reader.hpp).
+struct AppendStep {
+    struct Begin {  // of a message
+        std::vector<std::string> flags;
+        std::optional<std::int64_t> date_unix_s;
+        bool parts = false;  // CATENATE
+    };
+    struct Url {
+        std::string url;
+    };  // a part of CATENATE
+    struct Literal {
+        std::uint64_t size = 0;
+        bool sync = true;     // the client waits for "+" before it sends the bytes
+        bool binary = false;  // literal8, and not to be read as text
+        bool utf8 = false;    // UTF8 (~{…}
+    };
+    std::vector<std::variant<Begin, Url>> items;
+    std::optional<Literal> literal;  // of a message or a part of one; else the command ends here
+    AppendPlace next = AppendPlace::First;
+};
+
+// APPEND and REPLACE up to the first literal.
 struct Append {
+    struct Replaced {
+        bool uid = false;
+        std::uint32_t number = 0;  // kLargest: "*"
+    };
     std::string mailbox;
-    std::vector<std::string> flags;
-    std::optional<std::int64_t> date_unix_s;
-    std::uint64_t size = 0;
-    bool sync = true;     // the client waits for "+" before it sends the message
-    bool binary = false;  // literal8
+    std::optional<Replaced> replaced = {};  // of REPLACE, which takes one message
+    AppendStep step = {};
 };
 
 using CommandBody =

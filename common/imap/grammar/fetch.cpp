@@ -70,6 +70,7 @@ FetchItem fetch_item(Scanner& in) {
                                                                    {"MODSEQ", Kind::ModSeq},
                                                                    {"INTERNALDATE", Kind::InternalDate},
                                                                    {"RFC822.SIZE", Kind::Rfc822Size},
+                                                                   {"SAVEDATE", Kind::SaveDate},
                                                                    {"ENVELOPE", Kind::Envelope},
                                                                    {"BODYSTRUCTURE", Kind::BodyStructure},
                                                                    {"RFC822.HEADER", Kind::Rfc822Header},
@@ -86,6 +87,17 @@ FetchItem fetch_item(Scanner& in) {
         item.kind = Kind::BinarySize;
         item.peek = true;
         item.section = section(in, true);
+        return item;
+    }
+    // "PREVIEW" [SP "(" "LAZY" ")"]; RFC 8970, 6
+    if (in.accept_word("PREVIEW")) {
+        item.kind = Kind::Preview;
+        if (!in.next_is(" (")) return item;
+        in.space();
+        in.expect('(');
+        item.lazy = in.accept_word("LAZY");
+        if (!item.lazy) in.fail("LAZY expected");
+        in.expect(')');
         return item;
     }
     const bool binary_peek = in.accept_word("BINARY.PEEK");

@@ -101,7 +101,7 @@ Copy copy_command(Scanner& in, bool uid, bool move) {
     return copy;
 }
 
-// uid = "UID" SP (copy / move / fetch / search / store / expunge)
+// uid = "UID" SP (copy / move / fetch / search / store / expunge / replace)
 CommandBody uid_command(Scanner& in) {
     in.space();
     const std::string name = in.word();
@@ -110,6 +110,7 @@ CommandBody uid_command(Scanner& in) {
     if (name == "STORE") return store_command(in, true);
     if (name == "COPY") return copy_command(in, true, false);
     if (name == "MOVE") return copy_command(in, true, true);
+    if (name == "REPLACE") return replace_command(in, true);
     if (name == "EXPUNGE") {
         in.space();
         return Expunge{in.sequence_set()};
@@ -145,6 +146,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"NAMESPACE", [](Scanner&) -> CommandBody { return Namespace{}; }},
     {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
+    {"REPLACE", [](Scanner& in) -> CommandBody { return replace_command(in, false); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
     {"SELECT", [](Scanner& in) -> CommandBody { return select_command(in, false); }},
     {"SETMETADATA", [](Scanner& in) -> CommandBody { return set_metadata_command(in); }},
@@ -165,27 +167,6 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
 };
 
 }  // namespace
-
-// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP (literal / literal8); RFC 3501, 6.3.11; RFC 3516, 4.4
-Append append_command(Scanner& in) {
-    Append append;
-    append.mailbox = one_mailbox(in);
-    in.space();
-    if (in.next_is('(')) {
-        append.flags = in.flag_list();
-        in.space();
-    }
-    if (in.next_is('"')) {
-        append.date_unix_s = in.date_time();
-        in.space();
-    }
-    append.binary = in.accept('~');
-    in.expect('{');
-    append.size = in.number64();
-    append.sync = !in.accept('+');
-    in.expect('}');
-    return append;
-}
 
 std::string_view tag_of(std::string_view text) noexcept {
     std::size_t end = 0;
@@ -211,15 +192,6 @@ Result<Command> parse_command(std::string_view text) {
         return command;
     }
     return fail(Errc::BadInput, fmt::format("unknown command '{}'", text::printable(name, 40)));
-}
-
-bool is_append_message(std::string_view text) {
-    Scanner in(text);
-    in.tag();
-    in.space();
-    if (in.word() != "APPEND") return false;
-    append_command(in);
-    return !in.failed() && in.at_end();
 }
 
 std::optional<LiteralMark> literal_mark(std::string_view line) noexcept {

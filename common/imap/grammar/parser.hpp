@@ -16,6 +16,7 @@ namespace gk::imap {
 constexpr int kMaxSearchDepth = 40;
 constexpr std::size_t kMaxSearchKeys = 5'000;
 constexpr std::size_t kMaxSequenceRanges = 20'000;
+constexpr std::size_t kMaxAppendUrls = 5'000;  // of CATENATE, between two literals that stream
 
 // The tag that TEXT begins with, or empty where there is none to answer to.
 std::string_view tag_of(std::string_view text) noexcept;
@@ -23,8 +24,10 @@ std::string_view tag_of(std::string_view text) noexcept;
 // TEXT is a command without its last line end. APPEND ends with the announcement of its message: "… {310}".
 Result<Command> parse_command(std::string_view text);
 
-// Whether TEXT, which ends with the announcement of a literal, is APPEND arrived at its message.
-bool is_append_message(std::string_view text);
+// TEXT, which ends with the announcement of a literal, where it is APPEND or REPLACE arrived at a message.
+std::optional<Command> parse_append_at_message(std::string_view text);
+// What follows a message's literal, up to the next one or to the end of the command.
+Result<AppendStep> parse_append_step(std::string_view text, AppendPlace place, bool single);
 
 // The announcement a line ends with: "{310}", "{310+}", "~{310}".
 struct LiteralMark {

@@ -47,10 +47,17 @@ void CommandReader::drop_command() {
 }
 
 ReaderEvent CommandReader::refuse(std::string text) {
-    const std::string_view tag = tag_of(command_);
+    const std::string_view tag = append_ ? std::string_view(append_->tag) : tag_of(command_);
     BadCommand bad{tag.empty() ? "*" : std::string(tag), std::move(text)};
+    append_.reset();
     drop_command();
     return bad;
+}
+
+void CommandReader::begin_message(const AppendStep::Literal& literal) {
+    left_ = literal.size;
+    state_ = State::Message;
+    message_sync_ = literal.sync;
 }
 
 ReaderEvent CommandReader::on_line_end() {
@@ -60,28 +67,43 @@ ReaderEvent CommandReader::on_line_end() {
         return line;
     }
     const auto mark = literal_mark(std::string_view(command_).substr(line_at_));
+    if (append_) return on_append_line(mark);
     if (!mark) {
         auto command = parse_command(command_);
         if (!command) return refuse(std::move(command.error().text));
         drop_command();
         return std::move(*command);
     }
-    left_ = mark->size;
-    if (is_append_message(command_)) {
-        auto command = parse_command(command_);
-        if (!command) return refuse(std::move(command.error().text));
+    if (auto command = parse_append_at_message(command_)) {
+        const auto& append = std::get<Append>(command->body);
+        append_ = {command->tag, append.step.next, append.replaced.has_value()};
+        begin_message(*append.step.literal);
         drop_command();
-        state_ = State::Message;
-        message_sync_ = mark->sync;
         return std::move(*command);
     }
-    if (mark->size > limits_.literal || command_.size() + mark->size > limits_.command) {
-        if (!mark->sync) state_ = State::SkipLiteral;
-        return refuse(fmt::format("a literal of {} bytes is too large here", mark->size));
+    return on_argument(*mark);
+}
+
+ReaderEvent CommandReader::on_append_line(const std::optional<LiteralMark>& mark) {
+    auto step = parse_append_step(command_, append_->place, append_->single);
+    if (mark && !(step && step->literal)) return on_argument(*mark);  // of an URL; or what is wrong is said at the end
+    if (!step) return refuse(std::move(step.error().text));
+    drop_command();
+    append_->place = step->next;
+    if (step->literal) begin_message(*step->literal);
+    else append_.reset();
+    return std::move(*step);
+}
+
+ReaderEvent CommandReader::on_argument(const LiteralMark& mark) {
+    left_ = mark.size;
+    if (mark.size > limits_.literal || command_.size() + mark.size > limits_.command) {
+        if (!mark.sync) state_ = State::SkipLiteral;
+        return refuse(fmt::format("a literal of {} bytes is too large here", mark.size));
     }
     command_ += "\r\n";
     state_ = State::Literal;
-    if (mark->sync) return WantsLiteral{};
+    if (mark.sync) return WantsLiteral{};
     return Nothing{};
 }
 
@@ -144,7 +166,7 @@ ReaderEvent CommandReader::step() {
         case State::SkipLine: return on_skipped_line();
         case State::Message: {
             if (left_ == 0) {
-                state_ = State::MessageTail;
+                state_ = State::Line;
                 return Nothing{};
             }
             const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, input_.size() - at_));
@@ -153,19 +175,6 @@ ReaderEvent CommandReader::step() {
             at_ += taken;
             left_ -= taken;
             return MessageBytes{bytes};
-        }
-        case State::MessageTail: {
-            // Only CRLF may follow; what else comes is skipped as the rest of a refused command.
-            if (at_ >= input_.size()) return NeedMore{};
-            if (input_[at_] == '\r' && at_ + 1 >= input_.size()) return NeedMore{};
-            const std::size_t end = input_[at_] == '\r' ? at_ + 1 : at_;
-            if (input_[end] == '\n') {
-                at_ = end + 1;
-                state_ = State::Line;
-                return MessageEnd{true};
-            }
-            state_ = State::SkipLine;
-            return MessageEnd{false};
         }
         case State::Stopped: at_ = input_.size(); return NeedMore{};
     }
@@ -180,6 +189,7 @@ ReaderEvent CommandReader::next() {
 }
 
 void CommandReader::refuse_message() {
+    append_.reset();
     state_ = message_sync_ ? State::Line : State::SkipLiteral;
     if (message_sync_) left_ = 0;
 }

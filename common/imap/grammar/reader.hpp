@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "common/imap/grammar/command.hpp"
+#include "common/imap/grammar/parser.hpp"
 
 namespace gk::imap {
 
@@ -31,37 +33,42 @@ struct RawLine {
 };  // a line in raw mode (DONE after IDLE)
 struct MessageBytes {
     std::string_view bytes;
-};  // part of APPEND's message; valid until the next call
-struct MessageEnd {
-    bool complete = true;
-};                  // message and command are over; false: something followed that may not
+};                  // part of a literal of APPEND; valid until the next call
 struct Nothing {};  // never leaves the reader
 using ReaderEvent =
-    std::variant<Nothing, NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, MessageEnd>;
+    std::variant<Nothing, NeedMore, Command, WantsLiteral, BadCommand, Fatal, RawLine, MessageBytes, AppendStep>;
 
 // Cuts the client's bytes into commands. Any split gives the same events, except where MessageBytes are cut.
-// Holds at most one command's text; an APPEND's message passes through. After Command(Append) the caller calls
-// accept_message() or refuse_message() before next().
+// Holds at most one command's text; the messages of an APPEND pass through. After Command(Append) and after each
+// AppendStep that announces a literal the caller calls accept_message() or refuse_message() before next(). Accepted, it
+// comes as MessageBytes, and then the AppendStep behind it; the one without a literal ends the command, as BadCommand
+// does.
 class CommandReader {
 public:
     explicit CommandReader(ReaderLimits limits = {}) : limits_(limits) {}
 
     void feed(std::string_view bytes);
     ReaderEvent next();
-    // The message will come as MessageBytes, then MessageEnd.
+    // The message will come as MessageBytes, then an AppendStep.
     void accept_message() {}
-    // A synchronizing message is not sent then; a non-synchronizing one is read and dropped. No MessageEnd follows.
+    // The command is over. A synchronizing message is not sent then; a non-synchronizing one is read and dropped, with
+    // all that follows it.
     void refuse_message();
     // The next lines are not commands.
     void expect_raw_line(bool on) { raw_ = on; }
     bool has_input() const noexcept { return at_ < input_.size(); }
     // Between commands, with nothing begun.
-    bool at_command_start() const noexcept { return state_ == State::Line && command_.empty() && !has_input(); }
+    bool at_command_start() const noexcept {
+        return state_ == State::Line && !append_ && command_.empty() && !has_input();
+    }
 
 private:
-    enum class State { Line, Literal, SkipLiteral, SkipLine, Message, MessageTail, Stopped };
+    enum class State { Line, Literal, SkipLiteral, SkipLine, Message, Stopped };
     ReaderEvent step();
     ReaderEvent on_line_end();
+    ReaderEvent on_append_line(const std::optional<LiteralMark>& mark);
+    ReaderEvent on_argument(const LiteralMark& mark);
+    void begin_message(const AppendStep::Literal& literal);
     ReaderEvent on_skipped_line();
     ReaderEvent refuse(std::string text);
     ReaderEvent stop(std::string text);
@@ -78,6 +85,13 @@ private:
     std::uint64_t left_ = 0;  // of a literal or message
     std::uint64_t skipped_ = 0;
     bool message_sync_ = true;
+    // Behind a message of APPEND, until the command is over; command_ is then what follows that message.
+    struct Appending {
+        std::string tag;
+        AppendPlace place;
+        bool single;
+    };
+    std::optional<Appending> append_;
     bool raw_ = false;
 };
 

@@ -24,7 +24,10 @@ Create create_command(Scanner& in);
 std::vector<std::string> metadata_entries(Scanner& in);
 GetMetadata get_metadata_command(Scanner& in);
 SetMetadata set_metadata_command(Scanner& in);
-// Up to, and with, the announcement of the message.
+// Up to, and with, the announcement of the first message's literal, where there is one.
 Append append_command(Scanner& in);
+Append replace_command(Scanner& in, bool uid);
+// A stretch that begins at PLACE. SINGLE: there may be one message only.
+AppendStep append_step(Scanner& in, AppendPlace place, bool single);
 
 }  // namespace gk::imap

@@ -25,6 +25,7 @@ public:
 
     char peek() const noexcept { return at_end() ? '\0' : text_[at_]; }
     bool next_is(char c) const noexcept { return !at_end() && text_[at_] == c; }
+    bool next_is(std::string_view s) const noexcept { return text_.substr(at_).starts_with(s); }
     bool accept(char c) noexcept;
     void expect(char c);
     void space() { expect(' '); }

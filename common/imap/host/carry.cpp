@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kReadSize = 64 * 1024;
 
 class Carrier {
 public:
@@ -24,6 +24,11 @@ public:
             session_.run();
             if (!drain()) break;
             if (session_.has_work()) continue;
+            if (session_.gathering()) {
+                if (can_read()) read_client();
+                else session_.settle();
+                continue;
+            }
             if (options_.after_turn) options_.after_turn(session_);
             if (session_.closed()) {
                 if (result_.end.empty()) result_.end = farewell_.empty() ? "logout" : farewell_;
@@ -92,11 +97,18 @@ private:
         if (fds[0].revents != 0) read_client();
     }
 
+    // More is there already: what it asks for may share flushes with what waits.
+    bool can_read() const {
+        pollfd fd{options_.in, POLLIN, 0};
+        return ::poll(&fd, 1, 0) == 1;
+    }
+
     void read_client() {
         char buffer[kReadSize];
         const ssize_t count = ::read(options_.in, buffer, sizeof buffer);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
         if (count <= 0) {
+            session_.settle();  // it asked for that, though it does not hear the answer
             result_.end = "closed";
             return;
         }

@@ -2,11 +2,23 @@
 #include "common/imap/host/settings.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "common/base/text.hpp"
 #include "common/config/message_limits.hpp"
 
 namespace gk::imap {
+
+namespace {
+
+std::string hostname_of(const config::Config& config) {
+    if (const auto& name = config.string("server.hostname"); !name.empty()) return name;
+    char name[256] = {};
+    ::gethostname(name, sizeof name - 1);
+    return name;
+}
+
+}  // namespace
 
 HostSettings host_settings(const config::Config& config) {
     const auto duration = [&](std::string_view key) {
@@ -17,6 +29,8 @@ HostSettings host_settings(const config::Config& config) {
     settings.session.limits.literal = config.size("imap.literal_size");
     settings.session.limits.command = config.size("imap.command_size");
     settings.session.max_message = config.size("imap.max_message");
+    settings.session.gather = true;
+    settings.session.hostname = hostname_of(config);
     settings.session.limits.skipped = 2 * settings.session.max_message;
     settings.session.max_bad_commands = static_cast<int>(config.integer("imap.bad_commands"));
     settings.session.search = search::index_options(config);

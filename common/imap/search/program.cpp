@@ -189,6 +189,10 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
         case Kind::Before: return of(day_of(row.internal_date) < key.day);
         case Kind::On: return of(day_of(row.internal_date) == key.day);
         case Kind::Since: return of(day_of(row.internal_date) >= key.day);
+        case Kind::SaveDateSupported: return Truth::Yes;  // RFC 8514, 4.3: every mailbox
+        case Kind::SavedBefore: return of(day_of(row.saved_date) < key.day);
+        case Kind::SavedOn: return of(day_of(row.saved_date) == key.day);
+        case Kind::SavedSince: return of(day_of(row.saved_date) >= key.day);
         case Kind::Larger: return of(row.size > key.number);
         case Kind::Smaller: return of(row.size < key.number);
         case Kind::ModSeq: return of(row.modseq >= key.number);

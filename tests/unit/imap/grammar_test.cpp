@@ -53,9 +53,9 @@ std::string events(std::string_view bytes, std::size_t piece, ReaderLimits limit
                 reader.expect_raw_line(false);
             } else if (auto* part = std::get_if<MessageBytes>(&event)) {
                 message += part->bytes;
-            } else if (auto* end = std::get_if<MessageEnd>(&event)) {
-                said += "message " + message + (end->complete ? "" : " and more") + "\n";
-                message.clear();
+            } else if (auto* step = std::get_if<AppendStep>(&event)) {
+                said += "message " + std::exchange(message, {}) + (step->literal ? " and more\n" : "\n");
+                if (step->literal && !accept) reader.refuse_message();
             }
         }
     }
@@ -160,14 +160,26 @@ TEST(ImapParser, ReadsTheExtendedList) {
 
 TEST(ImapParser, ReadsAppendUpToItsMessage) {
     const auto append = parsed<Append>("a APPEND Sent (\\seen $x) \"17-Jul-1996 02:44:25 -0700\" {310+}");
-    EXPECT_EQ(append.flags, (std::vector<std::string>{"\\Seen", "$x"}));
-    EXPECT_EQ(append.date_unix_s, 837596665);
-    EXPECT_EQ(append.size, 310u);
-    EXPECT_FALSE(append.sync);
-    EXPECT_TRUE(parsed<Append>("a APPEND Sent ~{3}").binary);
-    EXPECT_EQ(parsed<Append>("a APPEND Sent \" 1-Jul-1996 02:44:25 +0000\" {1}").date_unix_s, 836189065);
+    const auto begin = [](const Append& command) { return std::get<AppendStep::Begin>(command.step.items.at(0)); };
+    EXPECT_EQ(begin(append).flags, (std::vector<std::string>{"\\Seen", "$x"}));
+    EXPECT_EQ(begin(append).date_unix_s, 837596665);
+    EXPECT_EQ(append.step.literal->size, 310u);
+    EXPECT_FALSE(append.step.literal->sync);
+    EXPECT_TRUE(parsed<Append>("a APPEND Sent ~{3}").step.literal->binary);
+    EXPECT_TRUE(parsed<Append>("a APPEND Sent UTF8 (~{3}").step.literal->utf8);
+    EXPECT_EQ(begin(parsed<Append>("a APPEND Sent \" 1-Jul-1996 02:44:25 +0000\" {1}")).date_unix_s, 836189065);
+    const auto joined = parsed<Append>("a APPEND Sent CATENATE (URL /a/;UID=1 URL \"/b/;UID=2\" TEXT {5}");
+    EXPECT_TRUE(begin(joined).parts);
+    EXPECT_EQ(joined.step.items.size(), 3u);
+    EXPECT_EQ(joined.step.literal->size, 5u);
+    EXPECT_FALSE(parsed<Append>("a APPEND Sent CATENATE (URL a)").step.literal);
+    const auto replace = parsed<Append>("a UID REPLACE 7 Drafts (\\Draft) {5}");
+    EXPECT_TRUE(replace.replaced && replace.replaced->uid && replace.replaced->number == 7);
+    EXPECT_EQ(parsed<Append>("a REPLACE * Drafts {5}").replaced->number, kLargest);
     for (const char* wrong :
-         {"a APPEND Sent (\\Seen) \"32-Jul-1996 02:44:25 -0700\" {3}", "a APPEND Sent (\\Seen)", "a APPEND {3}"})
+         {"a APPEND Sent (\\Seen) \"32-Jul-1996 02:44:25 -0700\" {3}", "a APPEND Sent (\\Seen)", "a APPEND {3}",
+          "a APPEND Sent UTF8 ({3}", "a APPEND Sent CATENATE {3}", "a APPEND Sent CATENATE ()",
+          "a REPLACE 0 Drafts {3}", "a REPLACE 1 Drafts", "a APPEND Sent CATENATE (URL a) x"})
         EXPECT_NE(complaint(wrong), "") << wrong;
 }
 
@@ -200,7 +212,7 @@ TEST(ImapReader, GivesTheSameEventsHoweverTheBytesAreSplit) {
         "23\nmessage ab\r\n\n"
         "+\ncommand f 23\nmessage hi\nbad * a tag is missing\nbad * a tag is missing\nbad h FETCH: an unknown "
         "item to fetch\n"
-        "command i 1\nbad * a tag is missing\ncommand j 23\nmessage hi and more\ncommand k 1\n");
+        "command i 1\nbad * a tag is missing\ncommand j 23\nmessage hi and more\nmessage yo\ncommand k 1\n");
     for (std::size_t piece = 1; piece < said.size(); ++piece) ASSERT_EQ(events(said, piece), whole) << piece;
 }
 
@@ -229,6 +241,19 @@ TEST(ImapReader, RefusesLargeLiteralsAndSkipsThoseThatCome) {
               "bad a a literal of 11 bytes is too large here\ncommand b 1\n");
     EXPECT_EQ(events("a SELECT {99999+}\r\n12345\r\n", 3, limits),
               "bad a a literal of 99999 bytes is too large here\nfatal a refused literal is too large to skip\n");
+}
+
+TEST(ImapReader, StreamsTheLiteralsOfAnAppendAndReadsWhatStandsBetween) {
+    const std::string said =
+        "a APPEND x {2}\r\nhi (\\Seen) CATENATE (URL {3+}\r\n/ab TEXT {2+}\r\nyo UTF8 (~{1+}\r\n!)) UTF8 "
+        "(~{2}\r\nno)\r\n"
+        "b REPLACE 1 x {2+}\r\nhi {2+}\r\nyo\r\nc APPEND x {2+}\r\nhi CATENATE (URL {99999999}\r\nd NOOP\r\n";
+    const std::string whole = events(said, said.size());
+    EXPECT_EQ(whole,
+              "command a 23\nmessage hi and more\nmessage yo and more\nmessage ! and more\nmessage no\n"
+              "command b 23\nbad b REPLACE: REPLACE takes one message, and nothing may follow it\n"
+              "command c 23\nbad c a literal of 99999999 bytes is too large here\ncommand d 1\n");
+    for (std::size_t piece = 1; piece < said.size(); ++piece) ASSERT_EQ(events(said, piece), whole) << piece;
 }
 
 TEST(ImapReader, SkipsARefusedMessageOnlyWhereItComes) {

@@ -173,6 +173,61 @@ TEST(ImapSession, SendsAStoredMessageAsTheClientSentIt) {
               "* 1 FETCH (BODY[]<500000> {70000}\r\n" + message.substr(500'000, 70'000) + ")\r\nc OK Fetched\r\n");
 }
 
+TEST(ImapSession, AnswersPipelinedAppendsInOrderOnceTheHostHasNoMore) {
+    Home home;
+    SessionOptions options;
+    options.gather = true;
+    Session session(home.account(), options);
+    const auto sent = [](std::string_view tag, std::string_view rest) {
+        return fmt::format("{} APPEND {} {{17+}}\r\nSubject: x\r\n\r\nx\r\n\r\n", tag, rest);
+    };
+    say(session, "s SELECT INBOX\r\n");
+    EXPECT_EQ(say(session, sent("a", "INBOX") + sent("b", "INBOX (\\Seen)")), "");
+    EXPECT_TRUE(session.gathering());
+    session.settle();
+    EXPECT_EQ(without_numbers(drain(session)),
+              "* 2 EXISTS\r\n* 2 RECENT\r\na OK [APPENDUID N 1] Appended\r\nb OK [APPENDUID N 2] Appended\r\n");
+    EXPECT_FALSE(session.gathering());
+    // Whatever needs an answer of its own ends the waiting; one that fails takes no other with it.
+    EXPECT_EQ(without_numbers(say(session, sent("c", "Sent") + sent("d", "Sent (\\No)") + sent("e", "Sent") +
+                                               sent("f", "Sent") + "g NOOP\r\n")),
+              "c OK [APPENDUID N 1] Appended\r\nd BAD That is not a flag that can be set\r\n"
+              "e OK [APPENDUID N 2] Appended\r\nf OK [APPENDUID N 3] Appended\r\ng OK Nothing done\r\n");
+    EXPECT_EQ(without_numbers(say(session, sent("h", "Sent") + "i APPEND Sent {17}\r\n")),
+              "h OK [APPENDUID N 4] Appended\r\n+ OK\r\n");
+    EXPECT_EQ(say(session, "Subject: x\r\n\r\nx\r\n\r\n"), "");
+    session.bye("that is all");
+    EXPECT_EQ(without_numbers(drain(session)), "i OK [APPENDUID N 5] Appended\r\n* BYE that is all\r\n");
+}
+
+TEST(ImapSession, KeepsNothingOfAMessageThatDoesNotEnd) {
+    Home home;
+    const auto drafts = [&] {
+        return std::distance(fs::directory_iterator(home.path() + "/Maildir/tmp"), fs::directory_iterator());
+    };
+    {
+        Session session(home.account());
+        say(session, "a APPEND INBOX {17+}\r\nSubject: x\r\n\r\nx\r\n (\\Seen) {1000000+}\r\n");
+        for (int i = 0; i < 9; ++i) say(session, std::string(100'000, 'x'));
+        EXPECT_EQ(drafts(), 2);
+    }
+    EXPECT_EQ(drafts(), 0);
+    Session session(home.account());
+    EXPECT_EQ(say(session, "b STATUS INBOX (MESSAGES)\r\n"), "* STATUS \"INBOX\" (MESSAGES 0)\r\nb OK Status told\r\n");
+}
+
+TEST(ImapSession, MakesAMessageOfAThousandParts) {
+    Home home;
+    Session session(home.account());
+    say(session, append("INBOX", "Subject: x\r\n\r\nx\r\n"));
+    std::string parts = "a APPEND INBOX CATENATE (";
+    for (int i = 0; i < 1000; ++i) parts += i % 2 == 0 ? "URL /INBOX/;UID=1/;SECTION=TEXT " : "TEXT {3+}\r\ny\r\n ";
+    parts.back() = ')';
+    EXPECT_NE(say(session, parts + "\r\n").find("a OK [APPENDUID "), std::string::npos);
+    EXPECT_NE(say(session, "b EXAMINE INBOX\r\nc FETCH 2 RFC822.SIZE\r\n").find("RFC822.SIZE 3000)"),
+              std::string::npos);
+}
+
 TEST(ImapSession, DoesNotHoldALargeAnswerInMemory) {
     Home home;
     Session session(home.account());
