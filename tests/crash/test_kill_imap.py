@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 # slow: GK_CRASH_POINTS=1000
-"""kill -9 of an IMAP session at each system call of APPEND, STORE, COPY, MOVE and EXPUNGE, and of gk-imapd's parent and gk-frontd.
+"""kill -9 of an IMAP session at each system call of APPEND, REPLACE, STORE, COPY, MOVE and EXPUNGE, and of gk-imapd's parent and gk-frontd.
 
 What got its OK is there, whole and with its flags; what did not is there whole or not at all; no UID ever names another message.
 """
@@ -42,6 +42,10 @@ class Killed(unittest.TestCase):
     def said_ok(self, imap, *command):
         """True if the tagged OK came; False for NO, or if the connection ended."""
         try:
+            if isinstance(command[0], bytes):  # with literals that imaplib cannot say
+                tag = imap._new_tag()
+                imap.send(tag + b" " + command[0] + b"\r\n")
+                return imap._command_complete("APPEND", tag)[0] == "OK"
             return getattr(imap, command[0])(*command[1:])[0] == "OK"
         except (imaplib.IMAP4.error, OSError):
             return False
@@ -147,6 +151,50 @@ class Killed(unittest.TestCase):
         self.sweep("INBOX", prepare, verify)
         self.settle_and_check("gk-imapd session, APPEND", ["Archive"])
         self.assertGreater(self.hits.total(), 15)
+
+    def literal(self, message):
+        message = re.sub(rb"\r?\n", b"\r\n", message)
+        return b"{%d+}\r\n%s" % (len(message), message)
+
+    def test_a_session_killed_at_each_call_of_an_append_of_several(self):
+        self.empty("Archive")
+
+        def prepare():
+            self.made = self.maker.messages(3)
+            return [(b"APPEND Archive" + b"".join(b" (\\Flagged) " + self.literal(message) for message in self.made),)]
+
+        def verify(agreed):
+            for message in self.made:
+                self.ledger.note(message, "Archive", agreed)
+            found = self.ids("Archive")
+            counts = {found[ledger.message_id(message)] for message in self.made}
+            self.assertIn(counts, [{1}] if agreed else [{0}, {1}], "all or none")
+        self.sweep("INBOX", prepare, verify)
+        self.settle_and_check("gk-imapd session, APPEND of 3 together", ["Archive"])
+        self.assertGreater(self.hits.total(), 15)
+
+    def replace(self, target):
+        def prepare():
+            self.empty("Archive", "Trash")
+            self.old = self.fill("Archive", 1)[0]
+            self.forget([self.old])
+            message = self.maker.message()
+            self.ledger.note(message, target, False)
+            self.new = ledger.message_id(message)
+            return [(b"REPLACE 1 " + target.encode() + b" " + self.literal(message),)]
+
+        def verify(agreed):
+            new, old = self.ids(target)[self.new], self.ids("Archive")[self.old]
+            self.assertIn((new, old), [(1, 0)] if agreed else [(0, 1), (1, 0)], "replaced or not")
+        self.sweep("Archive", prepare, verify)
+        self.settle_and_check(f"gk-imapd session, REPLACE into {target}", ["Archive", "Trash"])
+        self.assertGreater(self.hits.total(), 15)
+
+    def test_a_session_killed_at_each_call_of_replace(self):
+        self.replace("Archive")
+
+    def test_a_session_killed_at_each_call_of_replace_into_another_mailbox(self):
+        self.replace("Trash")
 
     def test_a_session_killed_at_each_call_of_store(self):
         self.empty("Archive")
