@@ -69,6 +69,7 @@ private:
     struct FetchJob;
     struct SearchJob;
     struct ListJob;
+    struct ThreadJob;
     struct ResyncJob;
 
     // session.cpp
@@ -143,6 +144,7 @@ private:
     void on(const SetMetadata&);
     void on(const Expunge&);
     void on(const Search&);
+    void on(const Thread&);
     void on(const Fetch&);
     void on(const Store&);
     void on(const Copy&);

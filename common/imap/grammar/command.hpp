@@ -44,6 +44,8 @@ struct FetchItem {
         BodySection,
         Binary,
         BinarySize,
+        EmailId,
+        ThreadId,
     };
     Kind kind = Kind::Flags;
     bool peek = false;
@@ -92,6 +94,8 @@ struct SearchKey {
         Larger,
         Smaller,
         ModSeq,
+        EmailId,
+        ThreadId,
     };
     Kind kind = Kind::All;
     std::string text = {};     // what to find; the keyword
@@ -107,7 +111,18 @@ bool contains(const SearchKey& key, SearchKey::Kind kind);
 // Whether KEY, or a key within it, names messages by their sequence numbers ("$" does not).
 bool names_sequence_numbers(const SearchKey& key);
 
-enum class StatusItem { Messages, Recent, UidNext, UidValidity, Unseen, Deleted, DeletedStorage, Size, HighestModSeq };
+enum class StatusItem {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+    Deleted,
+    DeletedStorage,
+    Size,
+    HighestModSeq,
+    MailboxId
+};
 
 struct Capability {};
 struct Noop {};
@@ -205,6 +220,13 @@ struct Search {
     std::string charset;  // upper case; empty when not given
     SearchKey key;
 };
+struct Thread {
+    enum class Algorithm { OrderedSubject, References };
+    bool uid = false;
+    Algorithm algorithm = Algorithm::References;
+    std::string charset;  // upper case
+    SearchKey key;
+};
 struct Fetch {
     bool uid = false;
     SequenceSet set;
@@ -241,7 +263,7 @@ struct Append {
 using CommandBody =
     std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
                  Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread>;
 
 struct Command {
     std::string tag;

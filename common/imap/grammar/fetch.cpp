@@ -70,6 +70,8 @@ FetchItem fetch_item(Scanner& in) {
                                                                    {"MODSEQ", Kind::ModSeq},
                                                                    {"INTERNALDATE", Kind::InternalDate},
                                                                    {"RFC822.SIZE", Kind::Rfc822Size},
+                                                                   {"EMAILID", Kind::EmailId},
+                                                                   {"THREADID", Kind::ThreadId},
                                                                    {"ENVELOPE", Kind::Envelope},
                                                                    {"BODYSTRUCTURE", Kind::BodyStructure},
                                                                    {"RFC822.HEADER", Kind::Rfc822Header},

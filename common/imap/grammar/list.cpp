@@ -122,7 +122,8 @@ std::vector<StatusItem> status_items(Scanner& in) {
         {"DELETED", StatusItem::Deleted},
         {"DELETED-STORAGE", StatusItem::DeletedStorage},
         {"SIZE", StatusItem::Size},
-        {"HIGHESTMODSEQ", StatusItem::HighestModSeq}};
+        {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
+        {"MAILBOXID", StatusItem::MailboxId}};
     std::vector<StatusItem> items;
     in.expect('(');
     do {
