@@ -77,6 +77,7 @@ const std::vector<Setting> kSettings = {
     {"front.stall_timeout", Duration, "5m", "How long a client may take nothing of what waits for it.", 1, kDay},
     {"imap.bad_commands", Integer, "20", "Commands in a row that make no sense, after which an IMAP session is ended.", 1, 10'000},
     {"imap.command_size", Size, "256kB", "Bytes of one IMAP command, its literals included but not the message of APPEND.", 8192, 64 * kMB},
+    {"imap.confine", String, "prefer", "Whether a session may be served where the kernel lacks Landlock or seccomp, which keep it from all but its account. prefer: it may, and the log says so. require: it is refused.", 0, 0, {"prefer", "require"}},
     {"imap.drain_timeout", Duration, "10s", "How long sessions may take to say goodbye when gk-imapd stops.", 0, 10 * kMinute},
     {"imap.idle_timeout", Duration, "30m", "How long an IMAP client may be silent (RFC 9051, 5.4: at least 30 minutes).", 1, 7 * kDay},
     {"imap.line_size", Size, "64kB", "Bytes of one line of an IMAP command.", 1000, 16 * kMB},

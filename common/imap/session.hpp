@@ -76,6 +76,7 @@ private:
     struct FetchJob;
     struct SearchJob;
     struct ListJob;
+    struct ThreadJob;
     struct ResyncJob;
 
     // session.cpp
@@ -150,6 +151,7 @@ private:
     void on(const SetMetadata&);
     void on(const Expunge&);
     void on(const Search&);
+    void on(const Thread&);
     void on(const Fetch&);
     void on(const Store&);
     void on(const Copy&);

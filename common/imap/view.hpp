@@ -24,6 +24,7 @@ public:
     View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only);
 
     store::Mailbox& mailbox() noexcept { return mailbox_; }
+    const store::Mailbox& mailbox() const noexcept { return mailbox_; }
     const std::string& name() const noexcept { return mailbox_.name(); }
     bool read_only() const noexcept { return read_only_; }
     std::uint32_t uidvalidity() const noexcept { return uidvalidity_; }

@@ -42,6 +42,7 @@ void parse_line(std::string_view line, MailboxState& state) {
         state.modseq_ceiling = std::max<std::uint64_t>(1, text::to_uint(value).value_or(1));
     else if (key == "special-use") state.special_use = std::string(value);
     else if (key == "uidvalidity") state.uidvalidity = to_u32(value);
+    else if (key == "threads") state.threads = to_u32(value);
     else if (key == "keyword") {
         if (split_bit(value, bit, rest) && is_keyword(rest)) state.keywords[bit] = std::string(rest);
     } else if (key == "messages") {
@@ -68,6 +69,7 @@ std::string format_state(const MailboxState& state) {
     for (const auto& [bit, name] : state.keywords) out += fmt::format("keyword {} {}\n", bit, name);
     for (const auto& [bit, ranges] : state.messages)
         if (!ranges.empty()) out += fmt::format("messages {} {}\n", bit, format_ranges(ranges));
+    if (state.threads != 0) out += fmt::format("threads {}\n", state.threads);
     for (const auto& line : state.unknown) out.append(line) += '\n';
     return out;
 }

@@ -18,6 +18,7 @@
 //   uidvalidity 1795341029        what the UIDs below belong to
 //   keyword 26 $Label             keywords that have no letter in file names, 26 to 63
 //   messages 26 1,4:7             the messages that have them
+//   threads 17                    messages up to this UID belong to a conversation: see the field T in the uidlist
 namespace gk::maildir {
 
 using UidRanges = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // both ends included, ascending, disjoint
@@ -30,7 +31,8 @@ struct MailboxState {
     std::uint32_t uidvalidity = 0;
     std::map<unsigned, std::string> keywords;  // bit to name
     std::map<unsigned, UidRanges> messages;    // bit to UIDs
-    std::vector<std::string> unknown;          // other lines, in order
+    std::uint32_t threads = 0;
+    std::vector<std::string> unknown;  // other lines, in order
     bool operator==(const MailboxState&) const = default;
 };
 

@@ -35,6 +35,7 @@ Status write_state(State& state, const Record& record) {
     file.uid_ceiling = record.uid_ceiling;
     file.modseq_ceiling = record.modseq_ceiling;
     file.special_use = record.special_use;
+    if (file.uidvalidity != record.uidvalidity) file.threads = 0;
     file.uidvalidity = record.uidvalidity;
     file.keywords.clear();
     file.messages.clear();
@@ -55,6 +56,20 @@ Status write_state(State& state, const Record& record) {
         if (!uids.empty()) file.messages[bit] = maildir::to_ranges(uids);
     }
     if (file == before) return ok();
+    return state.replace(path, maildir::format_state(file));
+}
+
+Result<Uid> read_threaded(State& state, const Record& record) {
+    GK_TRY(const auto file, read_state(state.path_of(record.name) + "/gk-state"));
+    return file.uidvalidity == record.uidvalidity ? file.threads : 0;
+}
+
+Status write_threaded(State& state, const Record& record, Uid uid) {
+    const std::string path = state.path_of(record.name) + "/gk-state";
+    GK_TRY(auto file, read_state(path));
+    if (file.uidvalidity == record.uidvalidity && file.threads == uid) return ok();
+    file.uidvalidity = record.uidvalidity;
+    file.threads = uid;
     return state.replace(path, maildir::format_state(file));
 }
 

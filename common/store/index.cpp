@@ -57,6 +57,14 @@ const std::vector<std::string>& schema() {
            CREATE TABLE structures(
              key INTEGER PRIMARY KEY, envelope BLOB NOT NULL, body_structure BLOB NOT NULL, structure BLOB NOT NULL);)",
         "CREATE TABLE previews(key INTEGER PRIMARY KEY, preview TEXT NOT NULL);",
+        // Conversations; see threads.cpp. SUBJECT and the ids are digests.
+        R"(CREATE TABLE threads(
+             key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, sent INTEGER NOT NULL,
+             own INTEGER NOT NULL, ancestors BLOB, subject INTEGER NOT NULL, reply INTEGER NOT NULL);
+           CREATE INDEX threads_by_thread ON threads(thread);
+           CREATE TABLE message_ids(id INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
+           CREATE TABLE threaded(mailbox INTEGER PRIMARY KEY, uid INTEGER NOT NULL);
+           CREATE INDEX mailboxes_by_guid ON mailboxes(guid);)",
     };
     return steps;
 }
@@ -279,11 +287,12 @@ Status save_record(State& state, const Record& record) {
 Status delete_messages(State& state, std::int64_t mailbox) {
     for (const char* sql :
          {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?",
-          "DELETE FROM previews WHERE key BETWEEN ? AND ?"}) {
+          "DELETE FROM previews WHERE key BETWEEN ? AND ?", "DELETE FROM threads WHERE key BETWEEN ? AND ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());
     }
-    for (const char* sql : {"DELETE FROM expunged WHERE mailbox = ?", "DELETE FROM keywords WHERE mailbox = ?"}) {
+    for (const char* sql : {"DELETE FROM expunged WHERE mailbox = ?", "DELETE FROM keywords WHERE mailbox = ?",
+                            "DELETE FROM threaded WHERE mailbox = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(mailbox).run());
     }
@@ -318,7 +327,7 @@ Status update_message(State& state, Record& record, const Row& before, const Sto
 
 Status delete_message(State& state, Record& record, const Row& row) {
     for (const char* sql : {"DELETE FROM messages WHERE key = ?", "DELETE FROM structures WHERE key = ?",
-                            "DELETE FROM previews WHERE key = ?"}) {
+                            "DELETE FROM previews WHERE key = ?", "DELETE FROM threads WHERE key = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(row_key(record.number, row.uid)).run());
     }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "common/maildir/name.hpp"
+#include "common/store/object_id.hpp"
 #include "common/store/state.hpp"
 
 // What a session reads of a mailbox.
@@ -99,6 +100,7 @@ Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     snapshot.uidvalidity = record.uidvalidity;
     snapshot.uidnext = record.uidnext;
     snapshot.highest_modseq = record.modseq;
+    snapshot.id = mailbox_id(record.guid);
     GK_TRY(snapshot.keywords, load_keywords(state, number_));
     GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
                                            "messages WHERE key BETWEEN ? AND ?"));
@@ -147,11 +149,11 @@ Result<MailboxStatus> Mailbox::status() {
     const Locked lock(state);
     GK_TRY(auto record, get_record(state, number_, uidvalidity_));
     GK_CHECK(refresh(state, record, false));
-    MailboxStatus status{record.messages,     0,
-                         record.unseen,       record.deleted,
-                         record.uidnext,      record.uidvalidity,
-                         record.modseq,       record.bytes,
-                         record.deleted_bytes};
+    MailboxStatus status{record.messages,      0,
+                         record.unseen,        record.deleted,
+                         record.uidnext,       record.uidvalidity,
+                         record.modseq,        record.bytes,
+                         record.deleted_bytes, mailbox_id(record.guid)};
     if (record.recent_floor < record.uidnext) {
         GK_TRY(auto query, state.index.prepare("SELECT count(*) FROM messages WHERE key BETWEEN ? AND ?"));
         query.bind(row_key(number_, record.recent_floor)).bind(row_key(number_, 0xffffffff));
@@ -178,6 +180,32 @@ Result<std::vector<std::pair<Uid, std::string>>> Mailbox::paths(std::span<const 
     paths.reserve(messages.size());
     for (const auto& message : messages) paths.emplace_back(message.row.uid, directory + message.file);
     return paths;
+}
+
+Status Mailbox::email_ids(std::span<const Uid> uids, const std::function<bool(Uid, std::string_view)>& sink) {
+    if (uids.empty()) return ok();
+    State& state = account_->state();
+    const Locked lock(state);
+    GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
+    // One range where it does not hold much more than is wanted.
+    const bool dense = std::uint64_t{uids.back()} - uids.front() <= std::uint64_t{uids.size()} * 4;
+    GK_TRY(auto query, state.index.prepare("SELECT key, file, extra FROM messages WHERE key BETWEEN ? AND ?"));
+    for (std::size_t i = 0; i < uids.size(); i = dense ? uids.size() : i + 1) {
+        query.bind(row_key(number_, uids[i])).bind(row_key(number_, dense ? uids.back() : uids[i]));
+        auto wanted = uids.begin() + static_cast<std::ptrdiff_t>(i);
+        for (;;) {
+            GK_TRY(const bool row, query.step());
+            if (!row) break;
+            const Uid uid = static_cast<Uid>(query.integer(0) & 0xffffffff);
+            while (wanted != uids.end() && *wanted < uid) ++wanted;
+            if (wanted == uids.end() || *wanted != uid) continue;
+            if (!sink(uid, email_id(message_guid(base_of_file(query.text(1)), query.text(2))))) {
+                query.reset();
+                return ok();
+            }
+        }
+    }
+    return ok();
 }
 
 }  // namespace gk::store

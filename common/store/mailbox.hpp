@@ -21,6 +21,7 @@
 namespace gk::store {
 
 // A message's bytes as stored. With line_ends == Convert a LF without CR goes out as CRLF; see message::LineEnds.
+struct ThreadRow;  // threads.hpp
 struct OpenMessage {
     os::MappedFile file;
     message::LineEnds line_ends = message::LineEnds::Convert;
@@ -69,6 +70,13 @@ public:
     // The first words of each, in the order of UIDS; made once and kept. Nothing for those that vanished, nor, where
     // ONLY_KEPT, for those that would have to be made.
     Result<std::vector<std::optional<std::string>>> previews(std::span<const Uid> uids, bool only_kept);
+
+    // The id of each message of UIDS that is there, in their order: the same for its copies, after a move, and for as
+    // long as it lives. SINK returns false to stop, and must not use the account.
+    Status email_ids(std::span<const Uid> uids, const std::function<bool(Uid, std::string_view id)>& sink);
+
+    // The place in its conversation of each message of UIDS that has one; see threads.hpp. As email_ids.
+    Status threads(std::span<const Uid> uids, const std::function<bool(const ThreadRow&)>& sink);
 
     // All of UIDS in one transaction. BadInput: more than kMaxKeywords keywords in the mailbox, or not an atom.
     Result<FlagsStored> store(std::span<const Uid> uids, const FlagUpdate& update);

@@ -8,6 +8,7 @@
 #include "common/maildir/uidlist.hpp"
 #include "common/os/file.hpp"
 #include "common/store/mailbox.hpp"
+#include "common/store/object_id.hpp"
 #include "common/store/state.hpp"
 
 // COPY and MOVE (RFC 9051, 6.4.7 and 6.4.8): all or none, in one transaction over both mailboxes.
@@ -94,6 +95,19 @@ Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
     return preview.bind(to).bind(from).run();
 }
 
+// The copy is in the same conversation, for good.
+Status copy_thread(State& state, std::int64_t from, std::int64_t to, std::string& fields) {
+    GK_TRY(auto query, state.index.prepare("SELECT thread FROM threads WHERE key = ?"));
+    GK_TRY(const bool row, query.bind(from).step());
+    if (!row) return ok();
+    fields = with_uidlist_field(fields, 'T', thread_id(static_cast<std::uint64_t>(query.integer(0))));
+    query.reset();
+    GK_TRY(auto insert,
+           state.index.prepare("INSERT INTO threads SELECT ?, thread, sent, own, ancestors, subject, reply "
+                               "FROM threads WHERE key = ?"));
+    return insert.bind(to).bind(from).run();
+}
+
 struct Transfer {
     State& state;
     bool moving;
@@ -126,7 +140,10 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
     std::vector<Uid> gone;
     for (const auto& message : messages) {
         std::string file = message.file;
-        StoredRow arrived{message.row, {}, {}};
+        // It has another name there, and stays the same message all the same.
+        StoredRow arrived{message.row, {}, "G" + message_guid(base_of_file(file), message.extra)};
+        if (const auto thread = uidlist_field(message.extra, 'T'); !thread.empty())
+            arrived.extra = with_uidlist_field(arrived.extra, 'T', thread);
         arrived.row.keywords = translate(message.row.keywords, mapped);
         const std::string base = maildir::unique_base() + std::string(size_fields(base_of_file(file)));
         arrived.file = "cur/" + base;
@@ -145,10 +162,12 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
         arrived.row.uid = target.uidnext++;
         arrived.row.modseq = modseq;
         arrived.row.saved_date = saved_date_of(arrived.file, saved);
+        GK_CHECK(copy_thread(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid),
+                             arrived.extra));
         GK_CHECK(insert_message(state, target, arrived));
         GK_CHECK(
             copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));
-        maildir::append_uidlist_line(lines, arrived.row.uid, "", base);
+        maildir::append_uidlist_line(lines, arrived.row.uid, arrived.extra, base);
         high_keywords |= (arrived.row.keywords & ~kLetterKeywords) != 0;
         copied.uids.emplace_back(message.row.uid, arrived.row.uid);
         if (!moving) continue;

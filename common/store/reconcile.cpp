@@ -97,6 +97,7 @@ public:
 private:
     Status read_uidlist();
     Status start_anew(std::uint32_t validity);
+    Result<bool> guid_is_taken(const std::string& guid);
     Status read_directories(maildir::Listing& listing) const;
     Status load_known();
     Status match(const maildir::Listing& listing);
@@ -141,6 +142,14 @@ Status Reconciler::start_anew(std::uint32_t validity) {
     return ok();
 }
 
+// Somebody copied a mailbox's directory with all that was in it: the copy is another mailbox.
+Result<bool> Reconciler::guid_is_taken(const std::string& guid) {
+    GK_TRY(auto query, state_.index.prepare("SELECT 1 FROM mailboxes WHERE guid = ? AND number <> ?"));
+    GK_TRY(const bool taken, query.bind(guid).bind(record_.number).step());
+    query.reset();
+    return taken;
+}
+
 Status Reconciler::read_uidlist() {
     if (record_.uidvalidity != 0 && uidlist_is_ours(state_, record_)) return ok();
     rewrite_uidlist_ = true;
@@ -155,7 +164,10 @@ Status Reconciler::read_uidlist() {
         return start_anew(validity);
     }
     if (record_.uidvalidity != list->validity) GK_CHECK(start_anew(list->validity));
-    if (!list->guid.empty()) record_.guid = list->guid;
+    if (!list->guid.empty()) {
+        GK_TRY(const bool taken, guid_is_taken(list->guid));
+        record_.guid = taken ? std::string() : list->guid;
+    }
     uidnext_before_ = rebuild_ ? 1 : record_.uidnext;
     record_.uidnext = rebuild_ ? list->next : std::max(record_.uidnext, list->next);
     uids_.reserve(list->entries.size());
@@ -166,7 +178,7 @@ Status Reconciler::read_uidlist() {
     record_.uidlist_lines = static_cast<std::int64_t>(list->entries.size());
     // Another's list that is sound is left as it is, and appended to.
     rewrite_uidlist_ =
-        list->damaged || static_cast<std::size_t>(stamp.size) != uidlist_bytes_.size() || list->guid.empty();
+        list->damaged || static_cast<std::size_t>(stamp.size) != uidlist_bytes_.size() || record_.guid.empty();
     return ok();
 }
 

@@ -191,6 +191,9 @@ Status write_state(State& state, const Record& record);
 Result<Totals> read_totals(State& state);
 Status check_room(State& state, const Quota& quota, std::uint64_t messages, std::uint64_t bytes);
 Status recount_totals(State& state);
+// Up to which UID messages have a thread that was told, as gk-state says.
+Result<Uid> read_threaded(State& state, const Record& record);
+Status write_threaded(State& state, const Record& record, Uid uid);
 
 // keywords.cpp: names and bits.
 Result<std::vector<std::string>> load_keywords(State& state, std::int64_t mailbox);

@@ -60,6 +60,7 @@ struct Snapshot {
     std::vector<std::string> keywords;  // name of bit i; empty: the bit is unused
     std::vector<Row> rows;
     Vanished vanished;  // where it was asked for
+    std::string id;     // as MailboxStatus::id
 };
 
 // What happened after a mod-sequence.
@@ -78,6 +79,7 @@ struct MailboxStatus {
     std::uint32_t uidvalidity = 0;
     ModSeq highest_modseq = 1;
     std::uint64_t size = 0, deleted_size = 0;
+    std::string id;  // of the mailbox, whatever its name; see object_id.hpp
 };
 
 // One name of the tree. Names are UTF-8 in NFC as the client gave them, levels separated by '/'; INBOX is "INBOX".

@@ -4,6 +4,8 @@
 
 #include "common/imap/format/format.hpp"
 #include "common/imap/session.hpp"
+#include "common/store/object_id.hpp"
+#include "common/store/threads.hpp"
 
 namespace gk::imap {
 
@@ -78,6 +80,8 @@ struct Session::FetchJob final : Session::Job {
             only_kept_previews = only_kept_previews && (item.kind != Kind::Preview || item.lazy);
             has_flags = has_flags || item.kind == Kind::Flags;
             has_modseq = has_modseq || item.kind == Kind::ModSeq;
+            has_email_id = has_email_id || item.kind == Kind::EmailId;
+            has_thread_id = has_thread_id || item.kind == Kind::ThreadId;
         }
         // RFC 7162, 3.1.4.1: CHANGEDSINCE asks for MODSEQ too.
         if (command.changed_since && !std::exchange(has_modseq, true)) command.items.push_back({.kind = Kind::ModSeq});
@@ -87,6 +91,7 @@ struct Session::FetchJob final : Session::Job {
     std::vector<std::uint32_t> next_batch() const;
     void passed(std::uint32_t index);
     Status mark_seen(Session& session, const std::vector<std::uint32_t>& batch);
+    Status look_up_ids(Session& session, const std::vector<std::uint32_t>& batch);
     Status answer(Session& session, const std::vector<std::uint32_t>& batch);
     Status answer_shown(Session& session, const std::vector<std::uint32_t>& batch, const std::vector<store::Uid>& uids);
     void one(Session& session, std::uint32_t index, const message::Structure* structure,
@@ -106,6 +111,10 @@ struct Session::FetchJob final : Session::Job {
     std::size_t range = 0;                  // where we are: in ranges
     std::uint32_t offset = 0;               // and in ranges[range]
     std::vector<std::uint32_t> flags_news;  // sorted: rows whose flags the client has not seen
+    bool has_email_id = false, has_thread_id = false;
+    std::optional<store::Threading> threading;                  // to be done first
+    std::vector<std::pair<store::Uid, std::uint64_t>> threads;  // of the batch, sorted
+    std::vector<std::pair<store::Uid, std::string>> email_ids;  // of the batch, sorted
     bool missing = false, unknown_encoding = false;
     std::string converted;  // kept for its memory
 };
@@ -154,16 +163,45 @@ Status Session::FetchJob::mark_seen(Session& session, const std::vector<std::uin
     return ok();
 }
 
+// RFC 8474, 5.1 and 5.2
+Status Session::FetchJob::look_up_ids(Session& session, const std::vector<std::uint32_t>& batch) {
+    if (!has_email_id && !has_thread_id) return ok();
+    std::vector<store::Uid> uids;
+    for (const std::uint32_t index : batch) uids.push_back(session.view_->rows()[index].uid);
+    email_ids.clear();
+    threads.clear();
+    if (has_thread_id)
+        GK_CHECK(session.view_->mailbox().threads(uids, [&](const store::ThreadRow& thread) {
+            threads.emplace_back(thread.uid, thread.thread);
+            return true;
+        }));
+    if (!has_email_id) return ok();
+    return session.view_->mailbox().email_ids(uids, [&](store::Uid uid, std::string_view id) {
+        email_ids.emplace_back(uid, id);
+        return true;
+    });
+}
+
 bool Session::FetchJob::resume(Session& session) {
     while (!vanished.empty()) {
         if (session.out_.waiting() >= kEnoughOutput) return false;
         session.tell_vanished_earlier(vanished);
+    }
+    if (threading) {
+        const auto done = threading->resume();
+        if (!done) {
+            session.refuse(done.error());
+            return true;
+        }
+        if (!*done) return false;
+        threading.reset();
     }
     while (range < ranges.size()) {
         if (session.out_.waiting() >= kEnoughOutput) return false;
         const auto batch = next_batch();
         Status done = ok();
         if (seen && !session.view_->read_only()) done = mark_seen(session, batch);
+        if (done) done = look_up_ids(session, batch);
         if (done) done = answer(session, batch);
         if (!done) {
             session.refuse(done.error());
@@ -244,6 +282,16 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
         }
         file = std::make_shared<const store::OpenMessage>(std::move(*opened));
     }
+    std::string_view email_id;
+    if (has_email_id) {
+        const auto at = std::lower_bound(email_ids.begin(), email_ids.end(), row.uid,
+                                         [](const auto& known, store::Uid uid) { return known.first < uid; });
+        if (at == email_ids.end() || at->first != row.uid) {
+            missing = true;
+            return;
+        }
+        email_id = at->second;
+    }
     session.begin_fetch(session.out_.text(), index);
     bool first = true;
     const auto begin = [&](std::string_view label) -> std::string& {
@@ -284,6 +332,13 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
             case Kind::BodySection: begin("BODY["); break;
             case Kind::Binary: begin("BINARY["); break;
             case Kind::BinarySize: begin("BINARY.SIZE["); break;
+            case Kind::EmailId: fmt::format_to(std::back_inserter(begin("EMAILID ")), "({})", email_id); break;
+            case Kind::ThreadId: {
+                const auto at = std::lower_bound(threads.begin(), threads.end(), std::pair(row.uid, std::uint64_t{0}));
+                if (at == threads.end() || at->first != row.uid) begin("THREADID NIL");
+                else fmt::format_to(std::back_inserter(begin("THREADID ")), "({})", store::thread_id(at->second));
+                break;
+            }
         }
         if (!needs_file(item)) continue;
         std::string& out = session.out_.text();
@@ -389,6 +444,7 @@ void Session::on(const Fetch& fetch) {
     if (job->has_modseq) enable_condstore();
     if (fetch.changed_since) ranges = view_->changed_since(*fetch.changed_since, *ranges);
     job->ranges = std::move(*ranges);
+    if (job->has_thread_id) job->threading.emplace(view_->mailbox().account());
     if (fetch.vanished) {
         auto vanished = view_->mailbox().vanished_since(*fetch.changed_since);
         if (!vanished) return refuse(vanished.error());

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
 #include "common/base/text.hpp"
 #include "common/imap/mailbox_name.hpp"
 #include "common/imap/session.hpp"
@@ -41,7 +43,7 @@ void Session::tell_old_name(const std::string& name, const std::string& old_name
 }
 
 // create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]: RFC 9051, 6.3.4; USE: RFC 6154, 3. A
-// separator at the end only announces children.
+// separator at the end only announces children. MAILBOXID: RFC 8474, 4.1
 void Session::on(const Create& create) {
     const auto place = place_of(create.mailbox, "k");
     if (!place) return;
@@ -52,7 +54,9 @@ void Session::on(const Create& create) {
     const auto asked = decode_mailbox(create.mailbox, utf8_);
     if (rev2_ && asked && *asked != place->name && *asked != place->name + kSeparator)
         tell_old_name(place->name, *asked);
-    finish("OK Created");
+    // Another session may have removed it already.
+    const auto status = place->account->status(place->name);
+    finish(status ? fmt::format("OK [MAILBOXID ({})] Created", status->id) : "OK Created");
 }
 
 // delete = "DELETE" SP mailbox: RFC 9051, 6.3.5. A mailbox that is selected here is deselected first.

@@ -78,6 +78,7 @@ void Session::on(const Select& select) {
     if (!snapshot) return refuse(snapshot.error());
     if (select.condstore) condstore_ = true;
     auto vanished = std::move(snapshot->vanished);
+    const std::string id = std::move(snapshot->id);  // RFC 8474, 4.2
     view_.emplace(std::move(*mailbox), std::move(*snapshot), select.read_only);
 
     tell_flags_known();
@@ -92,6 +93,7 @@ void Session::on(const Select& select) {
     }
     untagged(fmt::format("OK [UIDVALIDITY {}] UIDs are valid", view_->uidvalidity()));
     untagged(fmt::format("OK [UIDNEXT {}] The next UID", view_->uidnext()));
+    untagged(fmt::format("OK [MAILBOXID ({})] Its id, whatever its name", id));
     untagged(fmt::format("OK [HIGHESTMODSEQ {}] The highest mod-sequence", view_->modseq()));
     if (rev2_) {
         std::string& out = out_.text();

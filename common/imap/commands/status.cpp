@@ -39,6 +39,9 @@ void Session::append_status(std::string& out, std::string_view mailbox, const st
             case StatusItem::Size: add("SIZE", status.size); break;
             case StatusItem::HighestModSeq: add("HIGHESTMODSEQ", status.highest_modseq); break;
             case StatusItem::AppendLimit: add("APPENDLIMIT", options_.max_message); break;
+            case StatusItem::MailboxId:  // RFC 8474, 4.3
+                fmt::format_to(std::back_inserter(out), "{}MAILBOXID ({})", std::exchange(separator, " "), status.id);
+                break;
         }
     }
     out += ")\r\n";

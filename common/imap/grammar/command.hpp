@@ -46,6 +46,8 @@ struct FetchItem {
         BinarySize,
         SaveDate,
         Preview,
+        EmailId,
+        ThreadId,
     };
     Kind kind = Kind::Flags;
     bool peek = false;
@@ -99,6 +101,8 @@ struct SearchKey {
         SavedOn,
         SavedSince,
         SaveDateSupported,
+        EmailId,
+        ThreadId,
     };
     Kind kind = Kind::All;
     std::string text = {};     // what to find; the keyword
@@ -124,7 +128,8 @@ enum class StatusItem {
     DeletedStorage,
     Size,
     HighestModSeq,
-    AppendLimit
+    AppendLimit,
+    MailboxId
 };
 
 struct Capability {};
@@ -223,6 +228,13 @@ struct Search {
     std::string charset;  // upper case; empty when not given
     SearchKey key;
 };
+struct Thread {
+    enum class Algorithm { OrderedSubject, References };
+    bool uid = false;
+    Algorithm algorithm = Algorithm::References;
+    std::string charset;  // upper case
+    SearchKey key;
+};
 struct Fetch {
     bool uid = false;
     SequenceSet set;
@@ -286,7 +298,7 @@ struct Append {
 using CommandBody =
     std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
                  Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread>;
 
 struct Command {
     std::string tag;

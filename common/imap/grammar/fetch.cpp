@@ -71,6 +71,8 @@ FetchItem fetch_item(Scanner& in) {
                                                                    {"INTERNALDATE", Kind::InternalDate},
                                                                    {"RFC822.SIZE", Kind::Rfc822Size},
                                                                    {"SAVEDATE", Kind::SaveDate},
+                                                                   {"EMAILID", Kind::EmailId},
+                                                                   {"THREADID", Kind::ThreadId},
                                                                    {"ENVELOPE", Kind::Envelope},
                                                                    {"BODYSTRUCTURE", Kind::BodyStructure},
                                                                    {"RFC822.HEADER", Kind::Rfc822Header},

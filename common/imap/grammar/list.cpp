@@ -123,7 +123,8 @@ std::vector<StatusItem> status_items(Scanner& in) {
         {"DELETED-STORAGE", StatusItem::DeletedStorage},
         {"SIZE", StatusItem::Size},
         {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
-        {"APPENDLIMIT", StatusItem::AppendLimit}};
+        {"APPENDLIMIT", StatusItem::AppendLimit},
+        {"MAILBOXID", StatusItem::MailboxId}};
     std::vector<StatusItem> items;
     in.expect('(');
     do {

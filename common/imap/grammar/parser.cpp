@@ -108,6 +108,7 @@ CommandBody uid_command(Scanner& in) {
     if (name == "FETCH") return fetch_command(in, true);
     if (name == "SEARCH") return search_command(in, true);
     if (name == "STORE") return store_command(in, true);
+    if (name == "THREAD") return thread_command(in, true);
     if (name == "COPY") return copy_command(in, true, false);
     if (name == "MOVE") return copy_command(in, true, true);
     if (name == "REPLACE") return replace_command(in, true);
@@ -158,6 +159,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
      [](Scanner& in) -> CommandBody {
          return Subscribe{one_mailbox(in), true};
      }},
+    {"THREAD", [](Scanner& in) -> CommandBody { return thread_command(in, false); }},
     {"UID", uid_command},
     {"UNSELECT", [](Scanner&) -> CommandBody { return Unselect{}; }},
     {"UNSUBSCRIBE",

@@ -17,6 +17,7 @@ Store store_command(Scanner& in, bool uid);
 SearchKey search_program(Scanner& in);
 SearchReturn search_return(Scanner& in);  // and the space after it; nothing where there is none
 Search search_command(Scanner& in, bool uid);
+Thread thread_command(Scanner& in, bool uid);
 List list_command(Scanner& in);
 List lsub_command(Scanner& in);
 std::vector<StatusItem> status_items(Scanner& in);

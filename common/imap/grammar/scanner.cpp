@@ -182,6 +182,15 @@ std::uint64_t Scanner::number64() {
     return *value;
 }
 
+// objectid = 1*255(ALPHA / DIGIT / "_" / "-")
+std::string Scanner::object_id() {
+    std::string id = take_while([](unsigned char c) {
+        return text::is_alpha(static_cast<char>(c)) || is_digit_char(c) || c == '_' || c == '-';
+    });
+    if (id.empty() || id.size() > 255) fail("an object's id expected");
+    return id;
+}
+
 std::uint32_t Scanner::number() {
     const std::uint64_t value = number64();
     if (value > UINT32_MAX) fail("a number is too large");

@@ -42,6 +42,7 @@ public:
     std::optional<std::string> nstring8();  // nstring / literal8, which may hold NUL
     std::string mailbox();                  // astring with INBOX in capitals
     std::string list_mailbox();             // with wildcards
+    std::string object_id();                // RFC 8474, 7
     std::uint32_t number();
     std::uint32_t nz_number();
     std::uint64_t number64();     // 63 bits

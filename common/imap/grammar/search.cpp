@@ -11,7 +11,7 @@ namespace {
 
 using Kind = SearchKey::Kind;
 
-enum class Takes { Nothing, Text, Keyword, Day, Number, Field, ModSeq };
+enum class Takes { Nothing, Text, Keyword, Day, Number, Field, ModSeq, ObjectId };
 struct Rule {
     std::string_view name;
     Kind kind;
@@ -28,6 +28,7 @@ constexpr Rule kRules[] = {
     {"CC", Kind::Cc, Takes::Text},
     {"DELETED", Kind::Deleted},
     {"DRAFT", Kind::Draft},
+    {"EMAILID", Kind::EmailId, Takes::ObjectId},
     {"FLAGGED", Kind::Flagged},
     {"FROM", Kind::From, Takes::Text},
     {"HEADER", Kind::Header, Takes::Field},
@@ -50,6 +51,7 @@ constexpr Rule kRules[] = {
     {"SMALLER", Kind::Smaller, Takes::Number},
     {"SUBJECT", Kind::Subject, Takes::Text},
     {"TEXT", Kind::Text, Takes::Text},
+    {"THREADID", Kind::ThreadId, Takes::ObjectId},
     {"TO", Kind::To, Takes::Text},
     {"UNANSWERED", Kind::Unanswered},
     {"UNDELETED", Kind::Undeleted},
@@ -130,6 +132,7 @@ SearchKey KeyReader::key(int depth) {
         case Takes::Text: key.text = in.astring(); break;
         case Takes::Keyword: key.text = in.flag(); break;
         case Takes::Day: key.day = in.date_day(); break;
+        case Takes::ObjectId: key.text = in.object_id(); break;
         case Takes::Number: key.number = in.number64(); break;
         case Takes::ModSeq: key.number = modseq_value(in); break;
         case Takes::Field:
@@ -195,6 +198,20 @@ Search search_command(Scanner& in, bool uid) {
     search.key = search_program(in);
     if (search.returns.relevancy && !contains(search.key, Kind::Fuzzy)) in.fail("RELEVANCY wants a FUZZY key");
     return search;
+}
+
+// thread = "THREAD" SP thread-alg SP charset SP search-key *(SP search-key); RFC 5256, 5
+Thread thread_command(Scanner& in, bool uid) {
+    Thread thread;
+    thread.uid = uid;
+    in.space();
+    if (in.accept_word("ORDEREDSUBJECT")) thread.algorithm = Thread::Algorithm::OrderedSubject;
+    else if (!in.accept_word("REFERENCES")) in.fail("an unknown threading algorithm");
+    in.space();
+    thread.charset = text::upper(in.astring());
+    in.space();
+    thread.key = search_program(in);
+    return thread;
 }
 
 }  // namespace gk::imap

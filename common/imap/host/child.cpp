@@ -6,6 +6,7 @@
 
 #include "common/base/log.hpp"
 #include "common/imap/host/carry.hpp"
+#include "common/imap/host/confine.hpp"
 #include "common/imap/host/notes.hpp"
 #include "common/os/daemon.hpp"
 #include "common/os/sandbox.hpp"
@@ -13,10 +14,6 @@
 namespace gk::imap {
 
 namespace {
-
-// Time zones, and what glibc loads when a charset is first met.
-const std::vector<std::string> kReadable = {"/usr/lib",       "/usr/lib64",  "/lib", "/lib64", "/usr/share/zoneinfo",
-                                            "/etc/localtime", "/dev/urandom"};
 
 int refuse(const Child& child, const Error& error) {
     log::Event("imap.session.failed", log::Level::Error)
@@ -58,17 +55,15 @@ bool read_notes(int notes, Session& session) {
 
 }  // namespace
 
-int run_child(Child child) {
+int run_child(Child child, const std::function<void()>& closed_in) {
     os::close_descriptors_from(3, {child.client.get(), child.notes.get()});
     const auto signals = os::Signals::install();
     if (!signals) return refuse(child, signals.error());
     // SQLite's temporary files, should it need one, belong to what is reachable.
     ::setenv("SQLITE_TMPDIR", child.home.c_str(), 1);
-    os::Sandbox sandbox;
-    sandbox.read_only = kReadable;
-    sandbox.read_write = {child.home};
-    const auto confined = os::enter(sandbox);
+    const auto confined = confine_session(child.home, child.settings.confine_required);
     if (!confined) return refuse(child, confined.error());
+    if (closed_in) closed_in();
 
     NoteSink sink(child.notes.get());
     store::AccountOptions options;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "common/imap/handover.hpp"
@@ -22,6 +23,7 @@ struct Child {
 
 // Right after fork: closes every descriptor that is not its own, closes itself in (the account's home, no sockets, no
 // programs), opens the account and serves the client. Returns the exit code.
-int run_child(Child child);
+// CLOSED_IN is called once it is closed in, so that a test can try from there what must not be possible.
+int run_child(Child child, const std::function<void()>& closed_in = {});
 
 }  // namespace gk::imap

@@ -39,6 +39,7 @@ HostSettings host_settings(const config::Config& config) {
     settings.write_timeout = duration("imap.write_timeout");
     settings.start_timeout = duration("imap.start_timeout");
     settings.drain_timeout = duration("imap.drain_timeout");
+    settings.confine_required = config.string("imap.confine") == "require";
     settings.sessions = static_cast<std::size_t>(config.integer("imap.sessions"));
     settings.sessions_per_account = static_cast<std::size_t>(config.integer("imap.sessions_per_account"));
     return settings;

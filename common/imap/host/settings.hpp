@@ -13,6 +13,7 @@ struct HostSettings {
     SessionOptions session;
     message::Limits message;
     std::chrono::milliseconds idle_timeout{}, write_timeout{}, start_timeout{}, drain_timeout{};
+    bool confine_required = false;
     std::size_t sessions = 0, sessions_per_account = 0;
 };
 HostSettings host_settings(const config::Config& config);

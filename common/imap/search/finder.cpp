@@ -13,7 +13,17 @@ constexpr std::uint32_t kRowsInATurn = 20'000;
 
 }  // namespace
 
+Finder::Finder(const SearchKey& key, const SearchContext& context) : key_(prepare(key, context)) {
+    if (contains(key, SearchKey::Kind::ThreadId)) threading_.emplace(context.view.mailbox().account());
+}
+
 Result<bool> Finder::resume(View& view) {
+    if (threading_) {
+        GK_TRY(const bool done, threading_->resume());
+        if (!done) return false;
+        threading_.reset();
+    }
+    if (!std::exchange(ids_found_, true)) GK_CHECK(find_object_ids(key_, view));
     std::vector<std::uint32_t> undecided;
     for (std::uint32_t looked = 0;
          next_ < view.exists() && undecided.size() < kMessagesInATurn && looked < kRowsInATurn; ++next_, ++looked) {

@@ -6,6 +6,7 @@
 
 #include "common/base/result.hpp"
 #include "common/imap/search/program.hpp"
+#include "common/store/threads.hpp"
 
 namespace gk::imap {
 
@@ -13,7 +14,7 @@ namespace gk::imap {
 // two pieces. The view must have the same rows, in the same places, until it is done.
 class Finder {
 public:
-    Finder(const SearchKey& key, const SearchContext& context) : key_(prepare(key, context)) {}
+    Finder(const SearchKey& key, const SearchContext& context);
 
     // True: every message was looked at. What was expunged meanwhile finds nothing.
     Result<bool> resume(View& view);
@@ -26,6 +27,8 @@ private:
     Status look_into(View& view, const std::vector<std::uint32_t>& indices);
 
     Prepared key_;
+    std::optional<store::Threading> threading_;  // to be done first, where the program asks for threads
+    bool ids_found_ = false;
     std::uint32_t next_ = 0;
     std::vector<std::uint32_t> found_;
 };

@@ -2,9 +2,12 @@
 #include "common/imap/search/program.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
+#include "common/store/object_id.hpp"
+#include "common/store/threads.hpp"
 
 namespace gk::imap {
 
@@ -130,6 +133,8 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
         case Kind::SentBefore:
         case Kind::SentOn:
         case Kind::SentSince: out.cost = Cost::Structure; break;
+        case Kind::EmailId:
+        case Kind::ThreadId: out.field = key.text; break;  // see find_object_ids
         case Kind::Header:
         case Kind::Body:
         case Kind::Text:
@@ -146,6 +151,43 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
     std::stable_sort(out.children.begin(), out.children.end(),
                      [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
     return out;
+}
+
+namespace {
+
+void collect_ids(Prepared& key, Kind kind, std::unordered_multimap<std::string_view, Prepared*>& wanted) {
+    if (key.kind == kind) wanted.emplace(key.field, &key);
+    for (Prepared& child : key.children) collect_ids(child, kind, wanted);
+}
+
+}  // namespace
+
+Status find_object_ids(Prepared& key, View& view) {
+    std::unordered_multimap<std::string_view, Prepared*> emails, thread_names;
+    collect_ids(key, Kind::EmailId, emails);
+    collect_ids(key, Kind::ThreadId, thread_names);
+    if (emails.empty() && thread_names.empty()) return ok();
+    std::unordered_multimap<std::uint64_t, Prepared*> threads;
+    for (const auto& [name, wanted] : thread_names)
+        if (const std::uint64_t number = store::parse_thread_id(name); number != 0) threads.emplace(number, wanted);
+    std::vector<store::Uid> uids;
+    for (const store::Row& row : view.rows()) uids.push_back(row.uid);
+    const auto note = [&](auto& wanted, store::Uid uid, const auto& id) {
+        const auto [first, last] = wanted.equal_range(id);
+        if (first == last) return;
+        if (const auto index = view.find(uid))
+            for (auto at = first; at != last; ++at) at->second->ranges.push_back({*index, *index});
+    };
+    if (!threads.empty())
+        GK_CHECK(view.mailbox().threads(uids, [&](const store::ThreadRow& row) {
+            note(threads, row.uid, row.thread);
+            return true;
+        }));
+    if (emails.empty()) return ok();
+    return view.mailbox().email_ids(uids, [&](store::Uid uid, std::string_view id) {
+        note(emails, uid, id);
+        return true;
+    });
 }
 
 Truth evaluate(const Prepared& key, const Candidate& c) {
@@ -170,7 +212,9 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
                 return Truth::No;
             return evaluate(key.children.front(), c);
         case Kind::Set:
-        case Kind::UidSet: return of(in_ranges(key.ranges, c.index));
+        case Kind::UidSet:
+        case Kind::EmailId:
+        case Kind::ThreadId: return of(in_ranges(key.ranges, c.index));
         case Kind::Answered:
         case Kind::Deleted:
         case Kind::Draft:

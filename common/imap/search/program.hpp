@@ -45,6 +45,9 @@ struct Prepared {
 };
 Prepared prepare(const SearchKey& key, const SearchContext& context);
 
+// Finds the messages that EMAILID and THREADID name (RFC 8474, 6): once for a program, before it is evaluated.
+Status find_object_ids(Prepared& key, View& view);
+
 // A message as far as it was looked at.
 struct Candidate {
     std::uint32_t index;  // in the view

@@ -74,10 +74,11 @@ std::string append(std::string_view mailbox, std::string_view message, std::stri
 
 // What differs from one store to the next.
 std::string without_numbers(std::string said) {
-    for (const std::string_view name : {"UIDVALIDITY ", "APPENDUID ", "COPYUID "}) {
+    for (const std::string_view name :
+         {"UIDVALIDITY ", "APPENDUID ", "COPYUID ", "MAILBOXID (", "EMAILID (", "THREADID ("}) {
         for (std::size_t at = said.find(name); at != std::string::npos; at = said.find(name, at + 1)) {
             const std::size_t from = at + name.size();
-            said.replace(from, said.find_first_not_of("0123456789", from) - from, "N");
+            said.replace(from, said.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz", from) - from, "N");
         }
     }
     return said;
