@@ -53,6 +53,13 @@ public:
     // The host ends the session: "* BYE TEXT". What was asked for and is being answered is left unfinished.
     void bye(std::string_view text);
 
+    // What another process needs to go on with this session where it is, as one line of text; nothing where it must
+    // stay: something is begun or owed to the client, or is known to this process alone.
+    std::optional<std::string> put_to_sleep();
+    // Goes on from there, in place of a greeting. NotFound where the client's view of its mailbox cannot be had any
+    // more: then the session is closed with a BYE.
+    Status wake(std::string_view state);
+
     bool closed() const noexcept { return closed_; }
     bool idling() const noexcept { return state_ == State::Idling; }
     // The selected mailbox, or empty.

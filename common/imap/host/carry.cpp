@@ -19,7 +19,7 @@ public:
     Carrier(Session& session, CarryOptions options) : session_(session), options_(std::move(options)) {}
 
     Carried run() {
-        heard_ = Clock::now();
+        heard_ = active_ = Clock::now();
         while (result_.end.empty()) {
             session_.run();
             if (!drain()) break;
@@ -55,6 +55,7 @@ private:
             if (written <= 0) return end("closed");
             result_.octets_out += static_cast<std::uint64_t>(written);
             output.consume(static_cast<std::size_t>(written));
+            active_ = Clock::now();
         }
         return true;
     }
@@ -69,27 +70,48 @@ private:
         session_.bye(text);
     }
 
+    // When this process may end while the client stays; far away where it must not.
+    Clock::time_point sleep_at() const {
+        const milliseconds after = session_.idling() ? options_.sleep_after : options_.sleep_silent_after;
+        if (asked_ || !options_.would_sleep || after.count() == 0) return Clock::time_point::max();
+        return std::max(active_, stayed_) + after;
+    }
+
     void wait() {
         pollfd fds[3] = {{options_.in, POLLIN, 0},
                          {options_.notes, POLLIN, 0},
                          {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
-        milliseconds timeout = std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now());
+        const auto idle_at = heard_ + options_.idle_timeout;
+        auto timeout = std::chrono::ceil<milliseconds>(std::min(idle_at, sleep_at()) - Clock::now());
         const bool looks = options_.look_interval.count() > 0;
         if (looks) timeout = std::min(timeout, options_.look_interval);
         const int ready = ::poll(fds, 3, static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
         if (ready < 0) return;
         if (ready == 0) {
-            if (Clock::now() >= heard_ + options_.idle_timeout) farewell("idle", "Silent for too long");
+            if (Clock::now() >= idle_at) farewell("idle", "Silent for too long");
+            else if (Clock::now() >= sleep_at()) fall_asleep();
             else if (looks) session_.changed(store::Look::Thorough);
             return;
         }
         if (fds[2].revents != 0) return farewell("stop", "The server is stopping, try again soon");
+        if (fds[0].revents != 0) read_client();
+        if (!result_.end.empty()) return;
+        asked_ = false;
         if (fds[1].revents != 0 && options_.on_notes && !options_.on_notes(session_)) {
             // Without a parent nobody counts this session or tells it of changes.
             options_.notes = -1;
             return farewell("parent", "The server was restarted, connect again");
         }
-        if (fds[0].revents != 0) read_client();
+    }
+
+    void fall_asleep() {
+        stayed_ = Clock::now();
+        if (session_.idling()) session_.changed(store::Look::Gate);
+        // What it has to say now, it says first.
+        if (session_.closed() || !session_.output().empty()) return;
+        asked_ = options_.would_sleep(
+            session_, {options_.read_before + result_.octets_in, result_.octets_out,
+                       std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now())});
     }
 
     void read_client() {
@@ -97,10 +119,10 @@ private:
         const ssize_t count = ::read(options_.in, buffer, sizeof buffer);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
         if (count <= 0) {
-            result_.end = "closed";
+            result_.end = asked_ ? "asleep" : "closed";
             return;
         }
-        heard_ = Clock::now();
+        heard_ = active_ = Clock::now();
         result_.octets_in += static_cast<std::uint64_t>(count);
         session_.feed({buffer, static_cast<std::size_t>(count)});
     }
@@ -109,7 +131,9 @@ private:
     CarryOptions options_;
     Carried result_;
     std::string_view farewell_;
-    Clock::time_point heard_;
+    Clock::time_point heard_, active_;  // the client's last word, and anybody's
+    Clock::time_point stayed_{};        // when it last could not sleep
+    bool asked_ = false;                // whether it may sleep, and nobody has answered
 };
 
 }  // namespace
