@@ -101,6 +101,11 @@ void Connection::on_carry_session(std::uint32_t) {
             if (!carry_from_client()) return;
     }
     if (to_client_.empty() && !session_ended_ && !carry_from_session()) return;
+    if (released_ && stream_out_ >= released_->written) {
+        const auto released = std::exchange(released_, nullptr);
+        release(*released);
+        if (over_ || state_ != State::Carry) return;
+    }
     check_end();
 }
 

@@ -30,7 +30,11 @@ Connection::Connection(Front& front, std::uint32_t slot, os::Fd client, net::End
 Connection::~Connection() {
     end_exchange();
     if (!token_.empty()) front_.tell_imapd({.verb = imap::Control::Verb::Gone, .token = token_});
-    if (carried_) {
+    log_end_of_session();
+}
+
+void Connection::log_end_of_session() {
+    if (std::exchange(carried_, false)) {
         front_.session_ended();
         log::Event("imap.session_closed")
             .field("session", id_)

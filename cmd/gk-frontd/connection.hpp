@@ -40,6 +40,7 @@ private:
     void finish(std::string_view why);
     void close_gently();
     void linger();
+    void log_end_of_session();
     void watch_client();
     void watch_session();
     Result<tls::Connection::Io> read_client();  // into the scratch buffer
@@ -69,6 +70,8 @@ private:
     bool carry_from_session();
     void check_end();
     // sleep.cpp
+    bool nothing_on_the_way(const imap::Control& control) const;
+    void release(const imap::Control& control);
     void fall_asleep(const imap::Control& control);
     void on_asleep_client(std::uint32_t events);
     void wake(std::string_view first_bytes);
@@ -90,6 +93,7 @@ private:
     std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
     Milliseconds began_ = 0;
     std::uint64_t stream_in_ = 0, stream_out_ = 0;  // to and from the session's present process
+    std::unique_ptr<imap::Control> released_;       // came before the last of the session's words
     std::string token_;                             // of the sleeping session
     Milliseconds silent_until_ = 0;                 // while asleep
     std::string id_, account_;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -24,6 +25,7 @@ namespace gk::front {
 namespace {
 
 constexpr Milliseconds kThinkingTime = 3000;
+constexpr Milliseconds kTrimAfter = 5000;
 constexpr Milliseconds kAcceptPause = 200;  // when descriptors run out
 constexpr int kKeepaliveSeconds =
     300;  // below what home routers forget (RFC 5382, REQ-5 asks for 2 hours 4 minutes; few obey)
@@ -145,6 +147,10 @@ void Front::leave_exchange(std::uint32_t slot, bool had_place) {
     else std::erase(waiting_for_auth_, slot);
 }
 
+void Front::shrank() noexcept {
+    if (trim_at_ == 0) trim_at_ = monotonic_ms() + kTrimAfter;
+}
+
 void Front::finished(std::uint32_t slot) {
     if (std::find(finished_.begin(), finished_.end(), slot) == finished_.end()) finished_.push_back(slot);
 }
@@ -249,6 +255,10 @@ void Front::expire() {
             ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listeners_[i].fd.get(), &event);
         }
     }
+    if (trim_at_ != 0 && now >= trim_at_) {
+        trim_at_ = 0;
+        ::malloc_trim(0);
+    }
     for (Milliseconds at = next_taken_back(); at != 0 && at <= now; at = next_taken_back()) {
         const std::uint32_t slot = thinking_.front().second;
         log::Event("front.exchange_taken_back", log::Level::Warning)
@@ -308,6 +318,7 @@ int Front::wait_ms(Milliseconds next_watchdog) const {
     sooner(accept_again_at_);
     sooner(next_taken_back());
     sooner(drain_until_);
+    sooner(trim_at_);
     if (next == 0) return -1;
     return static_cast<int>(std::clamp<Milliseconds>(next - monotonic_ms(), 0, 60'000));
 }

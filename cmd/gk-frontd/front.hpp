@@ -78,6 +78,8 @@ public:
     void client_answered(std::uint32_t slot);
     void session_began() noexcept { ++sessions_; }
     void session_ended() noexcept { --sessions_; }
+    // A connection needs less from now on: freed memory goes back to the system soon, for many at once.
+    void shrank() noexcept;
     void finished(std::uint32_t slot);  // the connection is to be destroyed after this event
 
 private:
@@ -118,7 +120,7 @@ private:
     os::Fd control_;
     std::string control_in_;  // part of a line
     bool draining_ = false;
-    Milliseconds accept_again_at_ = 0, drain_until_ = 0;
+    Milliseconds accept_again_at_ = 0, drain_until_ = 0, trim_at_ = 0;
 };
 
 }  // namespace gk::front

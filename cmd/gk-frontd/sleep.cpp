@@ -21,6 +21,7 @@ constexpr Milliseconds kWakingTime = 30'000;  // gk-imapd gives up earlier
 
 void Connection::on_control(const imap::Control& control) {
     if (control.verb == Verb::Sleep) return fall_asleep(control);
+    if (control.verb == Verb::Release) return release(control);
     // What is said to a client that wakes came before its session's first word.
     if (!between_sessions() || control.token != token_) return;
     if (control.verb == Verb::Rouse && state_ == State::Asleep) return wake({});
@@ -32,11 +33,37 @@ void Connection::on_control(const imap::Control& control) {
     watch_client();
 }
 
+bool Connection::nothing_on_the_way(const imap::Control& control) const {
+    return state_ == State::Carry && !client_ended_ && !session_ended_ && to_session_.empty() && to_client_.empty() &&
+           stream_in_ == control.read && stream_out_ == control.written && !(tls_ && tls_->has_pending()) &&
+           !front_.draining();
+}
+
+// UNAUTHENTICATE (RFC 8437): before login again, with TLS as it is. Where something is on the way, the end of the
+// session's stream ends the connection.
+void Connection::release(const imap::Control& control) {
+    if (state_ == State::Carry && !session_ended_ && stream_out_ < control.written && !released_) {
+        released_ = std::make_unique<imap::Control>(control);  // its last words are still to be read
+        return;
+    }
+    if (!nothing_on_the_way(control)) return;
+    session_.reset();
+    session_watched_ = 0;
+    log_end_of_session();
+    account_.clear();
+    began_ = monotonic_ms();
+    state_ = State::Talk;
+    front_.set_deadline(slot_, began_ + front_.limits().login);
+    login_ = std::make_unique<Login>();
+    const auto bindings = tls_ ? tls_->bindings() : tls::ChannelBindings{};
+    login_->open(front_, tls_.has_value(), !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty());
+    perform(login_->dialogue->feed(control.text));
+    if (state_ == State::Talk && !over_) talk();
+}
+
 // Only where nothing is on the way: then the state that gk-imapd keeps is what the client knows.
 void Connection::fall_asleep(const imap::Control& control) {
-    const bool quiet = state_ == State::Carry && !client_ended_ && !session_ended_ && to_session_.empty() &&
-                       to_client_.empty() && stream_in_ == control.read && stream_out_ == control.written &&
-                       !(tls_ && tls_->has_pending()) && !front_.draining();
+    const bool quiet = nothing_on_the_way(control);
     front_.tell_imapd({.verb = quiet ? Verb::Asleep : Verb::Awake, .token = control.token});
     if (!quiet) return;
     session_.reset();
@@ -47,6 +74,7 @@ void Connection::fall_asleep(const imap::Control& control) {
     front_.set_deadline(slot_, silent_until_);
     to_client_ = {};
     to_session_ = {};
+    front_.shrank();
     watch_client();
 }
 

@@ -54,9 +54,9 @@ bool is_id_arguments(Scanner& in) {
 
 bool is_command_of_a_session(std::string_view verb) {
     static constexpr std::string_view kVerbs[] = {
-        "SELECT",  "EXAMINE", "CREATE",    "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST",
-        "LSUB",    "STATUS",  "NAMESPACE", "APPEND", "IDLE",   "CHECK",     "CLOSE",       "UNSELECT",
-        "EXPUNGE", "SEARCH",  "FETCH",     "STORE",  "COPY",   "MOVE",      "UID",         "ENABLE"};
+        "COMPRESS", "UNAUTHENTICATE", "SELECT", "EXAMINE",   "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE",
+        "LIST",     "LSUB",           "STATUS", "NAMESPACE", "APPEND", "IDLE",   "CHECK",  "CLOSE",     "UNSELECT",
+        "EXPUNGE",  "SEARCH",         "FETCH",  "STORE",     "COPY",   "MOVE",   "UID",    "ENABLE"};
     return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
 }
 

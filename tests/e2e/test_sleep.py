@@ -68,7 +68,7 @@ class Sleep(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.accounts = [f"user{i}@a.test" for i in range(ACCOUNTS)]
-        cls.bed = gk.Instance("mx.a.test", {"a.test": [f"user{i}" for i in range(ACCOUNTS)]}, SETTINGS).start()
+        cls.bed = gk.Instance("mx.a.test", {"a.test": [f"user{i}" for i in range(ACCOUNTS)]}, SETTINGS, up_options=["--only", "auth,imap,front"]).start()
 
     @classmethod
     def tearDownClass(cls):

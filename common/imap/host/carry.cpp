@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <cerrno>
 
+#include "common/imap/host/compression.hpp"
+
 namespace gk::imap {
 
 namespace {
@@ -23,10 +25,15 @@ public:
         while (result_.end.empty()) {
             session_.run();
             if (!drain()) break;
-            if (session_.has_work()) continue;
+            if (std::string first; session_.begins_to_compress(first) && !begin_compression(first)) break;
+            if (session_.has_work() || feed_more()) continue;
+            if (!result_.end.empty()) break;
             if (options_.after_turn) options_.after_turn(session_);
             if (session_.closed()) {
-                if (result_.end.empty()) result_.end = farewell_.empty() ? "logout" : farewell_;
+                if (result_.end.empty())
+                    result_.end = session_.unauthenticated() ? "unauthenticated"
+                                  : farewell_.empty()        ? "logout"
+                                                             : farewell_;
                 break;
             }
             wait();
@@ -38,8 +45,9 @@ private:
     // Writes what waits; false when the client does not take it.
     bool drain() {
         OutputQueue& output = session_.output();
-        while (!output.empty()) {
-            const std::string_view bytes = output.front();
+        for (;;) {
+            if (compression_) compress_more(output);
+            const std::string_view bytes = compression_ ? std::string_view(wire_) : next_of(output);
             if (bytes.empty()) break;
             pollfd fds[2] = {{options_.out, POLLOUT, 0},
                              {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
@@ -54,9 +62,47 @@ private:
             if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
             if (written <= 0) return end("closed");
             result_.octets_out += static_cast<std::uint64_t>(written);
-            output.consume(static_cast<std::size_t>(written));
+            if (compression_) wire_.erase(0, static_cast<std::size_t>(written));
+            else output.consume(static_cast<std::size_t>(written));
             active_ = Clock::now();
         }
+        return true;
+    }
+
+    static std::string_view next_of(OutputQueue& output) {
+        return output.empty() ? std::string_view() : output.front();
+    }
+
+    // The next block of what waits, compressed; flushed where nothing waits behind it.
+    void compress_more(OutputQueue& output) {
+        while (wire_.empty() && !output.empty()) {
+            const std::string_view plain = next_of(output);
+            compression_->compress(plain, false, wire_);
+            output.consume(plain.size());
+            unflushed_ = true;
+        }
+        if (wire_.empty() && unflushed_) {
+            compression_->compress({}, true, wire_);
+            unflushed_ = false;
+        }
+    }
+
+    bool begin_compression(const std::string& first) {
+        auto begun = Compression::begin();
+        if (!begun) return end("write");
+        compression_ = std::move(*begun);
+        compression_->feed(first);
+        return true;
+    }
+
+    // Decompressed bytes piece by piece, each worked off and its answers taken before the next: what a few bytes grow
+    // into never lies in memory.
+    bool feed_more() {
+        if (!compression_ || session_.closed()) return false;
+        const auto plain = compression_->next(kReadSize);
+        if (!plain) return end("closed");
+        if (plain->empty()) return false;
+        session_.feed(*plain);
         return true;
     }
 
@@ -124,7 +170,8 @@ private:
         }
         heard_ = active_ = Clock::now();
         result_.octets_in += static_cast<std::uint64_t>(count);
-        session_.feed({buffer, static_cast<std::size_t>(count)});
+        if (compression_) compression_->feed({buffer, static_cast<std::size_t>(count)});
+        else session_.feed({buffer, static_cast<std::size_t>(count)});
     }
 
     Session& session_;
@@ -133,7 +180,10 @@ private:
     std::string_view farewell_;
     Clock::time_point heard_, active_;  // the client's last word, and anybody's
     Clock::time_point stayed_{};        // when it last could not sleep
-    bool asked_ = false;                // whether it may sleep, and nobody has answered
+    std::unique_ptr<Compression> compression_;
+    std::string wire_;        // compressed, not written
+    bool unflushed_ = false;  // the compressor holds something back
+    bool asked_ = false;      // whether it may sleep, and nobody has answered
 };
 
 }  // namespace

@@ -34,7 +34,8 @@ struct CarryOptions {
 
 struct Carried {
     std::uint64_t octets_in = 0, octets_out = 0;
-    std::string_view end;  // why it ended: "logout", "closed", "idle", "stop", "write", "parent", "asleep"
+    std::string_view
+        end;  // why it ended: "logout", "closed", "idle", "stop", "write", "parent", "asleep", "unauthenticated"
 };
 
 // Carries bytes between a client and its session, blocking, until either ends it.

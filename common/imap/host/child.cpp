@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/child.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "common/base/log.hpp"
@@ -72,7 +73,10 @@ int run_child(Child child) {
         .field("tls", child.handover.tls)
         .field("woken", !child.state.empty())
         .field("confined", opened->confined.describe());
-    Session session(account, child.settings.session);
+    SessionOptions can = child.settings.session;
+    can.can_compress = true;
+    can.can_unauthenticate = !child.handover.front.empty();
+    Session session(account, can);
     if (child.state.empty()) {
         session.greet_logged_in(child.handover.tag, child.handover.with_capabilities);
     } else if (const Status awake = session.wake(child.state); !awake) {
@@ -106,6 +110,13 @@ int run_child(Child child) {
     wire.idle_timeout = child.settings.idle_timeout;
     wire.write_timeout = child.settings.write_timeout;
     const Carried carried = carry(session, wire);
+    if (session.unauthenticated()) {
+        send_note(child.notes.get(),
+                  GaveUp{wire.read_before + carried.octets_in, carried.octets_out, session.take_rest()});
+        // The front closes the stream when it has all of it; where it cannot, this is the end of the connection.
+        pollfd one{child.client.get(), POLLIN, 0};
+        ::poll(&one, 1, static_cast<int>(child.settings.start_timeout.count()));
+    }
     log::Event("imap.session.end")
         .field("session", child.handover.session_id)
         .field("actor", child.account)

@@ -108,6 +108,7 @@ private:
     void lose_front(const std::string& front);
     bool say(const std::string& front, const Control& control);
     void would_sleep(RunningAt running, WouldSleep sleep);
+    void release(RunningAt running, GaveUp gave_up);
     void on_awake(const std::string& token);
     void forget(const std::string& token);
     void wake(StartingAt starting, const std::string& token);

@@ -29,6 +29,17 @@ std::optional<Note> parse_would_sleep(std::string_view line) {
     return sleep;
 }
 
+std::optional<Note> parse_gave_up(std::string_view line) {
+    GaveUp gave_up;
+    const bool good = read_fields(line, "U", [&](std::string_view key, std::string value) {
+        if (key == "read") gave_up.read = text::to_uint(value).value_or(0);
+        else if (key == "written") gave_up.written = text::to_uint(value).value_or(0);
+        else if (key == "rest") gave_up.rest = std::move(value);
+    });
+    if (!good) return std::nullopt;
+    return gave_up;
+}
+
 std::optional<Note> parse_told(std::string_view line) {
     Told told;
     const bool good = read_fields(line, "T", [&](std::string_view key, std::string value) {
@@ -52,6 +63,9 @@ std::string format_note(const Note& note) {
     if (const auto* sleep = std::get_if<WouldSleep>(&note))
         return fmt::format("Z\theard={}\tread={}\twritten={}\tleft={}\tidle={}\tstate={}", sleep->heard, sleep->read,
                            sleep->written, sleep->left_ms, sleep->idling ? 1 : 0, text::percent_encode(sleep->state));
+    if (const auto* gave_up = std::get_if<GaveUp>(&note))
+        return fmt::format("U\tread={}\twritten={}\trest={}", gave_up->read, gave_up->written,
+                           text::percent_encode(gave_up->rest));
     if (const auto* told = std::get_if<Told>(&note))
         return fmt::format("T\ttoken={}\ttext={}\tstate={}\tend={}", text::percent_encode(told->token),
                            text::percent_encode(told->text), text::percent_encode(told->state), told->end ? 1 : 0);
@@ -62,6 +76,7 @@ std::optional<Note> parse_note(std::string_view datagram) {
     const auto parts = text::split(datagram, '\t');
     if (parts[0] == "L" && parts.size() == 2) return LookNow{parts[1] == "1"};
     if (parts[0] == "Z") return parse_would_sleep(datagram);
+    if (parts[0] == "U") return parse_gave_up(datagram);
     if (parts[0] == "T") return parse_told(datagram);
     if (parts.size() != 3) return std::nullopt;
     auto mailbox = text::percent_decode(parts[1]);

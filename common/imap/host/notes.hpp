@@ -29,6 +29,11 @@ struct WouldSleep {
     bool idling = false;                  // wants to hear of changes
     std::string state;                    // Session::put_to_sleep()
 };
+// The client gave up its account (UNAUTHENTICATE); fields as in WouldSleep.
+struct GaveUp {
+    std::uint64_t read = 0, written = 0;
+    std::string rest;  // what it sent behind that
+};
 // A teller's news for one sleeping client (teller.hpp), and where its session stands then.
 struct Told {
     std::string token, text, state;  // no text: there is much to tell, the session had better wake
@@ -38,7 +43,7 @@ struct Told {
 struct LookNow {
     bool thorough = false;
 };  // the selected mailbox changed, or may have
-using Note = std::variant<Selected, OwnChange, LookNow, WouldSleep, Told>;
+using Note = std::variant<Selected, OwnChange, LookNow, WouldSleep, GaveUp, Told>;
 
 std::string format_note(const Note& note);
 std::optional<Note> parse_note(std::string_view datagram);

@@ -14,6 +14,7 @@
 #include "common/charset/charset.hpp"
 #include "common/imap/host/loop.hpp"
 #include "common/imap/host/notes.hpp"
+#include "common/os/sandbox.hpp"
 #include "common/store/account.hpp"
 #include "common/store/change_socket.hpp"
 
@@ -31,6 +32,7 @@ Status serve_parent(const std::string& root) {
     GK_TRY(os::Signals signals, os::Signals::install());
     GK_TRY(auto sockets, os::take_listen_fds());
     store::warm_up();
+    GK_CHECK(os::prepare({}));
     charset::preload();  // sessions close themselves off from the files that converters are
     return Parent(std::move(config), std::move(signals)).run(std::move(sockets));
 }
@@ -220,6 +222,7 @@ void Parent::read_notes(RunningAt running) {
             select(running, selected->mailbox, selected->directory);
         else if (const auto* change = std::get_if<OwnChange>(&*note))
             tell(running->account, change->mailbox, &*running);
+        else if (auto* gave_up = std::get_if<GaveUp>(&*note)) release(running, std::move(*gave_up));
         else if (auto* sleep = std::get_if<WouldSleep>(&*note)) would_sleep(running, std::move(*sleep));
     }
     if (closed) unwatch(running->notes.get());  // it is ending; SIGCHLD follows

@@ -142,6 +142,18 @@ void Parent::would_sleep(RunningAt running, WouldSleep sleep) {
     if (!say(front, control) && sleepers_.contains(token)) on_awake(token);
 }
 
+// The front takes the connection back before login, and closes the stream for which the process waits.
+void Parent::release(RunningAt running, GaveUp gave_up) {
+    Control control;
+    control.verb = Control::Verb::Release;
+    control.at = running->handover.at;
+    control.read = gave_up.read;
+    control.written = gave_up.written;
+    control.text = std::move(gave_up.rest);
+    const std::string front = running->handover.front;
+    say(front, control);
+}
+
 // It stays in its process, which now looks at what it was not told.
 void Parent::on_awake(const std::string& token) {
     const auto sleeper = sleepers_.find(token);
