@@ -27,7 +27,15 @@ void Connection::begin_carry(std::string_view first_bytes) {
     const std::string first(first_bytes);  // lives in login_
     login_.reset();
     front_.set_deadline(slot_, 0);
-    if (!write_client(first) || !write_session(leftover)) return;
+    front_.need_control();
+    carry(first, leftover);
+}
+
+// From the first bytes of a session's process on.
+void Connection::carry(const std::string& from_session, const std::string& from_client) {
+    stream_in_ = 0;
+    stream_out_ = from_session.size();
+    if (!write_client(from_session) || !write_session(from_client)) return;
     // TLS may have decrypted more than was read.
     while (tls_ && to_session_.empty() && tls_->has_pending() && !client_ended_)
         if (!carry_from_client()) return;
@@ -44,6 +52,7 @@ bool Connection::write_session(std::string_view bytes) {
             to_session_ = bytes;
             return true;
         }
+        if (n > 0) stream_in_ += static_cast<std::uint64_t>(n);
         if (n < 0) return true;  // the session has ended: its last words are still to be read
         bytes.remove_prefix(static_cast<std::size_t>(n));
     }
@@ -68,6 +77,7 @@ bool Connection::carry_from_session() {
         session_ended_ = true;
         return true;
     }
+    stream_out_ += static_cast<std::uint64_t>(n);
     return write_client({front_.scratch(), static_cast<std::size_t>(n)});
 }
 
@@ -91,6 +101,11 @@ void Connection::on_carry_session(std::uint32_t) {
             if (!carry_from_client()) return;
     }
     if (to_client_.empty() && !session_ended_ && !carry_from_session()) return;
+    if (released_ && stream_out_ >= released_->written) {
+        const auto released = std::exchange(released_, nullptr);
+        release(*released);
+        if (over_ || state_ != State::Carry) return;
+    }
     check_end();
 }
 

@@ -29,7 +29,12 @@ Connection::Connection(Front& front, std::uint32_t slot, os::Fd client, net::End
 
 Connection::~Connection() {
     end_exchange();
-    if (carried_) {
+    if (!token_.empty()) front_.tell_imapd({.verb = imap::Control::Verb::Gone, .token = token_});
+    log_end_of_session();
+}
+
+void Connection::log_end_of_session() {
+    if (std::exchange(carried_, false)) {
         front_.session_ended();
         log::Event("imap.session_closed")
             .field("session", id_)
@@ -50,8 +55,13 @@ void Connection::start() {
 
 void Connection::on_event(Side side, std::uint32_t events) {
     if (side == Side::Auth) return on_auth(events);
-    if (side == Side::Session) return state_ == State::Opening ? on_opening(events) : on_carry_session(events);
+    if (side == Side::Session) {
+        if (!session_) return;  // closed earlier in the same batch
+        if (state_ == State::Waking) return on_waking(events);
+        return state_ == State::Opening ? on_opening(events) : on_carry_session(events);
+    }
     if (state_ == State::Carry) return on_carry_client(events);
+    if (state_ == State::Asleep) return on_asleep_client(events);
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) return finish("the client went away");
     switch (state_) {
         case State::Handshake: return handshake();
@@ -60,10 +70,12 @@ void Connection::on_event(Side side, std::uint32_t events) {
             return;
         case State::Authenticating:
         case State::Opening:
+        case State::Waking:
             if (flush_client()) watch_client();
             return;
         case State::Closing: return linger();
-        case State::Carry: return;
+        case State::Carry:
+        case State::Asleep: return;
     }
 }
 
@@ -72,6 +84,10 @@ void Connection::on_deadline() {
         case State::Handshake: return finish("the handshake took too long");
         case State::Closing: return finish("");
         case State::Carry: return finish("the client takes nothing");
+        case State::Asleep:
+            if (!to_client_.empty()) return finish("the client takes nothing");
+            return end_asleep("Silent for too long");
+        case State::Waking: return end_asleep("[UNAVAILABLE] the session cannot go on just now");
         default: break;
     }
     if (!write_client(login_->dialogue->bye("too slow"))) return;
@@ -82,6 +98,8 @@ void Connection::drain() {
     switch (state_) {
         case State::Handshake: return finish("the server stops");
         case State::Closing: return;
+        case State::Asleep:
+        case State::Waking: return end_asleep("the server is going down");
         case State::Carry:
             // The session ends what it does and says goodbye to us; then we do to the client.
             if (!session_ended_) ::shutdown(session_.get(), SHUT_WR);
@@ -99,6 +117,7 @@ void Connection::finish(std::string_view why) {
             .field("session", id_)
             .field("peer", peer_.ip)
             .field("reason", why);
+    over_ = true;
     front_.finished(slot_);
 }
 
@@ -110,6 +129,7 @@ void Connection::close_gently() {
     session_.reset();
     session_watched_ = 0;
     login_.reset();
+    to_session_ = {};
     state_ = State::Closing;
     front_.set_deadline(slot_, monotonic_ms() + kLinger);
     linger();
@@ -137,6 +157,7 @@ void Connection::watch_client() {
     if (!to_client_.empty()) events |= tls_write_wants_read_ ? EPOLLIN : EPOLLOUT;
     else if (state_ == State::Talk && !login_->dialogue->suspended()) events |= EPOLLIN;
     if (state_ == State::Carry && to_session_.empty() && !client_ended_) events |= EPOLLIN;
+    if (state_ == State::Asleep && to_client_.empty()) events |= EPOLLIN;
     if (tls_wants_write_) events |= EPOLLOUT;
     front_.watch(slot_, Side::Client, client_.get(), events, client_watched_);
 }
@@ -192,7 +213,8 @@ bool Connection::write_client(std::string_view bytes) {
     }
     if (!bytes.empty()) {
         to_client_ = bytes;
-        if (state_ == State::Carry) front_.set_deadline(slot_, monotonic_ms() + front_.limits().stall);
+        if (state_ == State::Carry || state_ == State::Asleep)
+            front_.set_deadline(slot_, monotonic_ms() + front_.limits().stall);
     }
     return true;
 }
@@ -204,6 +226,7 @@ bool Connection::flush_client() {
     if (!write_client(bytes)) return false;
     bytes_out_ = counted;
     if (to_client_.empty() && state_ == State::Carry) front_.set_deadline(slot_, 0);
+    if (to_client_.empty() && state_ == State::Asleep) front_.set_deadline(slot_, silent_until_);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cmd/gk-frontd/front.hpp"
+#include "common/imap/control.hpp"
 #include "common/imap/prelogin.hpp"
 #include "common/net/stream.hpp"
 #include "common/os/fd.hpp"
@@ -14,8 +15,8 @@
 
 namespace gk::front {
 
-// One client: handshake, before login, waiting for gk-authd, waiting for a session, carrying bytes, closing. Never
-// blocks. Holds buffers only while bytes wait in them.
+// One client: handshake, before login, waiting for gk-authd, waiting for a session, carrying bytes, asleep, closing.
+// Never blocks. Holds buffers only while bytes wait in them.
 class Connection {
 public:
     Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, bool tls_first);
@@ -27,15 +28,19 @@ public:
     void start_exchange();                    // a place with gk-authd is free now
     void lose_exchange() { end_exchange(); }  // while the client thinks; it hears of it with its next word
     void drain();                             // the server stops
+    // What gk-imapd says of its session (see common/imap/control.hpp), and that it says no more.
+    void on_control(const imap::Control& control);
+    void lose_imapd();
 
 private:
-    enum class State { Handshake, Talk, Authenticating, Opening, Carry, Closing };
+    enum class State { Handshake, Talk, Authenticating, Opening, Carry, Asleep, Waking, Closing };
     struct Login;  // what is needed until the session begins
 
     // connection.cpp
     void finish(std::string_view why);
     void close_gently();
     void linger();
+    void log_end_of_session();
     void watch_client();
     void watch_session();
     Result<tls::Connection::Io> read_client();  // into the scratch buffer
@@ -57,12 +62,22 @@ private:
     void refuse_session(auth::FailCode code, std::string_view why);
     // carry.cpp
     void begin_carry(std::string_view first_bytes);
+    void carry(const std::string& from_session, const std::string& from_client);
     void on_carry_client(std::uint32_t events);
     void on_carry_session(std::uint32_t events);
     bool write_session(std::string_view bytes);
     bool carry_from_client();
     bool carry_from_session();
     void check_end();
+    // sleep.cpp
+    bool nothing_on_the_way(const imap::Control& control) const;
+    void release(const imap::Control& control);
+    void fall_asleep(const imap::Control& control);
+    void on_asleep_client(std::uint32_t events);
+    void wake(std::string_view first_bytes);
+    void on_waking(std::uint32_t events);
+    void end_asleep(std::string_view bye);
+    bool between_sessions() const noexcept { return state_ == State::Asleep || state_ == State::Waking; }
 
     Front& front_;
     const std::uint32_t slot_;
@@ -71,12 +86,16 @@ private:
     std::uint32_t client_watched_ = 0, session_watched_ = 0;
     std::optional<tls::Connection> tls_;
     bool tls_wants_write_ = false, tls_write_wants_read_ = false;
-    bool client_ended_ = false, session_ended_ = false, carried_ = false;
+    bool client_ended_ = false, session_ended_ = false, carried_ = false, over_ = false;
     char last_byte_ = '\n';
     std::unique_ptr<Login> login_;
     std::string to_client_, to_session_;
     std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
     Milliseconds began_ = 0;
+    std::uint64_t stream_in_ = 0, stream_out_ = 0;  // to and from the session's present process
+    std::unique_ptr<imap::Control> released_;       // came before the last of the session's words
+    std::string token_;                             // of the sleeping session
+    Milliseconds silent_until_ = 0;                 // while asleep
     std::string id_, account_;
     net::Endpoint peer_;
 };

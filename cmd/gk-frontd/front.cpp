@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -13,6 +14,8 @@
 #include <ctime>
 
 #include "cmd/gk-frontd/connection.hpp"
+#include "cmd/gk-frontd/token.hpp"
+#include "common/base/ids.hpp"
 #include "common/base/log.hpp"
 #include "common/net/server.hpp"
 #include "common/tls/identities.hpp"
@@ -21,16 +24,11 @@ namespace gk::front {
 
 namespace {
 
-constexpr std::uint64_t kListenerSide = 3;
-constexpr std::uint32_t kSignals = UINT32_MAX;
 constexpr Milliseconds kThinkingTime = 3000;
+constexpr Milliseconds kTrimAfter = 5000;
 constexpr Milliseconds kAcceptPause = 200;  // when descriptors run out
 constexpr int kKeepaliveSeconds =
     300;  // below what home routers forget (RFC 5382, REQ-5 asks for 2 hours 4 minutes; few obey)
-
-std::uint64_t token(std::uint32_t slot, std::uint64_t side, std::uint32_t generation) {
-    return slot | side << 32 | static_cast<std::uint64_t>(generation & 0x3FFFFFFF) << 34;
-}
 
 Result<std::shared_ptr<tls::ServerContext>> open_tls(const config::Config& config) {
     GK_TRY(auto identities,
@@ -83,6 +81,7 @@ Result<std::unique_ptr<Front>> Front::create(config::Config config, std::vector<
     front->hostname_ = hostname_of(front->config_);
     front->listeners_ = std::move(listeners);
     front->scratch_.resize(64 * 1024);
+    front->name_ = new_id();
     front->epoll_ = os::Fd(::epoll_create1(EPOLL_CLOEXEC));
     if (!front->epoll_) return fail_errno("cannot make an epoll instance");
     for (std::uint32_t i = 0; i < front->listeners_.size(); ++i) {
@@ -146,6 +145,10 @@ void Front::leave_exchange(std::uint32_t slot, bool had_place) {
     client_answered(slot);
     if (had_place) --exchanges_;
     else std::erase(waiting_for_auth_, slot);
+}
+
+void Front::shrank() noexcept {
+    if (trim_at_ == 0) trim_at_ = monotonic_ms() + kTrimAfter;
 }
 
 void Front::finished(std::uint32_t slot) {
@@ -225,6 +228,7 @@ void Front::dispatch(std::uint64_t which, std::uint32_t events) {
     const auto index = static_cast<std::uint32_t>(which);
     const std::uint64_t side = which >> 32 & 3;
     if (side == kListenerSide) {
+        if (index == kControl) return read_control();
         if (!draining_ && index < listeners_.size()) accept_from(index);
         return;
     }
@@ -250,6 +254,10 @@ void Front::expire() {
             event.data.u64 = token(i, kListenerSide, 0);
             ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listeners_[i].fd.get(), &event);
         }
+    }
+    if (trim_at_ != 0 && now >= trim_at_) {
+        trim_at_ = 0;
+        ::malloc_trim(0);
     }
     for (Milliseconds at = next_taken_back(); at != 0 && at <= now; at = next_taken_back()) {
         const std::uint32_t slot = thinking_.front().second;
@@ -310,6 +318,7 @@ int Front::wait_ms(Milliseconds next_watchdog) const {
     sooner(accept_again_at_);
     sooner(next_taken_back());
     sooner(drain_until_);
+    sooner(trim_at_);
     if (next == 0) return -1;
     return static_cast<int>(std::clamp<Milliseconds>(next - monotonic_ms(), 0, 60'000));
 }

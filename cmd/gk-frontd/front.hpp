@@ -13,6 +13,7 @@
 
 #include "common/base/result.hpp"
 #include "common/config/config.hpp"
+#include "common/imap/control.hpp"
 #include "common/net/network.hpp"
 #include "common/os/daemon.hpp"
 #include "common/tls/tls.hpp"
@@ -31,6 +32,11 @@ struct Limits {
     int login_failures = 0;
     net::Networks trusted;
 };
+
+// Connects at once or not at all: UNIX sockets do not wait unless their backlog is full.
+os::Fd connect_now(const std::string& path);
+// A line fits the socket's empty buffer; one that does not is a peer that reads nothing.
+bool send_line(int fd, std::string_view line);
 
 // Which of a connection's descriptors an event is about.
 enum class Side : std::uint32_t { Client = 0, Auth = 1, Session = 2 };
@@ -52,6 +58,13 @@ public:
     char* scratch() noexcept { return scratch_.data(); }  // for one read, by one connection
     std::size_t scratch_size() const noexcept { return scratch_.size(); }
 
+    // The line to gk-imapd about sleeping sessions: opened with the first session that begins.
+    const std::string& name() const noexcept { return name_; }
+    std::uint64_t at(std::uint32_t slot) const noexcept;  // our name for a connection there
+    void need_control();
+    void tell_imapd(const imap::Control& control);
+    void read_control();  // what was said up to now
+
     // Tells epoll what SIDE of the connection in SLOT waits for; INTEREST and REGISTERED are the connection's own
     // memory of it.
     void watch(std::uint32_t slot, Side side, int fd, std::uint32_t events, std::uint32_t& registered);
@@ -65,6 +78,8 @@ public:
     void client_answered(std::uint32_t slot);
     void session_began() noexcept { ++sessions_; }
     void session_ended() noexcept { --sessions_; }
+    // A connection needs less from now on: freed memory goes back to the system soon, for many at once.
+    void shrank() noexcept;
     void finished(std::uint32_t slot);  // the connection is to be destroyed after this event
 
 private:
@@ -76,6 +91,8 @@ private:
         std::string address;  // counted under; empty where exempt
     };
     Milliseconds next_taken_back() const;
+    void lose_control();
+    void on_control_line(std::string_view line);
     void accept_from(std::size_t listener);
     bool admit(const net::Endpoint& peer, std::string& address) const;
     void dispatch(std::uint64_t token, std::uint32_t events);
@@ -99,8 +116,11 @@ private:
     std::deque<std::pair<Milliseconds, std::uint32_t>> thinking_;  // since when, and who; the longest first
     std::size_t exchanges_ = 0, sessions_ = 0, connections_ = 0;
     std::vector<char> scratch_;
+    std::string name_;
+    os::Fd control_;
+    std::string control_in_;  // part of a line
     bool draining_ = false;
-    Milliseconds accept_again_at_ = 0, drain_until_ = 0;
+    Milliseconds accept_again_at_ = 0, drain_until_ = 0, trim_at_ = 0;
 };
 
 }  // namespace gk::front

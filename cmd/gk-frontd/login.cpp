@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <cerrno>
 
 #include "common/auth/mechanisms.hpp"
@@ -12,26 +11,6 @@
 #include "common/imap/handover.hpp"
 
 namespace gk::front {
-
-namespace {
-
-// Connects at once or not at all: UNIX sockets do not wait unless their backlog is full.
-os::Fd connect_now(const std::string& path) {
-    sockaddr_un address{};
-    os::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd || path.size() >= sizeof address.sun_path) return {};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, path.size());
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-    return fd;
-}
-
-// A line fits the socket's empty buffer; one that does not is a peer that reads nothing.
-bool send_line(int fd, std::string_view line) {
-    return ::send(fd, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());
-}
-
-}  // namespace
 
 void Connection::Login::open(const Front& front, bool tls, bool has_bindings) {
     imap::PreLoginOptions options;
@@ -219,7 +198,9 @@ void Connection::open_session(const imap::HandOver& over) {
                                                     .tls = tls_.has_value(),
                                                     .session_id = id_,
                                                     .tag = over.tag,
-                                                    .with_capabilities = true});
+                                                    .with_capabilities = true,
+                                                    .front = front_.name(),
+                                                    .at = front_.at(slot_)});
     if (!session_ || !send_line(session_.get(), line))
         return refuse_session(auth::FailCode::Temp, "cannot reach gk-imapd");
     front_.watch(slot_, Side::Session, session_.get(), EPOLLIN, session_watched_);

@@ -85,6 +85,8 @@ const std::vector<Setting> kSettings = {
     {"imap.max_message", Size, "100MB", "Bytes of a message that a client appends.", 1000, 2048 * kMB},
     {"imap.sessions", Integer, "10000", "IMAP sessions at the same time, one process each.", 1, 1'000'000},
     {"imap.sessions_per_account", Integer, "100", "IMAP sessions of one account at the same time.", 1, 100'000},
+    {"imap.sleep_after", Duration, "10s", "How long after its last word an IMAP client in IDLE keeps its process; then gk-frontd alone holds the connection, until there is something to do. 0: for ever.", 0, kDay},
+    {"imap.sleep_silent_after", Duration, "2m", "The same for an IMAP client that is silent without IDLE.", 0, kDay},
     {"imap.start_timeout", Duration, "10s", "Time for a new session to be named by the front and confirmed by gk-authd.", 1, 10 * kMinute},
     {"imap.write_timeout", Duration, "5m", "How long an IMAP client may take nothing of what it asked for.", 1, kDay},
     {"message.depth", Integer, "100", "How deep the parts of a message nest, for IMAP; what lies deeper is one opaque part.", 1, 1000},

@@ -3,33 +3,16 @@
 
 #include <fmt/format.h>
 
-#include "common/base/text.hpp"
+#include "common/imap/fields.hpp"
 
 namespace gk::imap {
 
-namespace {
-
-// Calls FIELD(key, value) for each field behind the verb; false where the line is malformed.
-template <class Field>
-bool read_fields(std::string_view line, std::string_view verb, Field field) {
-    const auto parts = text::split(line, '\t');
-    if (parts.front() != verb) return false;
-    for (std::size_t i = 1; i < parts.size(); ++i) {
-        const auto equals = parts[i].find('=');
-        if (equals == std::string_view::npos) return false;
-        auto value = text::percent_decode(parts[i].substr(equals + 1));
-        if (!value) return false;
-        field(parts[i].substr(0, equals), std::move(*value));
-    }
-    return true;
-}
-
-}  // namespace
-
 std::string format_handover(const Handover& h) {
-    return fmt::format("SESSION\tticket={}\tip={}\tport={}\ttls={}\tid={}\ttag={}{}\n", text::percent_encode(h.ticket),
-                       text::percent_encode(h.ip), h.port, h.tls ? 1 : 0, text::percent_encode(h.session_id),
-                       text::percent_encode(h.tag), h.with_capabilities ? "\tcap=1" : "");
+    return fmt::format("SESSION\tticket={}\tip={}\tport={}\ttls={}\tid={}\ttag={}{}{}\n",
+                       text::percent_encode(h.ticket), text::percent_encode(h.ip), h.port, h.tls ? 1 : 0,
+                       text::percent_encode(h.session_id), text::percent_encode(h.tag),
+                       h.with_capabilities ? "\tcap=1" : "",
+                       h.front.empty() ? "" : fmt::format("\tfront={}\tat={}", text::percent_encode(h.front), h.at));
 }
 
 Result<Handover> parse_handover(std::string_view line) {
@@ -41,6 +24,8 @@ Result<Handover> parse_handover(std::string_view line) {
         else if (key == "id") h.session_id = std::move(value);
         else if (key == "tag") h.tag = std::move(value);
         else if (key == "tls") h.tls = value == "1";
+        else if (key == "front") h.front = std::move(value);
+        else if (key == "at") h.at = text::to_uint(value).value_or(0);
         else if (key == "cap") h.with_capabilities = value == "1";
         else if (key == "port") {
             const auto port = text::to_uint(value);

@@ -9,7 +9,7 @@
 
 // The line with which gk-frontd hands a connection to gk-imapd, and its answer. Pure text: fields parted by TAB, as
 // key=value, values percent-encoded.
-//   front:  SESSION ticket=… ip=… port=… tls=0|1 id=… tag=A1 [cap=1]   then raw bytes of the client
+//   front:  SESSION ticket=… ip=… port=… tls=0|1 id=… tag=A1 [cap=1] [front=… at=…]   then raw bytes of the client
 //   imapd:  OK   then the IMAP session   |   FAIL code=auth|temp text=…
 namespace gk::imap {
 
@@ -23,6 +23,8 @@ struct Handover {
     std::string session_id;          // in every event about this connection
     std::string tag;                 // of the login command, which the session answers
     bool with_capabilities = false;  // in that answer
+    std::string front = {};          // who carries it and calls it AT, for when it sleeps (control.hpp); may be empty
+    std::uint64_t at = 0;
 };
 struct HandoverAnswer {
     bool accepted = false;

@@ -54,9 +54,11 @@ bool is_id_arguments(Scanner& in) {
 
 bool is_command_of_a_session(std::string_view verb) {
     static constexpr std::string_view kVerbs[] = {
-        "SELECT", "EXAMINE",   "CREATE", "DELETE",  "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST",     "LSUB",
-        "STATUS", "NAMESPACE", "APPEND", "REPLACE", "IDLE",   "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",
-        "SEARCH", "FETCH",     "STORE",  "COPY",    "MOVE",   "UID",       "ENABLE"};
+        "APPEND",         "CHECK",       "CLOSE",       "COMPRESS", "COPY",   "CREATE",  "DELETE",    "ENABLE",
+        "EXAMINE",        "EXPUNGE",     "FETCH",       "IDLE",     "LIST",   "LSUB",    "MOVE",      "NAMESPACE",
+        "RENAME",         "REPLACE",     "SEARCH",      "SELECT",   "STATUS", "STORE",   "SUBSCRIBE", "UID",
+        "UNAUTHENTICATE", "UNSELECT",    "UNSUBSCRIBE", "THREAD",   "SORT",   "ESEARCH", "GETQUOTA",  "GETQUOTAROOT",
+        "SETQUOTA",       "GETMETADATA", "SETMETADATA", "NOTIFY"};
     return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
 }
 

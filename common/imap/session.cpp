@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "common/base/text.hpp"
-#include "common/imap/capabilities.hpp"
 #include "common/imap/mailbox_name.hpp"
 
 namespace gk::imap {
@@ -48,20 +47,18 @@ Session::Session(std::shared_ptr<store::Account> account, SessionOptions options
 Session::~Session() = default;
 
 void Session::greet_preauthenticated() {
-    untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", capabilities(options_.max_message),
-                         shown(account_->name())));
+    untagged(fmt::format("PREAUTH [CAPABILITY {}] Logged in as {}", capabilities(), shown(account_->name())));
 }
 
 void Session::greet_logged_in(std::string_view tag, bool with_capabilities) {
     tag_ = tag;
-    reply(with_capabilities ? fmt::format("OK [CAPABILITY {}] Logged in", capabilities(options_.max_message))
-                            : "OK Logged in");
+    reply(with_capabilities ? fmt::format("OK [CAPABILITY {}] Logged in", capabilities()) : "OK Logged in");
 }
 
 void Session::feed(std::string_view bytes) {
     if (closed_) return;
     reader_.feed(bytes);
-    more_ = true;
+    more_ = compressing_ != Compressing::Begins;
 }
 
 bool Session::has_work() const noexcept { return !closed_ && (job_ || more_); }

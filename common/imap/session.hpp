@@ -26,6 +26,9 @@ struct SessionOptions {
     // APPENDs that follow one another without a pause share flushes; the host calls settle() when nothing more is to
     // be had. Else each is made durable by itself.
     bool gather = false;
+    // What the host can do for a session; what it cannot is not offered.
+    bool can_compress = false;        // COMPRESS: see begins_to_compress()
+    bool can_unauthenticate = false;  // UNAUTHENTICATE: see unauthenticated()
 };
 
 // One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
@@ -60,6 +63,21 @@ public:
     // The host ends the session: "* BYE TEXT". What was asked for and is being answered is left unfinished.
     void bye(std::string_view text);
 
+    // What another process needs to go on with this session where it is, as one line of text; nothing where it must
+    // stay: something is begun or owed to the client, or is known to this process alone.
+    std::optional<std::string> put_to_sleep();
+    // Goes on from there, in place of a greeting. NotFound where the client's view of its mailbox cannot be had any
+    // more: then the session is closed with a BYE.
+    Status wake(std::string_view state);
+
+    // After COMPRESS, once what waits is drained: true once. From then on the host compresses what the session says and
+    // decompresses what it is fed, beginning with FIRST.
+    bool begins_to_compress(std::string& first);
+    // The session ended by UNAUTHENTICATE (RFC 8437): the connection lives on before login, with REST as its first
+    // bytes.
+    bool unauthenticated() const noexcept { return unauthenticated_; }
+    std::string take_rest() { return reader_.take_input(); }
+
     bool closed() const noexcept { return closed_; }
     bool idling() const noexcept { return state_ == State::Idling; }
     // The selected mailbox, or empty.
@@ -85,7 +103,8 @@ private:
     void reply(std::string_view status_and_text);  // "<tag> OK …"
     void untagged(std::string_view text);
     void refuse(const Error& error, std::string_view on_not_found = "NONEXISTENT");  // "<tag> NO [CODE] …"
-    void complain(std::string_view tag, std::string_view text);                      // BAD, counted
+    std::string capabilities() const;
+    void complain(std::string_view tag, std::string_view text);  // BAD, counted
     // Ends a command: news first, then the tagged answer. EXPUNGE only where EXPUNGES.
     void finish(std::string_view status_and_text, bool expunges = true, store::Look look = store::Look::Gate);
     void deselect();
@@ -135,6 +154,8 @@ private:
     void on(const Idle&);
     void on(const Namespace&);
     void on(const NotNow&);
+    void on(const Compress&);
+    void on(const Unauthenticate&);
     void on(const Id&);
     void on(const Enable&);
     void on(const Select&);
@@ -199,6 +220,9 @@ private:
     bool more_ = false;               // the reader may have more
     int bad_commands_ = 0;
     std::uint64_t commands_ = 0;
+    enum class Compressing { No, Begins, Yes };
+    Compressing compressing_ = Compressing::No;
+    bool unauthenticated_ = false;
     std::string tag_;  // of the command being answered
     std::optional<View> view_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)

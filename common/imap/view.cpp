@@ -16,6 +16,12 @@ View::View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only)
       keywords_(std::move(snapshot.keywords)),
       rows_(std::move(snapshot.rows)) {}
 
+void View::go_on(store::Uid recent_floor, bool keywords_differ) noexcept {
+    recent_floor_ = recent_floor;
+    tell_all_ = true;
+    tell_keywords_ = keywords_differ;
+}
+
 std::uint32_t View::recent() const noexcept {
     const auto first = std::lower_bound(rows_.begin(), rows_.end(), recent_floor_,
                                         [](const store::Row& row, store::Uid uid) { return row.uid < uid; });
@@ -106,7 +112,8 @@ View::News View::apply(store::Changes changes, bool with_modseq) {
     News news;
     modseq_ = changes.highest_modseq;
     uidnext_ = std::max(uidnext_, changes.uidnext);
-    news.keywords = set_keywords(std::move(changes.keywords));
+    news.keywords = set_keywords(std::move(changes.keywords)) || std::exchange(tell_keywords_, false);
+    const bool tell_all = std::exchange(tell_all_, false);
     const store::Uid known = rows_.empty() ? 0 : rows_.back().uid;
     for (const store::Row& row : changes.rows) {
         if (row.uid > known) {
@@ -117,7 +124,8 @@ View::News View::apply(store::Changes changes, bool with_modseq) {
         const auto index = find(row.uid);
         if (!index) continue;  // expunged here, told to the client, and so gone for this session
         store::Row& mine = rows_[*index];
-        if (mine.flags != row.flags || mine.keywords != row.keywords || (with_modseq && mine.modseq != row.modseq))
+        if (tell_all || mine.flags != row.flags || mine.keywords != row.keywords ||
+            (with_modseq && mine.modseq != row.modseq))
             news.changed.push_back(*index);
         mine = row;
     }

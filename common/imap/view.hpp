@@ -22,6 +22,10 @@ struct IndexRange {
 class View {
 public:
     View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only);
+    // A view that goes on after its session slept, from Mailbox::recall(). Its rows are newer than what the client
+    // knows, so the next apply() names all that it brings; with KEYWORDS_DIFFER, the keywords too.
+    void go_on(store::Uid recent_floor, bool keywords_differ) noexcept;
+    store::Uid recent_floor() const noexcept { return recent_floor_; }
 
     store::Mailbox& mailbox() noexcept { return mailbox_; }
     const store::Mailbox& mailbox() const noexcept { return mailbox_; }
@@ -90,6 +94,7 @@ private:
     std::uint32_t uidvalidity_;
     store::Uid uidnext_, recent_floor_;
     store::ModSeq modseq_, told_modseq_;
+    bool tell_all_ = false, tell_keywords_ = false;  // with the next apply()
     std::vector<std::string> keywords_;
     std::vector<store::Row> rows_;
     std::vector<store::UidRange> vanished_;  // sorted, disjoint

@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -175,6 +178,8 @@ constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t
     return {argument, SCMP_CMP_MASKED_EQ, mask, with};
 }
 
+using Program = std::vector<sock_filter>;
+
 class Filter {
 public:
     Filter() : context_(::seccomp_init(SCMP_ACT_ALLOW)) {}
@@ -193,14 +198,19 @@ public:
             ::seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(when.size()), when.begin());
         if (status != 0 && error_ == 0) error_ = -status;
     }
-    Status load() {
+    // What the kernel takes: made once, it can be applied by every process that has it.
+    Result<Program> compile() {
         if (error_ != 0) return tl::unexpected<Error>(os_error(error_, "cannot make seccomp rules"));
-        ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_NNP, 0);    // set by us already
-        ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1);  // threads that are there already, too
         ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        if (const int status = ::seccomp_load(context_); status != 0)
-            return tl::unexpected<Error>(os_error(-status, "cannot apply seccomp rules"));
-        return ok();
+        const Fd memory(::memfd_create("seccomp", MFD_CLOEXEC));
+        if (!memory) return fail_errno("cannot make seccomp rules");
+        if (const int status = ::seccomp_export_bpf(context_, memory.get()); status != 0)
+            return tl::unexpected<Error>(os_error(-status, "cannot make seccomp rules"));
+        const off_t size = ::lseek(memory.get(), 0, SEEK_END);
+        Program program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+        if (program.empty() || ::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+            return fail_errno("cannot make seccomp rules");
+        return program;
     }
 
 private:
@@ -213,8 +223,18 @@ bool kernel_has_seccomp() {
     return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
-    if (!kernel_has_seccomp()) return ok();
+Status apply(const Program& program) {
+    sock_fprog applied{};
+    applied.len = static_cast<unsigned short>(program.size());
+    applied.filter = const_cast<sock_filter*>(program.data());  // only read
+    // Threads that are there already, too.
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &applied) != 0)
+        return fail_errno("cannot apply seccomp rules");
+    return ok();
+}
+
+// The part that is the same for every process with these rules.
+Result<Program> compile_calls(const Sandbox& sandbox) {
     Filter filter;
     if (!filter) return fail(Errc::Temporary, "cannot make seccomp rules: out of memory");
     constexpr std::uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
@@ -233,11 +253,6 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
     if (!sandbox.may_fork) {
         for (const char* name : {"fork", "vfork"}) filter.add(refuse, name);
         filter.add(refuse, "clone", {masked(0, CLONE_THREAD, 0)});
-        // Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its
-        // siblings and its parent, or from changing their limits.
-        const auto self = static_cast<scmp_datum_t>(::getpid());
-        for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"})
-            filter.add(refuse, name, {compared(0, SCMP_CMP_NE, self)});
         for (const char* name : {"tkill", "pidfd_send_signal", "pidfd_open"}) filter.add(refuse, name);
         filter.add(refuse, "prlimit64", {compared(0, SCMP_CMP_NE, 0)});
     }
@@ -252,7 +267,49 @@ Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
             if (family != AF_INET6 && family != AF_NETLINK)
                 filter.add(refuse, "socket", {compared(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
     }
-    GK_CHECK(filter.load());
+    return filter.compile();
+}
+
+// Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its siblings
+// and its parent, or from changing their limits.
+Result<Program> compile_signals() {
+    Filter filter;
+    if (!filter) return fail(Errc::Temporary, "cannot make seccomp rules: out of memory");
+    const auto self = static_cast<scmp_datum_t>(::getpid());
+    for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"})
+        filter.add(SCMP_ACT_ERRNO(EPERM), name, {compared(0, SCMP_CMP_NE, self)});
+    return filter.compile();
+}
+
+// Rules that were made before, by this process or the one it was forked from.
+struct Prepared {
+    Sockets sockets = Sockets::Any;
+    bool may_fork = false, may_execute = false;
+    Program program;
+};
+Prepared& prepared() {
+    static Prepared one;
+    return one;
+}
+
+Status prepare_calls(const Sandbox& sandbox) {
+    Prepared& one = prepared();
+    if (!one.program.empty() && one.sockets == sandbox.sockets && one.may_fork == sandbox.may_fork &&
+        one.may_execute == sandbox.may_execute)
+        return ok();
+    GK_TRY(auto program, compile_calls(sandbox));
+    one = {sandbox.sockets, sandbox.may_fork, sandbox.may_execute, std::move(program)};
+    return ok();
+}
+
+Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
+    if (!kernel_has_seccomp()) return ok();
+    GK_CHECK(prepare_calls(sandbox));
+    if (!sandbox.may_fork) {
+        GK_TRY(const auto signals, compile_signals());
+        GK_CHECK(apply(signals));
+    }
+    GK_CHECK(apply(prepared().program));
     report.calls_confined = true;
     return ok();
 }
@@ -300,6 +357,8 @@ void close_descriptors_from(int first, const std::vector<int>& keep) noexcept {
     }
     ::syscall(SYS_close_range, from, UINT_MAX, 0);
 }
+
+Status prepare(const Sandbox& sandbox) { return kernel_has_seccomp() ? prepare_calls(sandbox) : ok(); }
 
 Result<SandboxReport> enter(const Sandbox& sandbox) {
     SandboxReport report;

@@ -43,6 +43,9 @@ struct SandboxReport {
 // EPERM. An error means that the kernel has the feature but refused our rules: do not go on.
 [[nodiscard]] Result<SandboxReport> enter(const Sandbox& sandbox);
 
+// For a program that forks processes which enter(SANDBOX), paths apart: makes the costly part once, in the parent.
+[[nodiscard]] Status prepare(const Sandbox& sandbox);
+
 // The parts, for programs that want one alone.
 [[nodiscard]] Status forbid_new_privileges();
 [[nodiscard]] Status drop_all_capabilities();  // permitted, effective, inheritable, ambient and bounding

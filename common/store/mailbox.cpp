@@ -113,6 +113,39 @@ Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     return snapshot;
 }
 
+Result<Snapshot> Mailbox::recall(const Known& known, bool writable) {
+    State& state = account_->state();
+    const Locked lock(state);
+    const auto lost = [&] { return fail(Errc::NotFound, fmt::format("'{}' is not what it was", name_)); };
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
+    if (record.uidvalidity != known.uidvalidity || known.modseq > record.modseq || known.uidnext > record.uidnext ||
+        known.uidnext == 0)
+        return lost();
+    Snapshot snapshot;
+    snapshot.uidvalidity = known.uidvalidity;
+    snapshot.uidnext = known.uidnext;
+    snapshot.highest_modseq = known.modseq;
+    GK_TRY(snapshot.keywords, load_keywords(state, number_));
+    writable_ = writable;
+    if (known.exists == 0) return snapshot;  // that needs no history
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(number_, 0)).bind(row_key(number_, known.uidnext - 1));
+    snapshot.rows.reserve(known.exists);
+    GK_CHECK(read_rows(query, snapshot.rows));
+    GK_TRY(const auto vanished, vanished_in(state, record, known.modseq));
+    if (!vanished.exact) return lost();  // nothing says which of the old UIDs there were
+    for (const UidRange& range : vanished.ranges)
+        for (std::uint64_t uid = range.first; uid <= range.last && uid < known.uidnext; ++uid) {
+            if (snapshot.rows.size() >= known.exists) return lost();
+            snapshot.rows.push_back({.uid = static_cast<Uid>(uid)});
+        }
+    if (snapshot.rows.size() != known.exists) return lost();
+    std::sort(snapshot.rows.begin(), snapshot.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
+    return snapshot;
+}
+
 Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     State& state = account_->state();
     const Locked lock(state);

@@ -45,6 +45,15 @@ public:
     // their files move from new/ to cur/) or EXAMINE. SINCE: with what vanished after it; one that this mailbox never
     // reached is as good as none (RFC 7162, 3.2.5).
     Result<Snapshot> snapshot(bool writable, std::optional<ModSeq> since = {});
+    // What a session knew that now goes on: rows as they are now; of those that vanished since, only the UID.
+    // NotFound where that cannot be told any more.
+    struct Known {
+        std::uint32_t uidvalidity = 0;
+        Uid uidnext = 1;
+        ModSeq modseq = 1;
+        std::uint32_t exists = 0;
+    };
+    Result<Snapshot> recall(const Known& known, bool writable);
     // New, changed and vanished since; NotFound when the mailbox was removed, or was made anew under the same name.
     Result<Changes> changes_since(ModSeq modseq, Look look = Look::Gate);
     Result<Vanished> vanished_since(ModSeq modseq);

@@ -143,6 +143,10 @@ struct Namespace {};
 struct NotNow {
     std::string name;
 };  // STARTTLS, LOGIN, AUTHENTICATE: over once a session is logged in
+struct Compress {
+    std::string algorithm;
+};
+struct Unauthenticate {};
 struct Id {
     std::vector<std::pair<std::string, std::optional<std::string>>> fields;
 };
@@ -298,7 +302,7 @@ struct Append {
 using CommandBody =
     std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
                  Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread, Compress, Unauthenticate>;
 
 struct Command {
     std::string tag;

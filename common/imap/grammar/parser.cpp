@@ -41,6 +41,12 @@ Id id_command(Scanner& in) {
     return id;
 }
 
+// compress = "COMPRESS" SP algorithm; RFC 4978, 5
+Compress compress_command(Scanner& in) {
+    in.space();
+    return Compress{in.word()};
+}
+
 // enable = "ENABLE" 1*(SP capability)
 Enable enable_command(Scanner& in) {
     Enable enable;
@@ -127,6 +133,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"CAPABILITY", [](Scanner&) -> CommandBody { return Capability{}; }},
     {"CHECK", [](Scanner&) -> CommandBody { return Check{}; }},
     {"CLOSE", [](Scanner&) -> CommandBody { return CloseMailbox{}; }},
+    {"COMPRESS", [](Scanner& in) -> CommandBody { return compress_command(in); }},
     {"COPY", [](Scanner& in) -> CommandBody { return copy_command(in, false, false); }},
     {"CREATE", [](Scanner& in) -> CommandBody { return create_command(in); }},
     {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
@@ -161,6 +168,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
      }},
     {"THREAD", [](Scanner& in) -> CommandBody { return thread_command(in, false); }},
     {"UID", uid_command},
+    {"UNAUTHENTICATE", [](Scanner&) -> CommandBody { return Unauthenticate{}; }},
     {"UNSELECT", [](Scanner&) -> CommandBody { return Unselect{}; }},
     {"UNSUBSCRIBE",
      [](Scanner& in) -> CommandBody {

@@ -56,6 +56,8 @@ public:
     void refuse_message();
     // The next lines are not commands.
     void expect_raw_line(bool on) { raw_ = on; }
+    // What was fed and is not begun, which the reader forgets: from here on it means something else.
+    std::string take_input() { return std::exchange(input_, {}).substr(std::exchange(at_, 0)); }
     bool has_input() const noexcept { return at_ < input_.size(); }
     // Between commands, with nothing begun.
     bool at_command_start() const noexcept {

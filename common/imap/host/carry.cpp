@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <cerrno>
 
+#include "common/imap/host/compression.hpp"
+
 namespace gk::imap {
 
 namespace {
@@ -19,11 +21,13 @@ public:
     Carrier(Session& session, CarryOptions options) : session_(session), options_(std::move(options)) {}
 
     Carried run() {
-        heard_ = Clock::now();
+        heard_ = active_ = Clock::now();
         while (result_.end.empty()) {
             session_.run();
             if (!drain()) break;
-            if (session_.has_work()) continue;
+            if (std::string first; session_.begins_to_compress(first) && !begin_compression(first)) break;
+            if (session_.has_work() || feed_more()) continue;
+            if (!result_.end.empty()) break;
             if (session_.gathering()) {
                 if (can_read()) read_client();
                 else session_.settle();
@@ -31,7 +35,10 @@ public:
             }
             if (options_.after_turn) options_.after_turn(session_);
             if (session_.closed()) {
-                if (result_.end.empty()) result_.end = farewell_.empty() ? "logout" : farewell_;
+                if (result_.end.empty())
+                    result_.end = session_.unauthenticated() ? "unauthenticated"
+                                  : farewell_.empty()        ? "logout"
+                                                             : farewell_;
                 break;
             }
             wait();
@@ -43,8 +50,9 @@ private:
     // Writes what waits; false when the client does not take it.
     bool drain() {
         OutputQueue& output = session_.output();
-        while (!output.empty()) {
-            const std::string_view bytes = output.front();
+        for (;;) {
+            if (compression_) compress_more(output);
+            const std::string_view bytes = compression_ ? std::string_view(wire_) : next_of(output);
             if (bytes.empty()) break;
             pollfd fds[2] = {{options_.out, POLLOUT, 0},
                              {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
@@ -59,8 +67,47 @@ private:
             if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
             if (written <= 0) return end("closed");
             result_.octets_out += static_cast<std::uint64_t>(written);
-            output.consume(static_cast<std::size_t>(written));
+            if (compression_) wire_.erase(0, static_cast<std::size_t>(written));
+            else output.consume(static_cast<std::size_t>(written));
+            active_ = Clock::now();
         }
+        return true;
+    }
+
+    static std::string_view next_of(OutputQueue& output) {
+        return output.empty() ? std::string_view() : output.front();
+    }
+
+    // The next block of what waits, compressed; flushed where nothing waits behind it.
+    void compress_more(OutputQueue& output) {
+        while (wire_.empty() && !output.empty()) {
+            const std::string_view plain = next_of(output);
+            compression_->compress(plain, false, wire_);
+            output.consume(plain.size());
+            unflushed_ = true;
+        }
+        if (wire_.empty() && unflushed_) {
+            compression_->compress({}, true, wire_);
+            unflushed_ = false;
+        }
+    }
+
+    bool begin_compression(const std::string& first) {
+        auto begun = Compression::begin();
+        if (!begun) return end("write");
+        compression_ = std::move(*begun);
+        compression_->feed(first);
+        return true;
+    }
+
+    // Decompressed bytes piece by piece, each worked off and its answers taken before the next: what a few bytes grow
+    // into never lies in memory.
+    bool feed_more() {
+        if (!compression_ || session_.closed()) return false;
+        const auto plain = compression_->next(kReadSize);
+        if (!plain) return end("closed");
+        if (plain->empty()) return false;
+        session_.feed(*plain);
         return true;
     }
 
@@ -74,27 +121,48 @@ private:
         session_.bye(text);
     }
 
+    // When this process may end while the client stays; far away where it must not.
+    Clock::time_point sleep_at() const {
+        const milliseconds after = session_.idling() ? options_.sleep_after : options_.sleep_silent_after;
+        if (asked_ || !options_.would_sleep || after.count() == 0) return Clock::time_point::max();
+        return std::max(active_, stayed_) + after;
+    }
+
     void wait() {
         pollfd fds[3] = {{options_.in, POLLIN, 0},
                          {options_.notes, POLLIN, 0},
                          {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
-        milliseconds timeout = std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now());
+        const auto idle_at = heard_ + options_.idle_timeout;
+        auto timeout = std::chrono::ceil<milliseconds>(std::min(idle_at, sleep_at()) - Clock::now());
         const bool looks = options_.look_interval.count() > 0;
         if (looks) timeout = std::min(timeout, options_.look_interval);
         const int ready = ::poll(fds, 3, static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
         if (ready < 0) return;
         if (ready == 0) {
-            if (Clock::now() >= heard_ + options_.idle_timeout) farewell("idle", "Silent for too long");
+            if (Clock::now() >= idle_at) farewell("idle", "Silent for too long");
+            else if (Clock::now() >= sleep_at()) fall_asleep();
             else if (looks) session_.changed(store::Look::Thorough);
             return;
         }
         if (fds[2].revents != 0) return farewell("stop", "The server is stopping, try again soon");
+        if (fds[0].revents != 0) read_client();
+        if (!result_.end.empty()) return;
+        asked_ = false;
         if (fds[1].revents != 0 && options_.on_notes && !options_.on_notes(session_)) {
             // Without a parent nobody counts this session or tells it of changes.
             options_.notes = -1;
             return farewell("parent", "The server was restarted, connect again");
         }
-        if (fds[0].revents != 0) read_client();
+    }
+
+    void fall_asleep() {
+        stayed_ = Clock::now();
+        if (session_.idling()) session_.changed(store::Look::Gate);
+        // What it has to say now, it says first.
+        if (session_.closed() || !session_.output().empty()) return;
+        asked_ = options_.would_sleep(
+            session_, {options_.read_before + result_.octets_in, result_.octets_out,
+                       std::chrono::duration_cast<milliseconds>(heard_ + options_.idle_timeout - Clock::now())});
     }
 
     // More is there already: what it asks for may share flushes with what waits.
@@ -109,19 +177,25 @@ private:
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
         if (count <= 0) {
             session_.settle();  // it asked for that, though it does not hear the answer
-            result_.end = "closed";
+            result_.end = asked_ ? "asleep" : "closed";
             return;
         }
-        heard_ = Clock::now();
+        heard_ = active_ = Clock::now();
         result_.octets_in += static_cast<std::uint64_t>(count);
-        session_.feed({buffer, static_cast<std::size_t>(count)});
+        if (compression_) compression_->feed({buffer, static_cast<std::size_t>(count)});
+        else session_.feed({buffer, static_cast<std::size_t>(count)});
     }
 
     Session& session_;
     CarryOptions options_;
     Carried result_;
     std::string_view farewell_;
-    Clock::time_point heard_;
+    Clock::time_point heard_, active_;  // the client's last word, and anybody's
+    Clock::time_point stayed_{};        // when it last could not sleep
+    std::unique_ptr<Compression> compression_;
+    std::string wire_;        // compressed, not written
+    bool unflushed_ = false;  // the compressor holds something back
+    bool asked_ = false;      // whether it may sleep, and nobody has answered
 };
 
 }  // namespace

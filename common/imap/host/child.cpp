@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "common/imap/host/child.hpp"
 
+#include <poll.h>
 #include <unistd.h>
-#include <cstdlib>
 
 #include "common/base/log.hpp"
 #include "common/imap/host/carry.hpp"
-#include "common/imap/host/confine.hpp"
+#include "common/imap/host/confined.hpp"
 #include "common/imap/host/notes.hpp"
 #include "common/os/daemon.hpp"
-#include "common/os/sandbox.hpp"
 
 namespace gk::imap {
 
@@ -41,9 +40,10 @@ private:
     std::string told_;
 };
 
-bool read_notes(int notes, Session& session) {
+bool read_notes(int notes, Session& session, std::uint64_t& heard) {
     bool closed = false, look = false, thorough = false;
     while (const auto note = receive_note(notes, closed)) {
+        ++heard;
         const auto* now = std::get_if<LookNow>(&*note);
         if (now == nullptr) continue;
         look = true;
@@ -59,20 +59,10 @@ int run_child(Child child, const std::function<void()>& closed_in) {
     os::close_descriptors_from(3, {child.client.get(), child.notes.get()});
     const auto signals = os::Signals::install();
     if (!signals) return refuse(child, signals.error());
-    // SQLite's temporary files, should it need one, belong to what is reachable.
-    ::setenv("SQLITE_TMPDIR", child.home.c_str(), 1);
-    const auto confined = confine_session(child.home, child.settings.confine_required);
-    if (!confined) return refuse(child, confined.error());
-    if (closed_in) closed_in();
-
     NoteSink sink(child.notes.get());
-    store::AccountOptions options;
-    options.name = child.account;
-    options.message_limits = child.settings.message;
-    options.sink = &sink;
-    options.quota = child.quota;
-    auto account = store::Account::open(child.home, options);
-    if (!account) return refuse(child, account.error());
+    const auto opened = open_confined(child.account, child.home, child.settings, child.quota, sink, closed_in);
+    if (!opened) return refuse(child, opened.error());
+    const auto& account = opened->account;
     const std::string line = format_handover_answer({true, "", ""});
     if (::write(child.client.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return 1;
 
@@ -81,20 +71,52 @@ int run_child(Child child, const std::function<void()>& closed_in) {
         .field("actor", child.account)
         .field("peer", child.handover.ip)
         .field("tls", child.handover.tls)
-        .field("confined", confined->describe());
-    Session session(*account, child.settings.session);
-    session.greet_logged_in(child.handover.tag, child.handover.with_capabilities);
+        .field("woken", !child.state.empty())
+        .field("confined", opened->confined.describe());
+    SessionOptions can = child.settings.session;
+    can.can_compress = true;
+    can.can_unauthenticate = !child.handover.front.empty();
+    Session session(account, can);
+    if (child.state.empty()) {
+        session.greet_logged_in(child.handover.tag, child.handover.with_capabilities);
+    } else if (const Status awake = session.wake(child.state); !awake) {
+        log::Event("imap.session.lost", log::Level::Warning)
+            .field("session", child.handover.session_id)
+            .field("actor", child.account)
+            .field("error", awake.error().text);
+        if (!session.closed()) session.bye("The session cannot go on, connect again");
+    }
     if (!child.first_bytes.empty()) session.feed(child.first_bytes);
 
+    std::uint64_t heard = 0;
     CarryOptions wire;
     wire.in = wire.out = child.client.get();
     wire.signals = &*signals;
     wire.notes = child.notes.get();
-    wire.on_notes = [&](Session& s) { return read_notes(child.notes.get(), s); };
-    wire.after_turn = SelectionTeller(child.notes.get(), *account);
+    wire.on_notes = [&](Session& s) { return read_notes(child.notes.get(), s, heard); };
+    wire.after_turn = SelectionTeller(child.notes.get(), account);
+    if (!child.handover.front.empty()) {
+        wire.sleep_after = child.settings.sleep_after;
+        wire.sleep_silent_after = child.settings.sleep_silent_after;
+    }
+    wire.would_sleep = [&](Session& s, const CarryOptions::Counts& counts) {
+        const auto state = s.put_to_sleep();
+        return state && send_note(child.notes.get(),
+                                  WouldSleep{heard, counts.read, counts.written,
+                                             static_cast<std::uint64_t>(std::max<std::int64_t>(1, counts.left.count())),
+                                             s.idling(), *state});
+    };
+    wire.read_before = child.first_bytes.size();
     wire.idle_timeout = child.settings.idle_timeout;
     wire.write_timeout = child.settings.write_timeout;
     const Carried carried = carry(session, wire);
+    if (session.unauthenticated()) {
+        send_note(child.notes.get(),
+                  GaveUp{wire.read_before + carried.octets_in, carried.octets_out, session.take_rest()});
+        // The front closes the stream when it has all of it; where it cannot, this is the end of the connection.
+        pollfd one{child.client.get(), POLLIN, 0};
+        ::poll(&one, 1, static_cast<int>(child.settings.start_timeout.count()));
+    }
     log::Event("imap.session.end")
         .field("session", child.handover.session_id)
         .field("actor", child.account)

@@ -17,6 +17,7 @@ struct Child {
     Handover handover;
     std::string account, home;
     std::string first_bytes;  // of the client, that came with the SESSION line
+    std::string state;        // of the session that wakes in it; else empty
     HostSettings settings;
     store::Quota quota;  // as gk-authd knew it at the login
 };

@@ -8,10 +8,14 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "common/imap/control.hpp"
 #include "common/imap/host/child.hpp"
+#include "common/imap/host/notes.hpp"
 #include "common/imap/host/watcher.hpp"
 #include "common/os/daemon.hpp"
 
@@ -27,6 +31,9 @@ private:
     using Clock = std::chrono::steady_clock;
 
     static constexpr std::chrono::milliseconds kAcceptPause{200};  // where descriptors run out
+    static constexpr std::chrono::milliseconds kGather{20};        // so that what comes together is told by one process
+    static constexpr std::chrono::milliseconds kTellAgain{1000};   // where a teller failed
+    static constexpr std::size_t kTellers = 8;  // at the same time: they need the processor, and no more
 
     // From accept to fork: the SESSION line, then the answer of gk-authd.
     struct Starting {
@@ -36,14 +43,44 @@ private:
         Handover handover;
         Clock::time_point deadline;
     };
+    struct Running;
+    using RunningAt = std::list<Running>::iterator;
     struct Running {
         pid_t pid = -1;
         os::Fd notes;
-        std::string session_id, account, home;
+        std::string account, home;
+        store::Quota quota;
+        Handover handover;
         std::string selected, watched;  // mailbox and its directory
+        std::uint64_t notes_sent = 0;
+        std::string asking;  // the token of the Sleeper that it would become; it hears no notes meanwhile
+    };
+    // A session without a process; see control.hpp.
+    struct Sleeper {
+        std::string account, home;
+        store::Quota quota;
+        Handover handover;
+        std::string state;              // Session::put_to_sleep()
+        std::string selected, watched;  // as in Running; empty where it does not idle
+        pid_t asking = -1;              // the process that has not ended yet
+        bool stale = false;             // something changed that its client was not told
+    };
+    // What one account has: guards its limit, and finds whom a change concerns.
+    struct Present {
+        std::vector<RunningAt> running;
+        std::vector<std::string> asleep;  // tokens
+        bool telling = false, thorough = false;
+        Clock::time_point tell_at{};  // {}: there is nothing to tell
+    };
+    struct Telling {
+        std::string account;
+        os::Fd notes;
+    };
+    struct ControlLine {
+        os::Fd fd;
+        std::string name, heard;
     };
     using StartingAt = std::list<Starting>::iterator;
-    using RunningAt = std::list<Running>::iterator;
     using OnReady = std::function<void()>;
 
     Status watch(int fd, std::uint32_t events, OnReady on_ready);
@@ -60,8 +97,27 @@ private:
     void finish(RunningAt running);
     void read_notes(RunningAt running);
     void select(RunningAt running, const std::string& mailbox, const std::string& directory);
+    void look_now(Running& running, bool thorough);
     void read_changes(int fd);
     void on_touched();
+    pid_t start_process(const std::string& account, const std::string& home, const store::Quota& quota,
+                        Starting& starting, std::string state);
+    // sleeping.cpp
+    void begin_control(StartingAt starting, const Control& first);
+    void read_control(const std::string& front);
+    void lose_front(const std::string& front);
+    bool say(const std::string& front, const Control& control);
+    void would_sleep(RunningAt running, WouldSleep sleep);
+    void release(RunningAt running, GaveUp gave_up);
+    void on_awake(const std::string& token);
+    void forget(const std::string& token);
+    void wake(StartingAt starting, const std::string& token);
+    void mark_stale(const std::string& account, Sleeper& sleeper, bool thorough);
+    void tell_sleepers();
+    void start_teller(const std::string& account, Present& present);
+    void read_teller(pid_t pid);
+    void end_teller(pid_t pid, bool well);
+
     void tell(const std::string& account, std::string_view mailbox, const Running* but);
     void tell_watchers(const std::string& directory, bool thorough);
     void on_signal();
@@ -79,7 +135,11 @@ private:
     std::list<Starting> starting_;
     std::list<Running> running_;
     std::unordered_map<pid_t, RunningAt> by_pid_;
-    std::unordered_map<std::string, std::size_t> sessions_of_;
+    std::unordered_map<std::string, Present> present_;       // by account
+    std::unordered_map<std::string, Sleeper> sleepers_;      // by token
+    std::unordered_map<std::string, ControlLine> controls_;  // by name of the front
+    std::unordered_map<pid_t, Telling> telling_;
+    std::set<std::string> to_tell_;  // accounts whose Present::tell_at is set
     Watcher watcher_;
     std::map<std::string, Clock::time_point> look_again_;               // directory: when its mtime can be trusted
     Clock::time_point watchdog_{}, drain_deadline_{}, accept_again_{};  // accept_again_: {} while accepting

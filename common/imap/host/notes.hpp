@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,17 +21,38 @@ struct OwnChange {
     std::string mailbox;
     store::ModSeq modseq = 0;
 };
+// Ends its process if the front agrees; until an answer comes it says nothing more, and hears of no change.
+struct WouldSleep {
+    std::uint64_t heard = 0;              // notes of the parent: where that sent more, it must look first
+    std::uint64_t read = 0, written = 0;  // bytes of the client's stream
+    std::uint64_t left_ms = 0;            // so long the client may stay silent
+    bool idling = false;                  // wants to hear of changes
+    std::string state;                    // Session::put_to_sleep()
+};
+// The client gave up its account (UNAUTHENTICATE); fields as in WouldSleep.
+struct GaveUp {
+    std::uint64_t read = 0, written = 0;
+    std::string rest;  // what it sent behind that
+};
+// A teller's news for one sleeping client (teller.hpp), and where its session stands then.
+struct Told {
+    std::string token, text, state;  // no text: there is much to tell, the session had better wake
+    bool end = false;                // after that text the session is over
+};
 // Parent to session
 struct LookNow {
     bool thorough = false;
 };  // the selected mailbox changed, or may have
-using Note = std::variant<Selected, OwnChange, LookNow>;
+using Note = std::variant<Selected, OwnChange, LookNow, WouldSleep, GaveUp, Told>;
 
 std::string format_note(const Note& note);
 std::optional<Note> parse_note(std::string_view datagram);
 
 // Without blocking: a note that does not fit is dropped, since whoever misses one looks for itself later.
-void send_note(int fd, const Note& note) noexcept;
+// False: dropped.
+bool send_note(int fd, const Note& note) noexcept;
+// Waits until it fits; false where the other side is gone.
+bool send_note_surely(int fd, const Note& note) noexcept;
 // The next one; nothing when none waits. CLOSED: the other side is gone.
 std::optional<Note> receive_note(int fd, bool& closed) noexcept;
 

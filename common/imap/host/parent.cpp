@@ -14,6 +14,7 @@
 #include "common/charset/charset.hpp"
 #include "common/imap/host/loop.hpp"
 #include "common/imap/host/notes.hpp"
+#include "common/os/sandbox.hpp"
 #include "common/store/account.hpp"
 #include "common/store/change_socket.hpp"
 
@@ -31,6 +32,7 @@ Status serve_parent(const std::string& root) {
     GK_TRY(os::Signals signals, os::Signals::install());
     GK_TRY(auto sockets, os::take_listen_fds());
     store::warm_up();
+    GK_CHECK(os::prepare({}));
     charset::preload();  // sessions close themselves off from the files that converters are
     return Parent(std::move(config), std::move(signals)).run(std::move(sockets));
 }
@@ -107,6 +109,9 @@ int Parent::next_timeout_ms() const {
     auto next = Clock::now() + std::chrono::hours(1);
     for (const Starting& starting : starting_) next = std::min(next, starting.deadline);
     for (const auto& [directory, when] : look_again_) next = std::min(next, when);
+    if (telling_.size() < kTellers)
+        for (const auto& account : to_tell_)
+            if (const Present& present = present_.at(account); !present.telling) next = std::min(next, present.tell_at);
     if (draining_) next = std::min(next, drain_deadline_);
     else if (accept_again_ != Clock::time_point{}) next = std::min(next, accept_again_);
     if (os::watchdog_interval_ms() > 0)
@@ -137,6 +142,7 @@ void Parent::on_time() {
         at = look_again_.erase(at);
         tell_watchers(directory, true);
     }
+    tell_sleepers();
     if (draining_ && now >= drain_deadline_) {
         for (const Running& running : running_) ::kill(running.pid, SIGKILL);
         drain_deadline_ = now + std::chrono::seconds(1);
@@ -175,6 +181,7 @@ void Parent::begin_drain() {
     for (const os::ListenFd& socket : sockets_)
         if (socket.name == "imap-session") unwatch(socket.fd.get());
     while (!starting_.empty()) refuse(starting_.begin(), "temp", "the server is stopping");
+    while (!controls_.empty()) lose_front(controls_.begin()->first);
     for (const Running& running : running_) ::kill(running.pid, SIGTERM);
 }
 
@@ -182,10 +189,13 @@ void Parent::reap() {
     int status = 0;
     for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
         const auto at = by_pid_.find(pid);
-        if (at == by_pid_.end()) continue;
+        if (at == by_pid_.end()) {
+            end_teller(pid, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            continue;
+        }
         if (WIFSIGNALED(status))
             log::Event("imap.session.died", log::Level::Error)
-                .field("session", at->second->session_id)
+                .field("session", at->second->handover.session_id)
                 .field("actor", at->second->account)
                 .field("signal", WTERMSIG(status));
         finish(at->second);
@@ -196,18 +206,24 @@ void Parent::finish(RunningAt running) {
     select(running, "", "");
     unwatch(running->notes.get());
     by_pid_.erase(running->pid);
-    if (const auto count = sessions_of_.find(running->account); count != sessions_of_.end() && --count->second == 0)
-        sessions_of_.erase(count);
+    const auto present = present_.find(running->account);
+    std::erase(present->second.running, running);
+    if (present->second.running.empty() && present->second.asleep.empty() && !present->second.telling) {
+        to_tell_.erase(present->first);
+        present_.erase(present);
+    }
     running_.erase(running);
 }
 
 void Parent::read_notes(RunningAt running) {
     bool closed = false;
-    while (const auto note = receive_note(running->notes.get(), closed)) {
+    while (auto note = receive_note(running->notes.get(), closed)) {
         if (const auto* selected = std::get_if<Selected>(&*note))
             select(running, selected->mailbox, selected->directory);
         else if (const auto* change = std::get_if<OwnChange>(&*note))
             tell(running->account, change->mailbox, &*running);
+        else if (auto* gave_up = std::get_if<GaveUp>(&*note)) release(running, std::move(*gave_up));
+        else if (auto* sleep = std::get_if<WouldSleep>(&*note)) would_sleep(running, std::move(*sleep));
     }
     if (closed) unwatch(running->notes.get());  // it is ending; SIGCHLD follows
 }
@@ -236,11 +252,20 @@ void Parent::read_changes(int fd) {
     }
 }
 
+// Not while it would sleep: it reads nothing then, and what became of it decides who is told.
+void Parent::look_now(Running& running, bool thorough) {
+    if (!running.asking.empty()) return;
+    ++running.notes_sent;
+    send_note(running.notes.get(), LookNow{thorough});
+}
+
 void Parent::tell(const std::string& account, std::string_view mailbox, const Running* but) {
-    if (!sessions_of_.contains(account)) return;
-    for (const Running& running : running_)
-        if (&running != but && running.account == account && running.selected == mailbox)
-            send_note(running.notes.get(), LookNow{});
+    const auto present = present_.find(account);
+    if (present == present_.end()) return;
+    for (const RunningAt running : present->second.running)
+        if (&*running != but && running->selected == mailbox) look_now(*running, false);
+    for (const std::string& token : present->second.asleep)
+        if (Sleeper& sleeper = sleepers_.at(token); sleeper.selected == mailbox) mark_stale(account, sleeper, false);
 }
 
 void Parent::on_touched() {
@@ -251,8 +276,13 @@ void Parent::on_touched() {
 }
 
 void Parent::tell_watchers(const std::string& directory, bool thorough) {
-    for (const Running& running : running_)
-        if (running.watched == directory) send_note(running.notes.get(), LookNow{thorough});
+    const auto present = present_.find(account_of(config_.paths().mail, directory));
+    if (present == present_.end()) return;
+    for (const RunningAt running : present->second.running)
+        if (running->watched == directory) look_now(*running, thorough);
+    for (const std::string& token : present->second.asleep)
+        if (Sleeper& sleeper = sleepers_.at(token); sleeper.watched == directory)
+            mark_stale(present->first, sleeper, thorough);
 }
 
 }  // namespace gk::imap

@@ -40,6 +40,8 @@ HostSettings host_settings(const config::Config& config) {
     settings.start_timeout = duration("imap.start_timeout");
     settings.drain_timeout = duration("imap.drain_timeout");
     settings.confine_required = config.string("imap.confine") == "require";
+    settings.sleep_after = duration("imap.sleep_after");
+    settings.sleep_silent_after = duration("imap.sleep_silent_after");
     settings.sessions = static_cast<std::size_t>(config.integer("imap.sessions"));
     settings.sessions_per_account = static_cast<std::size_t>(config.integer("imap.sessions_per_account"));
     return settings;
@@ -54,6 +56,12 @@ Result<std::string> home_of(const std::string& mail, std::string_view account) {
     if (at == std::string_view::npos || !is_name(account.substr(0, at)) || !is_name(account.substr(at + 1)))
         return fail(Errc::BadInput, fmt::format("'{}' is not the name of an account", text::printable(account, 100)));
     return fmt::format("{}/{}/{}", mail, account.substr(at + 1), account.substr(0, at));
+}
+
+std::string account_of(std::string_view mail, std::string_view directory) {
+    if (!directory.starts_with(mail) || directory.size() <= mail.size() || directory[mail.size()] != '/') return "";
+    const auto levels = text::split(directory.substr(mail.size() + 1), '/');
+    return levels.size() < 2 ? "" : fmt::format("{}@{}", levels[1], levels[0]);
 }
 
 }  // namespace gk::imap

@@ -55,7 +55,14 @@ void Parent::read_front(StartingAt starting) {
         if (!more) drop(starting);
         return;
     }
-    auto handover = parse_handover(std::string_view(starting->heard).substr(0, lf));
+    const std::string line = starting->heard.substr(0, lf);
+    if (const auto control = parse_control(line)) {
+        starting->first_bytes = starting->heard.substr(lf + 1);
+        unwatch(starting->client.get());
+        if (control->verb == Control::Verb::Front) return begin_control(starting, *control);
+        if (control->verb == Control::Verb::Wake) return wake(starting, control->token);
+    }
+    auto handover = parse_handover(line);
     if (!handover) {
         log::Event("imap.handover.malformed", log::Level::Error).field("error", handover.error().text);
         return refuse(starting, "temp", "the session was not understood");
@@ -131,33 +138,41 @@ void Parent::drop(StartingAt starting) {
 
 void Parent::start(StartingAt starting, const std::string& account, const store::Quota& quota) {
     const auto home = home_of(config_.paths().mail, account);
-    const auto open = sessions_of_.find(account);
+    const auto open = present_.find(account);
     if (!home) return refuse(starting, "temp", "the account has no mailboxes");
-    if (open != sessions_of_.end() && open->second >= settings_.sessions_per_account) {
+    if (open != present_.end() &&
+        open->second.running.size() + open->second.asleep.size() >= settings_.sessions_per_account) {
         log::Event("imap.session.refused", log::Level::Warning)
             .field("session", starting->handover.session_id)
             .field("actor", account)
             .field("reason", "imap.sessions_per_account");
         return refuse(starting, "temp", "too many sessions of this account");
     }
+    const pid_t pid = start_process(account, *home, quota, *starting, "");
+    if (pid < 0) return refuse(starting, "temp", "too many sessions");
+    drop(starting);  // the process has its own copy of the connection
+}
+
+pid_t Parent::start_process(const std::string& account, const std::string& home, const store::Quota& quota,
+                            Starting& starting, std::string state) {
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-        return refuse(starting, "temp", "too many sessions");
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) return -1;
     os::Fd ours(pair[0]), theirs(pair[1]);
     const pid_t pid = ::fork();
     if (pid < 0) {
         log::Event("imap.fork.failed", log::Level::Error)
             .field("error", os_error(errno, "cannot start a session").text);
-        return refuse(starting, "temp", "too many sessions");
+        return -1;
     }
     if (pid == 0) {
         Child child;
-        child.client = std::move(starting->client);
+        child.client = std::move(starting.client);
         child.notes = std::move(theirs);
-        child.handover = std::move(starting->handover);
+        child.handover = std::move(starting.handover);
         child.account = account;
-        child.home = *home;
-        child.first_bytes = std::move(starting->first_bytes);
+        child.home = home;
+        child.first_bytes = std::move(starting.first_bytes);
+        child.state = std::move(state);
         child.settings = settings_;
         child.quota = quota;
         ::_exit(run_child(std::move(child)));
@@ -166,17 +181,18 @@ void Parent::start(StartingAt starting, const std::string& account, const store:
     const RunningAt running = std::prev(running_.end());
     running->pid = pid;
     running->notes = std::move(ours);
-    running->session_id = starting->handover.session_id;
     running->account = account;
-    running->home = *home;
+    running->home = home;
+    running->quota = quota;
+    running->handover = starting.handover;
     by_pid_[pid] = running;
-    ++sessions_of_[account];
+    present_[account].running.push_back(running);
     const int notes = running->notes.get();
     if (const Status watched = watch(notes, EPOLLIN, [this, running] { read_notes(running); }); !watched)
         log::Event("imap.watch.failed", log::Level::Error)
-            .field("session", running->session_id)
+            .field("session", running->handover.session_id)
             .field("error", watched.error().text);
-    drop(starting);  // the process has its own copy of the connection
+    return pid;
 }
 
 }  // namespace gk::imap

@@ -44,7 +44,9 @@ Status serve_stdio(const StdioSession& what) {
     GK_TRY(auto account, store::Account::open(home, options));
     GK_TRY(const os::Signals signals, os::Signals::install());
 
-    Session session(std::move(account), settings.session);
+    SessionOptions can = settings.session;
+    can.can_compress = true;
+    Session session(std::move(account), can);
     session.greet_preauthenticated();
     CarryOptions wire;
     wire.signals = &signals;
