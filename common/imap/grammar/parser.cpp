@@ -144,6 +144,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"MOVE", [](Scanner& in) -> CommandBody { return copy_command(in, false, true); }},
     {"NAMESPACE", [](Scanner&) -> CommandBody { return Namespace{}; }},
     {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
+    {"NOTIFY", [](Scanner& in) -> CommandBody { return notify_command(in); }},
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},
     {"SELECT", [](Scanner& in) -> CommandBody { return select_command(in, false); }},

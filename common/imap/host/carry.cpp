@@ -21,6 +21,7 @@ public:
     Carried run() {
         heard_ = Clock::now();
         while (result_.end.empty()) {
+            session_.set_time(Clock::now());
             session_.run();
             if (!drain()) break;
             if (session_.has_work()) continue;

@@ -41,6 +41,7 @@ private:
         os::Fd notes;
         std::string session_id, account, home;
         std::string selected, watched;  // mailbox and its directory
+        bool watches_account = false;   // tell it of any change
     };
     using StartingAt = std::list<Starting>::iterator;
     using RunningAt = std::list<Running>::iterator;

@@ -21,11 +21,13 @@ std::string format_note(const Note& note) {
                            text::percent_encode(selected->directory));
     if (const auto* change = std::get_if<OwnChange>(&note))
         return fmt::format("C\t{}\t{}", text::percent_encode(change->mailbox), change->modseq);
+    if (const auto* watches = std::get_if<Watches>(&note)) return watches->account ? "W\t1" : "W\t0";
     return std::get<LookNow>(note).thorough ? "L\t1" : "L\t0";
 }
 
 std::optional<Note> parse_note(std::string_view datagram) {
     const auto parts = text::split(datagram, '\t');
+    if (parts[0] == "W" && parts.size() == 2) return Watches{parts[1] == "1"};
     if (parts[0] == "L" && parts.size() == 2) return LookNow{parts[1] == "1"};
     if (parts.size() != 3) return std::nullopt;
     auto mailbox = text::percent_decode(parts[1]);

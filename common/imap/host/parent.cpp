@@ -206,6 +206,7 @@ void Parent::read_notes(RunningAt running) {
     while (const auto note = receive_note(running->notes.get(), closed)) {
         if (const auto* selected = std::get_if<Selected>(&*note))
             select(running, selected->mailbox, selected->directory);
+        else if (const auto* watches = std::get_if<Watches>(&*note)) running->watches_account = watches->account;
         else if (const auto* change = std::get_if<OwnChange>(&*note))
             tell(running->account, change->mailbox, &*running);
     }
@@ -239,7 +240,7 @@ void Parent::read_changes(int fd) {
 void Parent::tell(const std::string& account, std::string_view mailbox, const Running* but) {
     if (!sessions_of_.contains(account)) return;
     for (const Running& running : running_)
-        if (&running != but && running.account == account && running.selected == mailbox)
+        if (&running != but && running.account == account && (running.selected == mailbox || running.watches_account))
             send_note(running.notes.get(), LookNow{});
 }
 
