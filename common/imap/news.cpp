@@ -22,6 +22,13 @@ constexpr std::pair<store::Flags, std::string_view> kFlagNames[] = {{store::kAns
 
 void Session::tell_news(bool expunges, store::Look look) {
     if (!view_) return;
+    const NotifyGroup* const group = watch_ ? watch_->selected() : nullptr;
+    if (watch_ && group == nullptr) {
+        // RFC 5465, 6.1: no news are wanted, so the client's numbers stay as they are. But that the mailbox is there.
+        if (const auto status = view_->mailbox().status(); !status && status.error().code == Errc::NotFound)
+            bye("The selected mailbox was deleted");
+        return;
+    }
     auto changes = view_->mailbox().changes_since(view_->modseq(), look);
     if (!changes) {
         // A mailbox that is gone leaves nothing to talk about; as Dovecot does, and clients expect. What passes is
@@ -29,16 +36,21 @@ void Session::tell_news(bool expunges, store::Look look) {
         if (changes.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
         return;
     }
+    const std::uint32_t known = view_->exists();
     const View::News news = view_->apply(std::move(*changes), condstore_);
     if (news.keywords) tell_flags_known();
     // An EXPUNGE moves the rows behind it, so what has changed is told first, under the numbers that the client knows.
-    for (const std::uint32_t index : news.changed) tell_flags(index, rev2_ || qresync_);
+    if (group != nullptr && !group->flags && !news.changed.empty()) view_->hold_modseq();
+    else
+        for (const std::uint32_t index : news.changed) tell_flags(index, rev2_ || qresync_);
+    const store::Uid first_new = news.grown ? view_->rows()[known].uid : 0;
     const bool vanished = expunges && view_->has_vanished();
     if (vanished) tell_vanished();
     if (news.grown) {
         untagged(fmt::format("{} EXISTS", view_->exists()));
         if (!rev2_) untagged(fmt::format("{} RECENT", view_->recent()));
     }
+    if (group != nullptr && news.grown && !group->fetch.empty()) fetch_new(*group, first_new);
     // A VANISHED has no mod-sequence of its own.
     if (vanished && qresync_) untagged(fmt::format("OK [HIGHESTMODSEQ {}] All is told", view_->told_modseq()));
 }

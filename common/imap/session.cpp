@@ -14,6 +14,18 @@ namespace {
 // Past this much waiting output, work rests until the host has drained it.
 constexpr std::uint64_t kEnoughOutput = 128 * 1024;
 
+// Shorter than what clients and middleboxes wait for at the least; RFC 9585, 4 speaks of some seconds.
+constexpr std::chrono::seconds kProgressInterval{10};
+
+void append_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    out += '"';
+}
+
 // What may stand in resp-text (RFC 3501, 9: TEXT-CHAR). Errors quote what clients sent in a printable form already.
 std::string shown(std::string_view text) {
     constexpr std::size_t kMostShown = 300;
@@ -61,13 +73,21 @@ void Session::feed(std::string_view bytes) {
     more_ = compressing_ != Compressing::Begins;
 }
 
-bool Session::has_work() const noexcept { return !closed_ && (job_ || more_); }
+bool Session::has_work() const noexcept { return !closed_ && (job_ || more_ || (missed_ && !appending_)); }
 
 void Session::run() {
     while (has_work() && out_.waiting() < kEnoughOutput) {
         if (job_) {
             std::unique_ptr<Job> job = std::move(job_);
-            if (!job->resume(*this) && !closed_) job_ = std::move(job);
+            const std::uint64_t before = out_.waiting();
+            if (job->resume(*this) || closed_) continue;
+            job_ = std::move(job);
+            tell_progress(before);
+            return;  // so that the host can say what time it is
+        }
+        if (missed_ && !appending_) {
+            missed_ = false;
+            changed();
             continue;
         }
         step();
@@ -107,7 +127,21 @@ void Session::step() {
 void Session::dispatch(Command command) {
     ++commands_;
     tag_ = std::move(command.tag);
+    spoke_at_ = now_;
     std::visit([this](const auto& body) { on(body); }, command.body);
+}
+
+// RFC 9585, 4: where the client has heard nothing for a while.
+void Session::tell_progress(std::uint64_t waiting_before) {
+    if (out_.waiting() > waiting_before) spoke_at_ = now_;
+    if (now_ - spoke_at_ < kProgressInterval) return;
+    const auto progress = job_->progress(*this);
+    if (!progress) return;
+    spoke_at_ = now_;
+    std::string& out = out_.text();
+    out += "* OK [INPROGRESS (";
+    append_quoted(out, tag_);
+    fmt::format_to(std::back_inserter(out), " {} {})] Still at it\r\n", progress->first, progress->second);
 }
 
 void Session::reply(std::string_view status_and_text) {
@@ -149,7 +183,9 @@ void Session::bye(std::string_view text) {
 }
 
 void Session::finish(std::string_view status_and_text, bool expunges, store::Look look) {
+    missed_ = false;
     tell_news(expunges, look);
+    tell_account();
     if (closed_) return;
     // RFC 7162, 3.2.5.1 and 5: a client may keep the highest MODSEQ that it saw. Where a message vanished before that,
     // and this answer may not say so, it is told from where on to ask.
@@ -160,8 +196,17 @@ void Session::finish(std::string_view status_and_text, bool expunges, store::Loo
 }
 
 void Session::changed(store::Look look) {
-    if (closed_ || !view_ || job_) return;
+    if (closed_) return;
+    if (job_ || appending_) {
+        missed_ = true;
+        return;
+    }
+    tell_account();
+    if (!view_) return;
     if (state_ == State::Idling) return tell_news(true, look);
+    // With NOTIFY news are told between commands too (RFC 5465, 6.1).
+    if (watch_ && watch_->selected() != nullptr)
+        return tell_news(watch_->selected()->filter == NotifyGroup::Filter::Selected, look);
     // A client that asks instead of idling: what costs time is done between its commands, and told with the next one.
     if (state_ == State::Ready && look == store::Look::Thorough)
         static_cast<void>(view_->mailbox().changes_since(view_->modseq(), look));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "common/imap/output.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
+#include "common/imap/watch.hpp"
 #include "common/store/account.hpp"
 #include "common/store/incoming.hpp"
 
@@ -50,7 +52,10 @@ public:
     void greet_logged_in(std::string_view tag, bool with_capabilities);
 
     void feed(std::string_view bytes);
+    // One turn of a long command, or all that is short.
     void run();
+    // The host's clock, before run(): a command that takes long then says how far it is (RFC 9585).
+    void set_time(std::chrono::steady_clock::time_point now) noexcept { now_ = now; }
     bool has_work() const noexcept;  // run() would do more now, were the output drained
     // With SessionOptions::gather: messages are whole, and wait for others before they are made durable and answered.
     bool gathering() const noexcept { return appending_ && !appending_->whole.empty(); }
@@ -77,6 +82,10 @@ public:
     // bytes.
     bool unauthenticated() const noexcept { return unauthenticated_; }
     std::string take_rest() { return reader_.take_input(); }
+    // The client wants news of more than the selected mailbox (RFC 5465): changed() is for any change of the account.
+    bool watches_account() const noexcept { return watch_ && watch_->of_account(); }
+    // NOTIFY was used: what it asked for, and what was told, is in this value alone, so the session must stay awake.
+    bool uses_notify() const noexcept { return watch_.has_value(); }
 
     bool closed() const noexcept { return closed_; }
     bool idling() const noexcept { return state_ == State::Idling; }
@@ -90,6 +99,8 @@ private:
     struct Job {
         virtual ~Job() = default;
         virtual bool resume(Session& session) = 0;
+        // Messages done, and all there are to do; nothing where that is not known.
+        virtual std::optional<std::pair<std::uint64_t, std::uint64_t>> progress(const Session&) const { return {}; }
     };
     struct FetchJob;
     struct SearchJob;
@@ -100,6 +111,7 @@ private:
     // session.cpp
     void step();
     void dispatch(Command command);
+    void tell_progress(std::uint64_t waiting_before);
     void reply(std::string_view status_and_text);  // "<tag> OK …"
     void untagged(std::string_view text);
     void refuse(const Error& error, std::string_view on_not_found = "NONEXISTENT");  // "<tag> NO [CODE] …"
@@ -130,6 +142,9 @@ private:
     // news.cpp: what happened to the selected mailbox
     void tell_news(bool expunges, store::Look look = store::Look::Gate);
     void tell_vanished();
+    void tell_account();  // what NOTIFY asked for beyond the selected mailbox
+    void tell_status(const std::string& mailbox);
+    void fetch_new(const NotifyGroup& group, store::Uid first);
     // A line's worth from the front of RANGES, which it takes away.
     void tell_vanished_earlier(std::vector<store::UidRange>& ranges);
     void append_flags(std::string& out, const store::Row& row) const;
@@ -176,6 +191,7 @@ private:
     void on(const Fetch&);
     void on(const Store&);
     void on(const Copy&);
+    void on(const Notify&);
     void on(const Append&);
 
     // commands/append.cpp
@@ -228,6 +244,9 @@ private:
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
     std::unique_ptr<Words> words_;
     std::unique_ptr<Job> job_;
+    std::optional<Watch> watch_;  // NOTIFY
+    bool missed_ = false;         // a change was heard of during a job
+    std::chrono::steady_clock::time_point now_{}, spoke_at_{};
 
     struct Appending {
         Appending(std::string name, store::Incoming into) : mailbox(std::move(name)), incoming(std::move(into)) {}

@@ -31,11 +31,11 @@ bool same_uids(const std::vector<store::Row>& a, const std::vector<store::Row>& 
 // Whatever a session learns to keep between two commands is written down here, or keeps it awake.
 std::optional<std::string> Session::put_to_sleep() {
     if (closed_ || job_ || appending_ || more_ || state_ == State::Appending || !reader_.at_command_start() ||
-        !out_.empty() || !saved_.empty() || compressing_ != Compressing::No)
+        !out_.empty() || !saved_.empty() || watch_ || compressing_ != Compressing::No)
         return std::nullopt;
-    std::string state = fmt::format("SLEEPING\trev2={}\tcondstore={}\tqresync={}\tuidonly={}\tidle={}\ttag={}",
-                                    rev2_ ? 1 : 0, condstore_ ? 1 : 0, qresync_ ? 1 : 0, uid_only_ ? 1 : 0,
-                                    idling() ? 1 : 0, idling() ? text::percent_encode(tag_) : "");
+    std::string state = fmt::format("SLEEPING\trev2={}\tutf8={}\tcondstore={}\tqresync={}\tuidonly={}\tidle={}\ttag={}",
+                                    rev2_ ? 1 : 0, utf8_accept_ ? 1 : 0, condstore_ ? 1 : 0, qresync_ ? 1 : 0,
+                                    uid_only_ ? 1 : 0, idling() ? 1 : 0, idling() ? text::percent_encode(tag_) : "");
     if (!view_) return state;
     if (view_->has_vanished()) return std::nullopt;
     const store::Mailbox::Known known{view_->uidvalidity(), view_->uidnext(), view_->modseq(), view_->exists()};
@@ -62,6 +62,7 @@ Status Session::wake(std::string_view state) {
         if (key == "mailbox") mailbox = std::move(value);
         else if (key == "tag") tag_ = std::move(value);
         else if (key == "rev2") rev2_ = number == 1;
+        else if (key == "utf8") utf8_accept_ = number == 1;
         else if (key == "condstore") condstore_ = number == 1;
         else if (key == "qresync") qresync_ = number == 1;
         else if (key == "uidonly") uid_only_ = number == 1;
@@ -75,6 +76,7 @@ Status Session::wake(std::string_view state) {
         else if (key == "keywords") keywords = number;
     });
     if (!good) return fail(Errc::BadInput, "malformed state of a sleeping session");
+    utf8_ = rev2_ || utf8_accept_;
     if (idle) {
         state_ = State::Idling;
         reader_.expect_raw_line(true);

@@ -110,6 +110,7 @@ std::vector<store::UidRange> View::without_rows(const std::vector<store::UidRang
 
 View::News View::apply(store::Changes changes, bool with_modseq) {
     News news;
+    before_modseq_ = told_modseq_;
     modseq_ = changes.highest_modseq;
     uidnext_ = std::max(uidnext_, changes.uidnext);
     news.keywords = set_keywords(std::move(changes.keywords)) || std::exchange(tell_keywords_, false);

@@ -35,7 +35,11 @@ public:
     store::Uid uidnext() const noexcept { return uidnext_; }
     store::ModSeq modseq() const noexcept { return modseq_; }
     // Up to here the client was told of everything: what vanished and may not be told yet holds it back.
-    store::ModSeq told_modseq() const noexcept { return told_modseq_; }
+    store::ModSeq told_modseq() const noexcept { return held_modseq_ ? *held_modseq_ : told_modseq_; }
+    // From now on it stays where it was before the last apply(): flags have changed that the client is not told of.
+    void hold_modseq() noexcept {
+        if (!held_modseq_) held_modseq_ = before_modseq_;
+    }
     const std::vector<std::string>& keywords() const noexcept { return keywords_; }
     const std::vector<store::Row>& rows() const noexcept { return rows_; }
     std::uint32_t exists() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
@@ -93,7 +97,8 @@ private:
     bool read_only_;
     std::uint32_t uidvalidity_;
     store::Uid uidnext_, recent_floor_;
-    store::ModSeq modseq_, told_modseq_;
+    store::ModSeq modseq_, told_modseq_, before_modseq_ = 0;
+    std::optional<store::ModSeq> held_modseq_;
     bool tell_all_ = false, tell_keywords_ = false;  // with the next apply()
     std::vector<std::string> keywords_;
     std::vector<store::Row> rows_;

@@ -67,6 +67,8 @@ public:
     Result<std::string> find_special_use(std::string_view special_use);
     Result<std::string> find_any_case(std::string_view mailbox);
     Result<MailboxStatus> status(std::string_view mailbox);
+    // Of all mailboxes, sorted by name: one query.
+    Result<std::vector<MailboxMark>> marks();
     // Of all mailboxes; kept as counters.
     Result<Totals> totals();
     // The same from the index alone, of an account that is not open; nothing where there is no index.
@@ -90,6 +92,8 @@ public:
     // text files. A change is all or none; BadInput with os_errno EMSGSIZE: a value past kMaxAnnotationValue; E2BIG:
     // too many.
     Result<Annotations> annotations(std::string_view mailbox);
+    // Another number after each change of them; 0 where there are none.
+    std::uint64_t annotations_version(std::string_view mailbox);
     Status annotate(std::string_view mailbox, const std::vector<AnnotationChange>& changes);
 
     // Subscriptions are names, whether or not the mailbox exists (RFC 9051, 6.3.7).

@@ -38,6 +38,13 @@ Result<Annotations> Account::annotations(std::string_view mailbox) {
     return read_annotations(annotations_path(*state_, record));
 }
 
+std::uint64_t Account::annotations_version(std::string_view mailbox) {
+    const std::string path =
+        mailbox.empty() ? state_->root + "/gk-metadata-account" : state_->path_of(mailbox) + "/gk-metadata";
+    const auto stamp = maildir::stamp_of(path);  // replaced as a whole, so another inode or time
+    return static_cast<std::uint64_t>(stamp.inode) * 0x9e3779b97f4a7c15u ^ static_cast<std::uint64_t>(stamp.mtime_ns);
+}
+
 Status Account::annotate(std::string_view mailbox, const std::vector<AnnotationChange>& changes) {
     State& s = *state_;
     const Locked lock(s);
@@ -72,6 +79,7 @@ Status Account::annotate(std::string_view mailbox, const std::vector<AnnotationC
             E2BIG});
     if (annotations == before) return ok();
     GK_CHECK(s.replace(path, maildir::format_annotations(annotations)));
+    s.changes.push_back({record ? record->name : std::string(), 0});
     return transaction.commit();
 }
 

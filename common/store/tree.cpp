@@ -270,7 +270,28 @@ Status Account::create(std::string_view mailbox, std::string_view special_use) {
     GK_TRY(const auto record, find_record(s, name));
     if (record) return fail(Errc::Exists, fmt::format("mailbox '{}' exists", name));
     GK_CHECK(make_mailbox(s, name, special_use));
+    s.changes.push_back({name, 1});
     return transaction.commit();
+}
+
+Result<std::vector<MailboxMark>> Account::marks() {
+    State& s = *state_;
+    const Locked lock(s);
+    GK_CHECK(sync_tree(s));
+    GK_TRY(auto query,
+           s.index.prepare("SELECT name, uidvalidity, uidnext, modseq, messages FROM mailboxes ORDER BY name"));
+    std::vector<MailboxMark> marks;
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return marks;
+        MailboxMark mark;
+        mark.name = query.text(0);
+        mark.uidvalidity = static_cast<std::uint32_t>(query.integer(1));
+        mark.uidnext = static_cast<Uid>(query.integer(2));
+        mark.modseq = static_cast<ModSeq>(query.integer(3));
+        mark.messages = static_cast<std::uint32_t>(query.integer(4));
+        marks.push_back(std::move(mark));
+    }
 }
 
 Status Account::remove(std::string_view mailbox) {
@@ -363,6 +384,7 @@ Status change_subscription(State& state, std::string_view mailbox, bool wanted) 
     if (wanted) names.insert(at, name);
     else names.erase(at);
     GK_CHECK(write_subscriptions(state, names));
+    state.changes.push_back({name, 0});
     return transaction.commit();
 }
 

@@ -82,6 +82,15 @@ struct MailboxStatus {
     std::string id;  // of the mailbox, whatever its name; see object_id.hpp
 };
 
+// How far a mailbox is, as the index says without a look at its files.
+struct MailboxMark {
+    std::string name;
+    std::uint32_t uidvalidity = 0;  // 0: never looked into yet
+    Uid uidnext = 1;
+    ModSeq modseq = 1;
+    std::uint32_t messages = 0;
+};
+
 // One name of the tree. Names are UTF-8 in NFC as the client gave them, levels separated by '/'; INBOX is "INBOX".
 struct MailboxEntry {
     std::string name;
@@ -138,7 +147,8 @@ using AnnotationChange = std::pair<std::string, std::optional<std::string>>;  //
 inline constexpr std::size_t kMaxAnnotations = 100, kMaxAnnotationName = 512;
 inline constexpr std::size_t kMaxAnnotationValue = 64 * 1024, kMaxAnnotationBytes = 256 * 1024;
 
-// A change that others may want to hear of, after it was committed. Account as given to open().
+// A change that others may want to hear of, after it was committed: of messages, of a mailbox's name, or of its
+// subscription or annotations (modseq 0; of the account's own, with an empty name). Account as given to open().
 struct Change {
     std::string_view account;
     std::string_view mailbox;

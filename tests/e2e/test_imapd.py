@@ -194,6 +194,23 @@ class Imapd(unittest.TestCase):
         self.hear(idle, b"EXPUNGE\r\n")
         self.assertLess(time.monotonic() - begun, 12)
 
+    def test_notify_tells_of_the_whole_account_without_a_command(self):
+        watcher, busy = self.log_in(), self.log_in()
+        watcher.sendall(b"a NOTIFY SET (PERSONAL (MessageNew MessageExpunge MailboxName SubscriptionChange))\r\n")
+        self.hear(watcher, b"a OK ")
+        busy.sendall(b"b APPEND Sent {4+}\r\nabcd\r\n")
+        self.assertRegex(self.hear(watcher, b")\r\n"), rb'^\* STATUS "Sent" \(MESSAGES 1 ')
+        busy.sendall(b"c CREATE Watched\r\nd SUBSCRIBE Watched\r\n")
+        self.hear(watcher, b'* LIST (\\Subscribed) "/" "Watched"\r\n')
+        gk.run("gk-deliver", "-d", "ann@a.test", "--root", self.root, stdin="Subject: new\n\nhello\n")
+        self.hear(watcher, b'* STATUS "INBOX" (')
+        watcher.sendall(b"e NOTIFY NONE\r\n")
+        self.hear(watcher, b"e OK ")
+        busy.sendall(b"f DELETE Watched\r\ng UNSUBSCRIBE Watched\r\nh LOGOUT\r\n")
+        self.hear(busy, b"h OK ")
+        watcher.sendall(b"i LOGOUT\r\n")
+        self.assertEqual(self.hear(watcher, b"i OK Logged out\r\n"), b"* BYE Until next time\r\ni OK Logged out\r\n")
+
     def test_sigterm_says_goodbye_to_everybody(self):
         sessions = [self.idle(), self.log_in()]
         self.parent.send_signal(signal.SIGTERM)

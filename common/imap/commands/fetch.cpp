@@ -88,6 +88,16 @@ struct Session::FetchJob final : Session::Job {
     }
 
     bool resume(Session& session) override;
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> progress(const Session&) const override {
+        std::uint64_t done = offset, all = 0;
+        for (std::size_t i = 0; i < ranges.size(); ++i) {
+            const std::uint64_t rows = std::uint64_t{ranges[i].last} - ranges[i].first + 1;
+            all += rows;
+            if (i < range) done += rows;
+        }
+        if (unasked) return {};
+        return std::pair(done, all);
+    }
     std::vector<std::uint32_t> next_batch() const;
     void passed(std::uint32_t index);
     Status mark_seen(Session& session, const std::vector<std::uint32_t>& batch);
@@ -117,6 +127,7 @@ struct Session::FetchJob final : Session::Job {
     std::vector<std::pair<store::Uid, std::string>> email_ids;  // of the batch, sorted
     bool missing = false, unknown_encoding = false;
     std::string converted;  // kept for its memory
+    bool unasked = false;   // of NOTIFY: no command waits for an answer
 };
 
 std::vector<std::uint32_t> Session::FetchJob::next_batch() const {
@@ -204,10 +215,11 @@ bool Session::FetchJob::resume(Session& session) {
         if (done) done = look_up_ids(session, batch);
         if (done) done = answer(session, batch);
         if (!done) {
-            session.refuse(done.error());
+            if (!unasked) session.refuse(done.error());
             return true;
         }
     }
+    if (unasked) return true;
     if (unknown_encoding) session.finish("NO [UNKNOWN-CTE] A part's transfer encoding is not known", command.uid);
     else if (missing) session.finish("NO [EXPUNGEISSUED] Some messages were expunged meanwhile", command.uid);
     else session.finish("OK Fetched", command.uid);
@@ -433,6 +445,20 @@ void Session::FetchJob::binary(Session& session, const FetchItem& item, const Ou
     const std::uint64_t count = item.partial ? std::min(item.partial->length, size.octets - skip) : size.octets;
     fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", size.has_nul ? "~" : "", count);
     if (count > 0) session.out_.decoded(file, begin, end, convert, encoding, skip, count);
+}
+
+// RFC 5465, 5.2: what NOTIFY wants to have of messages that are new to the selected mailbox, from UID FIRST on.
+void Session::fetch_new(const NotifyGroup& group, store::Uid first) {
+    const auto rows = view_->resolve({.ranges = {{first, UINT32_MAX}}}, true, {});
+    if (!rows || rows->empty()) return;  // expunged already
+    Fetch fetch;
+    fetch.uid = true;
+    fetch.items = group.fetch;
+    auto job = std::make_unique<FetchJob>(std::move(fetch));
+    job->ranges = *rows;
+    job->seen = false;  // nobody has read them
+    job->unasked = true;
+    job_ = std::move(job);
 }
 
 void Session::on(const Fetch& fetch) {

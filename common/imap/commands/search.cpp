@@ -11,6 +11,10 @@ struct Session::SearchJob final : Session::Job {
     SearchJob(Search search, const SearchContext& how) : command(std::move(search)), context(how) {}
 
     bool resume(Session& session) override;
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> progress(const Session& session) const override {
+        if (!finder) return {};
+        return std::pair<std::uint64_t, std::uint64_t>(finder->looked_at(), session.view_->exists());
+    }
     void answer(Session& session);
 
     Search command;

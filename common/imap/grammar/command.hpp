@@ -255,6 +255,22 @@ struct Store {
     std::optional<std::uint64_t> unchanged_since;
     std::vector<std::string> flags;  // system flags in their usual spelling
 };
+// One group of NOTIFY SET (RFC 5465, 6): mailboxes, and what of them is to be told.
+struct NotifyGroup {
+    enum class Filter { Selected, SelectedDelayed, Inboxes, Personal, Subscribed, Subtree, Mailboxes };
+    Filter filter = Filter::Selected;
+    std::vector<std::string> mailboxes;  // of Subtree and Mailboxes
+    // Of messages: all that was named; MessageNew and MessageExpunge come together.
+    bool messages = false, flags = false;
+    bool names = false, subscriptions = false;       // MailboxName, SubscriptionChange
+    bool metadata = false, server_metadata = false;  // MailboxMetadataChange, ServerMetadataChange
+    std::vector<FetchItem> fetch;                    // of MessageNew
+};
+struct Notify {
+    bool status = false;                 // STATUS of each mailbox at once
+    std::optional<std::string> unknown;  // an event that is not known
+    std::vector<NotifyGroup> groups;     // empty: NONE
+};
 struct Copy {
     bool uid = false;
     bool move = false;
@@ -302,7 +318,7 @@ struct Append {
 using CommandBody =
     std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
                  Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread, Compress, Unauthenticate>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread, Compress, Unauthenticate, Notify>;
 
 struct Command {
     std::string tag;

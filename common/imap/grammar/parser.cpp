@@ -153,6 +153,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"MOVE", [](Scanner& in) -> CommandBody { return copy_command(in, false, true); }},
     {"NAMESPACE", [](Scanner&) -> CommandBody { return Namespace{}; }},
     {"NOOP", [](Scanner&) -> CommandBody { return Noop{}; }},
+    {"NOTIFY", [](Scanner& in) -> CommandBody { return notify_command(in); }},
     {"RENAME", [](Scanner& in) -> CommandBody { return rename_command(in); }},
     {"REPLACE", [](Scanner& in) -> CommandBody { return replace_command(in, false); }},
     {"SEARCH", [](Scanner& in) -> CommandBody { return search_command(in, false); }},

@@ -11,6 +11,7 @@
 namespace gk::imap {
 
 std::vector<FetchItem> fetch_items(Scanner& in);
+Notify notify_command(Scanner& in);
 Select select_command(Scanner& in, bool read_only);
 Fetch fetch_command(Scanner& in, bool uid);
 Store store_command(Scanner& in, bool uid);

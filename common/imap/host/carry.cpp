@@ -23,6 +23,7 @@ public:
     Carried run() {
         heard_ = active_ = Clock::now();
         while (result_.end.empty()) {
+            session_.set_time(Clock::now());
             session_.run();
             if (!drain()) break;
             if (std::string first; session_.begins_to_compress(first) && !begin_compression(first)) break;

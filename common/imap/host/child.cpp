@@ -29,6 +29,10 @@ class SelectionTeller {
 public:
     SelectionTeller(int notes, std::shared_ptr<store::Account> account) : notes_(notes), account_(std::move(account)) {}
     void operator()(Session& session) {
+        if (session.watches_account() != watches_) {
+            watches_ = session.watches_account();
+            send_note(notes_, Watches{watches_});
+        }
         if (session.selected() == told_) return;
         told_ = session.selected();
         send_note(notes_, Selected{told_, told_.empty() ? std::string() : account_->mailbox_path(told_)});
@@ -38,6 +42,7 @@ private:
     int notes_;
     std::shared_ptr<store::Account> account_;
     std::string told_;
+    bool watches_ = false;
 };
 
 bool read_notes(int notes, Session& session, std::uint64_t& heard) {

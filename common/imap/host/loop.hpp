@@ -52,6 +52,7 @@ private:
         store::Quota quota;
         Handover handover;
         std::string selected, watched;  // mailbox and its directory
+        bool watches_account = false;   // tell it of any change
         std::uint64_t notes_sent = 0;
         std::string asking;  // the token of the Sleeper that it would become; it hears no notes meanwhile
     };

@@ -69,11 +69,13 @@ std::string format_note(const Note& note) {
     if (const auto* told = std::get_if<Told>(&note))
         return fmt::format("T\ttoken={}\ttext={}\tstate={}\tend={}", text::percent_encode(told->token),
                            text::percent_encode(told->text), text::percent_encode(told->state), told->end ? 1 : 0);
+    if (const auto* watches = std::get_if<Watches>(&note)) return watches->account ? "W\t1" : "W\t0";
     return std::get<LookNow>(note).thorough ? "L\t1" : "L\t0";
 }
 
 std::optional<Note> parse_note(std::string_view datagram) {
     const auto parts = text::split(datagram, '\t');
+    if (parts[0] == "W" && parts.size() == 2) return Watches{parts[1] == "1"};
     if (parts[0] == "L" && parts.size() == 2) return LookNow{parts[1] == "1"};
     if (parts[0] == "Z") return parse_would_sleep(datagram);
     if (parts[0] == "U") return parse_gave_up(datagram);

@@ -17,6 +17,9 @@ namespace gk::imap {
 struct Selected {
     std::string mailbox, directory;
 };  // what to watch; both empty: nothing is selected
+struct Watches {
+    bool account = false;
+};  // whether any change of the account is of interest, not only of the selected mailbox
 struct OwnChange {
     std::string mailbox;
     store::ModSeq modseq = 0;
@@ -42,8 +45,8 @@ struct Told {
 // Parent to session
 struct LookNow {
     bool thorough = false;
-};  // the selected mailbox changed, or may have
-using Note = std::variant<Selected, OwnChange, LookNow, WouldSleep, GaveUp, Told>;
+};  // the selected mailbox changed, or may have, or whatever else the session watches
+using Note = std::variant<Selected, Watches, OwnChange, LookNow, WouldSleep, GaveUp, Told>;
 
 std::string format_note(const Note& note);
 std::optional<Note> parse_note(std::string_view datagram);

@@ -220,6 +220,7 @@ void Parent::read_notes(RunningAt running) {
     while (auto note = receive_note(running->notes.get(), closed)) {
         if (const auto* selected = std::get_if<Selected>(&*note))
             select(running, selected->mailbox, selected->directory);
+        else if (const auto* watches = std::get_if<Watches>(&*note)) running->watches_account = watches->account;
         else if (const auto* change = std::get_if<OwnChange>(&*note))
             tell(running->account, change->mailbox, &*running);
         else if (auto* gave_up = std::get_if<GaveUp>(&*note)) release(running, std::move(*gave_up));
@@ -263,7 +264,7 @@ void Parent::tell(const std::string& account, std::string_view mailbox, const Ru
     const auto present = present_.find(account);
     if (present == present_.end()) return;
     for (const RunningAt running : present->second.running)
-        if (&*running != but && running->selected == mailbox) look_now(*running, false);
+        if (&*running != but && (running->selected == mailbox || running->watches_account)) look_now(*running, false);
     for (const std::string& token : present->second.asleep)
         if (Sleeper& sleeper = sleepers_.at(token); sleeper.selected == mailbox) mark_stale(account, sleeper, false);
 }

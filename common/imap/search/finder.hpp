@@ -18,6 +18,8 @@ public:
 
     // True: every message was looked at. What was expunged meanwhile finds nothing.
     Result<bool> resume(View& view);
+    // Of the view's messages, so many.
+    std::uint32_t looked_at() const noexcept { return next_; }
     // Indices into View::rows(), sorted.
     const std::vector<std::uint32_t>& found() const noexcept { return found_; }
     // How relevant each of UIDS is, from 1 to 100, the best of them 100 (RFC 6203, 4).

@@ -99,6 +99,7 @@ TEST(ImapNotes, ReadWhatTheyWriteAndNeverBlock) {
     EXPECT_EQ(std::get<Selected>(*selected).mailbox, "a\tb");
     EXPECT_EQ(std::get<Selected>(*selected).directory, "/mail/x y");
     EXPECT_EQ(std::get<OwnChange>(*parse_note(format_note(OwnChange{"INBOX", 7}))).modseq, 7u);
+    EXPECT_TRUE(std::get<Watches>(*parse_note(format_note(Watches{true}))).account);
     EXPECT_TRUE(std::get<LookNow>(*parse_note(format_note(LookNow{true}))).thorough);
     for (const char* wrong : {"", "X", "S\ta", "C\tINBOX\tx", "S\t%z\t/"}) EXPECT_FALSE(parse_note(wrong)) << wrong;
 

@@ -443,6 +443,84 @@ TEST(ImapSession, TellsNoVanishedEarlierOfWhatTheClientStillCounts) {
               "* VANISHED (EARLIER) 2\r\nc OK Fetched\r\n");
 }
 
+TEST(ImapSession, TellsBetweenCommandsWhatNotifyAskedFor) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, append("INBOX", "Subject: 1\r\n\r\n1") + append("INBOX", "Subject: 2\r\n\r\n2"));
+    say(one, "a SELECT INBOX\r\n");
+    EXPECT_EQ(say(one,
+                  "b NOTIFY SET (SELECTED (MessageNew (UID BODY[TEXT]) MessageExpunge)) (MAILBOXES (Sent Nowhere) "
+                  "(MessageNew MessageExpunge))\r\n"),
+              "b OK Noted\r\n");
+    EXPECT_TRUE(one.watches_account());
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Deleted\r\n");
+    one.changed();
+    EXPECT_EQ(drain(one), "") << "flags were not asked for";
+    say(two, "c EXPUNGE\r\n" + append("INBOX", "Subject: 3\r\n\r\nthree") + append("Drafts", "Subject: 4\r\n\r\n4"));
+    one.changed();
+    EXPECT_EQ(drain(one), "* 1 EXPUNGE\r\n* 2 EXISTS\r\n* 2 RECENT\r\n* 2 FETCH (UID 3 BODY[TEXT] {5}\r\nthree)\r\n");
+    say(two, append("Sent", "Subject: 5\r\n\r\n5"));
+    one.changed();
+    const std::string status = drain(one);
+    EXPECT_TRUE(status.starts_with("* STATUS \"Sent\" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY ")) << status;
+    EXPECT_EQ(say(one, "c FETCH 2 FLAGS\r\n"), "* 2 FETCH (FLAGS (\\Recent))\r\nc OK Fetched\r\n");
+    // Nothing at all.
+    EXPECT_EQ(say(one, "d NOTIFY NONE\r\n"), "d OK Noted\r\n");
+    say(two, append("INBOX", "Subject: 6\r\n\r\n6") + "d STORE 1 FLAGS.SILENT \\Deleted\r\ne EXPUNGE\r\n");
+    one.changed();
+    EXPECT_EQ(drain(one) + say(one, "e NOOP\r\n"), "e OK Nothing done\r\n");
+}
+
+TEST(ImapSession, KeepsExpungesForACommandWhereNotifyDelaysThem) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, append("INBOX", "Subject: 1\r\n\r\n1") + append("INBOX", "Subject: 2\r\n\r\n2"));
+    say(one, "a SELECT INBOX\r\nb NOTIFY SET (SELECTED-DELAYED (MessageNew MessageExpunge FlagChange))\r\n");
+    EXPECT_FALSE(one.watches_account());
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Deleted\r\nc EXPUNGE\r\nd STORE 1 +FLAGS.SILENT \\Seen\r\n");
+    one.changed();
+    EXPECT_EQ(drain(one), "* 2 FETCH (FLAGS (\\Seen \\Recent))\r\n");
+    EXPECT_EQ(say(one, "c FETCH 2 UID\r\n"), "* 2 FETCH (UID 2)\r\nc OK Fetched\r\n");
+    EXPECT_EQ(say(one, "d NOOP\r\n"), "* 1 EXPUNGE\r\nd OK Nothing done\r\n");
+}
+
+TEST(ImapSession, ToldNoFlagsKeepsTheModSequenceThatAsksForThem) {
+    Home home;
+    Session one(home.account()), two(home.account());
+    say(one, append("INBOX", "Subject: 1\r\n\r\n1") + append("INBOX", "Subject: 2\r\n\r\n2"));
+    say(one, "e ENABLE QRESYNC\r\n");
+    const std::uint64_t before = highest_modseq(say(one, "a SELECT INBOX\r\n"));
+    say(one, "b NOTIFY SET (SELECTED (MessageNew MessageExpunge))\r\n");
+    say(two, "a SELECT INBOX\r\nb STORE 1 +FLAGS.SILENT \\Seen\r\nc STORE 2 +FLAGS.SILENT \\Deleted\r\nd EXPUNGE\r\n");
+    EXPECT_EQ(say(one, "c NOOP\r\n"),
+              fmt::format("* VANISHED 2\r\n* OK [HIGHESTMODSEQ {}] All is told\r\nc OK Nothing done\r\n", before));
+}
+
+TEST(ImapSession, SaysHowFarALongCommandIs) {
+    Home home;
+    Session session(home.account());
+    for (int i = 0; i < 150; ++i) say(session, append("INBOX", fmt::format("Subject: {}\r\n\r\nbody {}", i, i)));
+    say(session, "a SELECT INBOX\r\n");
+    std::chrono::steady_clock::time_point now{};
+    session.set_time(now);
+    session.feed("s SEARCH BODY nothing\r\n");
+    std::string said;
+    for (bool more = true; more; more = session.has_work()) {
+        session.set_time(now += std::chrono::seconds(11));
+        session.run();
+        while (!session.output().empty()) {
+            const std::string_view bytes = session.output().front();
+            if (bytes.empty()) break;
+            said += bytes;
+            session.output().consume(bytes.size());
+        }
+    }
+    EXPECT_NE(said.find("* OK [INPROGRESS (\"s\" 128 150)] Still at it\r\n* SEARCH\r\ns OK Searched\r\n"),
+              std::string::npos)
+        << said;
+    EXPECT_EQ(said.find("INPROGRESS"), said.rfind("INPROGRESS"));
+}
+
 TEST(ImapSession, GreetsBothWays) {
     Home home;
     Session front(home.account()), tunnel(home.account());
