@@ -8,8 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/time.hpp"
 #include "common/imap/grammar/reader.hpp"
 #include "common/imap/output.hpp"
+#include "common/imap/search/contexts.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
 #include "common/store/account.hpp"
@@ -22,10 +24,11 @@ struct SessionOptions {
     std::uint64_t max_message = 100u << 20;  // of an APPEND
     int max_bad_commands = 20;               // in a row; then BYE
     search::IndexOptions search = {};        // of the index that FUZZY asks
+    TimePoint (*now)() = gk::now;            // the only clock: of OLDER and YOUNGER
 };
 
 // One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
-// descriptor and no clock; the mail is in the account it was given. The host's loop:
+// descriptor, and no clock but the one it is given; the mail is in the account it was given. The host's loop:
 //
 //   session.feed(bytes);
 //   do { session.run(); drain(session.output()); } while (session.has_work());
@@ -70,6 +73,8 @@ private:
     struct SearchJob;
     struct ListJob;
     struct ResyncJob;
+    struct SortJob;
+    struct MultiSearchJob;
 
     // session.cpp
     void step();
@@ -99,6 +104,9 @@ private:
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
     // What FUZZY asks, where KEY has one (commands/search.cpp).
     Words* words_for(const SearchKey& key);
+    SearchContext search_context() const;  // of the selected mailbox, now
+    // RFC 5267, 4.3: the result of the command being answered; or "* NO [NOUPDATE …]".
+    void keep_up_to_date(bool uid, SearchKey key, std::vector<SortKey> keys, std::vector<store::Uid> result);
 
     // news.cpp: what happened to the selected mailbox
     void tell_news(bool expunges, store::Look look = store::Look::Gate);
@@ -143,6 +151,9 @@ private:
     void on(const SetMetadata&);
     void on(const Expunge&);
     void on(const Search&);
+    void on(const Sort&);
+    void on(const MultiSearch&);
+    void on(const CancelUpdate&);
     void on(const Fetch&);
     void on(const Store&);
     void on(const Copy&);
@@ -178,6 +189,7 @@ private:
     std::uint64_t commands_ = 0;
     std::string tag_;  // of the command being answered
     std::optional<View> view_;
+    Contexts contexts_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
     std::unique_ptr<Words> words_;
     std::unique_ptr<Job> job_;

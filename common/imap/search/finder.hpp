@@ -23,11 +23,13 @@ public:
     std::vector<unsigned> relevancies(const std::vector<store::Uid>& uids) const;
 
 private:
-    Status look_into(View& view, const std::vector<std::uint32_t>& indices);
-
     Prepared key_;
     std::uint32_t next_ = 0;
     std::vector<std::uint32_t> found_;
 };
+
+// Those of INDICES that KEY finds, sorted; all at once.
+Result<std::vector<std::uint32_t>> find_among(View& view, const Prepared& key,
+                                              const std::vector<std::uint32_t>& indices);
 
 }  // namespace gk::imap
