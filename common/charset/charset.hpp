@@ -50,4 +50,7 @@ void preload();
 char32_t fold(char32_t c) noexcept;
 std::string fold_case(std::string_view utf8);
 
+// What i;unicode-casemap compares octet by octet (RFC 5051, 2): titlecase, decomposed, as UTF-8.
+std::string collation_key(std::string_view utf8);
+
 }  // namespace gk::charset

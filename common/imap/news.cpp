@@ -50,6 +50,7 @@ void Session::tell_news(bool expunges, store::Look look) {
         untagged(fmt::format("{} EXISTS", view_->exists()));
         if (!rev2_) untagged(fmt::format("{} RECENT", view_->recent()));
     }
+    if (!contexts_.empty()) contexts_.update(out_.text(), *view_, to_unix_s(options_.now()));
     if (group != nullptr && news.grown && !group->fetch.empty()) fetch_new(*group, first_new);
     // A VANISHED has no mod-sequence of its own.
     if (vanished && qresync_) untagged(fmt::format("OK [HIGHESTMODSEQ {}] All is told", view_->told_modseq()));
@@ -57,6 +58,7 @@ void Session::tell_news(bool expunges, store::Look look) {
 
 void Session::tell_vanished() {
     std::string& out = out_.text();
+    contexts_.before_expunge(out, *view_);
     if (!qresync_ && !uid_only_) {
         view_->expunge([&](std::uint32_t sequence, store::Uid) {
             fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", sequence);

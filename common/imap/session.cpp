@@ -213,6 +213,7 @@ void Session::changed(store::Look look) {
 }
 
 void Session::deselect() {
+    contexts_.clear();
     view_.reset();
     saved_.clear();
     shown_modseq_ = 0;
@@ -241,6 +242,10 @@ std::optional<std::vector<IndexRange>> Session::resolve(const SequenceSet& set, 
     auto ranges = view_->resolve(set, uid, saved_);
     if (!ranges) complain(tag_, "A message sequence number is past the end of the mailbox");
     return ranges;
+}
+
+SearchContext Session::search_context() const {
+    return {.view = *view_, .saved = saved_, .now_s = to_unix_s(options_.now())};
 }
 
 }  // namespace gk::imap

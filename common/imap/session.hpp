@@ -9,8 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/time.hpp"
 #include "common/imap/grammar/reader.hpp"
 #include "common/imap/output.hpp"
+#include "common/imap/search/contexts.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
 #include "common/imap/watch.hpp"
@@ -31,10 +33,11 @@ struct SessionOptions {
     // What the host can do for a session; what it cannot is not offered.
     bool can_compress = false;        // COMPRESS: see begins_to_compress()
     bool can_unauthenticate = false;  // UNAUTHENTICATE: see unauthenticated()
+    TimePoint (*now)() = gk::now;     // the only clock: of OLDER and YOUNGER
 };
 
 // One IMAP dialogue after login, as a value (RFC 3501 and RFC 9051): bytes in, a queue of output out. It holds no
-// descriptor and no clock; the mail is in the account it was given. The host's loop:
+// descriptor, and no clock but the one it is given; the mail is in the account it was given. The host's loop:
 //
 //   session.feed(bytes);
 //   do { session.run(); drain(session.output()); } while (session.has_work());
@@ -107,6 +110,8 @@ private:
     struct ListJob;
     struct ThreadJob;
     struct ResyncJob;
+    struct SortJob;
+    struct MultiSearchJob;
 
     // session.cpp
     void step();
@@ -138,6 +143,9 @@ private:
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
     // What FUZZY asks, where KEY has one (commands/search.cpp).
     Words* words_for(const SearchKey& key);
+    SearchContext search_context() const;  // of the selected mailbox, now
+    // RFC 5267, 4.3: the result of the command being answered; or "* NO [NOUPDATE …]".
+    void keep_up_to_date(bool uid, SearchKey key, std::vector<SortKey> keys, std::vector<store::Uid> result);
 
     // news.cpp: what happened to the selected mailbox
     void tell_news(bool expunges, store::Look look = store::Look::Gate);
@@ -188,6 +196,9 @@ private:
     void on(const Expunge&);
     void on(const Search&);
     void on(const Thread&);
+    void on(const Sort&);
+    void on(const MultiSearch&);
+    void on(const CancelUpdate&);
     void on(const Fetch&);
     void on(const Store&);
     void on(const Copy&);
@@ -241,6 +252,7 @@ private:
     bool unauthenticated_ = false;
     std::string tag_;  // of the command being answered
     std::optional<View> view_;
+    Contexts contexts_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
     std::unique_ptr<Words> words_;
     std::unique_ptr<Job> job_;

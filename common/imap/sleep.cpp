@@ -31,7 +31,7 @@ bool same_uids(const std::vector<store::Row>& a, const std::vector<store::Row>& 
 // Whatever a session learns to keep between two commands is written down here, or keeps it awake.
 std::optional<std::string> Session::put_to_sleep() {
     if (closed_ || job_ || appending_ || more_ || state_ == State::Appending || !reader_.at_command_start() ||
-        !out_.empty() || !saved_.empty() || watch_ || compressing_ != Compressing::No)
+        !out_.empty() || !saved_.empty() || watch_ || !contexts_.empty() || compressing_ != Compressing::No)
         return std::nullopt;
     std::string state = fmt::format("SLEEPING\trev2={}\tutf8={}\tcondstore={}\tqresync={}\tuidonly={}\tidle={}\ttag={}",
                                     rev2_ ? 1 : 0, utf8_accept_ ? 1 : 0, condstore_ ? 1 : 0, qresync_ ? 1 : 0,

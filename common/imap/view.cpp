@@ -150,6 +150,17 @@ void View::vanish(const std::vector<store::Uid>& uids) {
     add_vanished(std::move(ranges));
 }
 
+std::vector<store::Uid> View::vanished() const {
+    std::vector<store::Uid> uids;
+    auto range = vanished_.begin();
+    for (const store::Row& row : rows_) {
+        while (range != vanished_.end() && range->last < row.uid) ++range;
+        if (range == vanished_.end()) break;
+        if (range->first <= row.uid) uids.push_back(row.uid);
+    }
+    return uids;
+}
+
 void View::add_vanished(std::vector<store::UidRange> ranges) {
     // Only what a row exists for is worth keeping; ranges may span UIDs that never were.
     std::erase_if(ranges, [&](const store::UidRange& range) {

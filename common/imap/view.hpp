@@ -70,6 +70,7 @@ public:
     bool set_keywords(std::vector<std::string> keywords);
 
     void vanish(const std::vector<store::Uid>& uids);
+    std::vector<store::Uid> vanished() const;  // of rows that are still here
     bool has_vanished() const noexcept { return !vanished_.empty(); }
     // Removes vanished rows; calls TELL with the sequence number of each, as it is at that moment, and its UID.
     template <class Tell>

@@ -6,7 +6,7 @@ namespace gk::message {
 
 namespace {
 
-constexpr char kVersion = 1;  // raise it with every change: readers then scan again
+constexpr char kVersion = 2;  // raise it with every change: readers then scan again
 
 class Writer {
 public:
@@ -82,15 +82,23 @@ public:
         return s;
     }
     std::optional<std::string> optional() {
-        const std::uint64_t n = number();
-        if (n == 0) return std::nullopt;
-        if (n - 1 > in_.size()) {
-            good_ = false;
-            return std::nullopt;
-        }
-        std::string s(in_.substr(0, n - 1));
-        in_.remove_prefix(n - 1);
+        std::optional<std::string> s;
+        optional(s);
         return s;
+    }
+    // Into S, whose memory is used again.
+    void optional(std::optional<std::string>& s) {
+        const std::uint64_t n = number();
+        if (n > in_.size() + 1) good_ = false;
+        if (n == 0 || !good_) return s.reset();
+        if (!s) s.emplace();
+        s->assign(in_.substr(0, n - 1));
+        in_.remove_prefix(n - 1);
+    }
+    void string(std::string& s) {
+        const std::size_t n = count();
+        s.assign(in_.substr(0, n));
+        in_.remove_prefix(n);
     }
     std::vector<Parameter> parameters() {
         std::vector<Parameter> list(count(2));
@@ -100,16 +108,28 @@ public:
         }
         return list;
     }
-    std::vector<address::Listed> addresses() {
-        std::vector<address::Listed> list(count(5));
+    void pass(std::uint64_t n) noexcept {
+        if (n > in_.size()) good_ = false;
+        else in_.remove_prefix(n);
+    }
+    void pass_optional() noexcept {
+        if (const std::uint64_t n = number(); n > 0) pass(n - 1);
+    }
+    void pass_addresses() noexcept {
+        for (std::size_t n = count(5); n > 0 && good_; --n) {
+            byte();
+            for (int part = 0; part < 4; ++part) pass(number());
+        }
+    }
+    void addresses(std::vector<address::Listed>& list) {
+        list.resize(count(5));
         for (address::Listed& a : list) {
             if (!good_) break;
             const char kind = byte();
             if (kind < 0 || kind > 2) good_ = false;
             a.kind = static_cast<address::Listed::Kind>(kind);
-            a.name = string(), a.route = string(), a.local_part = string(), a.domain = string();
+            string(a.name), string(a.route), string(a.local_part), string(a.domain);
         }
-        return list;
     }
     bool done() const noexcept { return in_.empty(); }
 
@@ -149,6 +169,21 @@ void read(Reader& r, Part& p, std::uint64_t parts, std::uint64_t envelopes) {
     if (p.body_begin < p.header_begin || p.body_end < p.body_begin) r.good_ = false;
 }
 
+void read(Reader& r, Envelope& e, EnvelopeFields wanted = kAllFields) {
+    EnvelopeFields field = kDateField;
+    for (auto* text : {&e.date, &e.subject, &e.in_reply_to, &e.message_id}) {
+        if (wanted & field) r.optional(*text);
+        else r.pass_optional();
+        field <<= 1;
+    }
+    for (auto* list : {&e.from, &e.sender, &e.reply_to, &e.to, &e.cc, &e.bcc}) {
+        if (wanted < field) return;  // nothing that is wanted comes any more
+        if (wanted & field) r.addresses(*list);
+        else r.pass_addresses();
+        field <<= 1;
+    }
+}
+
 // Walks over the tree end only where indices grow; a damaged cache must not make them circle.
 bool is_tree(const Structure& s) noexcept {
     if (s.parts.empty() || s.envelopes.empty() || s.parts[0].parent != kNone || s.parts[0].envelope != 0) return false;
@@ -173,12 +208,22 @@ std::string serialise(const Structure& structure) {
     w.out_ += static_cast<char>(structure.line_ends);
     w.number(structure.parts.size());
     w.number(structure.envelopes.size());
-    for (const Part& part : structure.parts) write(w, part);
+    // First, so that whoever wants no more need not read on.
     for (const Envelope& e : structure.envelopes) {
         w.optional(e.date), w.optional(e.subject), w.optional(e.in_reply_to), w.optional(e.message_id);
         for (const auto* list : {&e.from, &e.sender, &e.reply_to, &e.to, &e.cc, &e.bcc}) w.addresses(*list);
     }
+    for (const Part& part : structure.parts) write(w, part);
     return std::move(w.out_);
+}
+
+bool deserialise_envelope(std::string_view bytes, Envelope& envelope, EnvelopeFields wanted) {
+    Reader r(bytes);
+    if (r.byte() != kVersion) return false;
+    r.byte();
+    if (r.number() == 0 || r.number() == 0 || !r.good_) return false;
+    read(r, envelope, wanted);
+    return r.good_;
 }
 
 Result<Structure> deserialise(std::string_view bytes) {
@@ -192,12 +237,8 @@ Result<Structure> deserialise(std::string_view bytes) {
     const std::size_t parts = r.count(), envelopes = r.count();
     if (!r.good_) return damaged();
     // Grown one by one: a count that lies ends at the first missing byte, not in an allocation.
+    for (std::size_t i = 0; i < envelopes && r.good_; ++i) read(r, s.envelopes.emplace_back());
     for (std::size_t i = 0; i < parts && r.good_; ++i) read(r, s.parts.emplace_back(), parts, envelopes);
-    for (std::size_t i = 0; i < envelopes && r.good_; ++i) {
-        Envelope& e = s.envelopes.emplace_back();
-        e.date = r.optional(), e.subject = r.optional(), e.in_reply_to = r.optional(), e.message_id = r.optional();
-        for (auto* list : {&e.from, &e.sender, &e.reply_to, &e.to, &e.cc, &e.bcc}) *list = r.addresses();
-    }
     if (!r.good_ || !r.done() || !is_tree(s)) return damaged();
     return s;
 }

@@ -20,6 +20,12 @@ struct Envelope {
     std::vector<address::Listed> from, sender, reply_to, to, cc, bcc;
 };
 
+// The fields of an envelope as bits, for those who want a few of them.
+using EnvelopeFields = unsigned;
+inline constexpr EnvelopeFields kDateField = 1, kSubjectField = 2, kInReplyToField = 4, kMessageIdField = 8,
+                                kFromField = 16, kSenderField = 32, kReplyToField = 64, kToField = 128, kCcField = 256,
+                                kBccField = 512, kAllFields = 1023;
+
 struct Parameter {
     std::string name;   // lower case, as written: RFC 2231 forms ("filename*0*") are kept; see find_parameter
     std::string value;  // unquoted
@@ -92,6 +98,9 @@ Structure scan(std::string_view file, LineEnds line_ends = LineEnds::Convert, co
 // again.
 std::string serialise(const Structure& structure);
 Result<Structure> deserialise(std::string_view bytes);
+// Only the message's own envelope, and of that WANTED, into ENVELOPE, whose memory is used again and whose other fields
+// stay. False where deserialise would fail before it had read that.
+bool deserialise_envelope(std::string_view bytes, Envelope& envelope, EnvelopeFields wanted = kAllFields);
 
 // The parameter NAME as UTF-8, with RFC 2231 continuations and charsets, and encoded words where senders put them.
 std::optional<std::string> find_parameter(const std::vector<Parameter>& parameters, std::string_view name);

@@ -14,6 +14,8 @@ namespace gk::store {
 namespace {
 
 constexpr std::size_t kStructuresAtOnce = 200;  // between two looks at the sink, and in one transaction
+constexpr std::size_t kEnvelopesAtOnce = 1000;
+constexpr std::size_t kFilesAtOnce = 64;
 
 // One range scan where it would not read much more than is wanted, else one look-up each.
 bool is_dense(std::span<const Uid> uids) {
@@ -191,6 +193,54 @@ Status Mailbox::structures(std::span<const Uid> uids, const std::function<bool(U
         }));
         for (std::size_t i = 0; i < chunk.size(); ++i)
             if (!sink(chunk[i], found[i] ? &*found[i] : nullptr)) return ok();
+    }
+    return ok();
+}
+
+Status Mailbox::envelopes(std::span<const Uid> uids, const std::function<bool(Uid, const message::Envelope*)>& sink,
+                          message::EnvelopeFields wanted) {
+    State& state = account_->state();
+    std::vector<message::Envelope> found(std::min(kEnvelopesAtOnce, uids.size()));
+    for (std::size_t start = 0; start < uids.size(); start += kEnvelopesAtOnce) {
+        const auto chunk = uids.subspan(start, std::min(kEnvelopesAtOnce, uids.size() - start));
+        std::vector<bool> known(chunk.size());
+        {
+            const Locked lock(state);
+            GK_CHECK(each_kept(state, number_, chunk, "structure", [&](std::size_t i, const db::Statement& query) {
+                known[i] = message::deserialise_envelope(query.text(1), found[i], wanted);
+            }));
+        }
+        std::vector<Uid> unknown;
+        for (std::size_t i = 0; i < chunk.size(); ++i)
+            if (!known[i]) unknown.push_back(chunk[i]);
+        auto at = chunk.begin();
+        GK_CHECK(scan(unknown, [&](Uid uid, message::Structure& structure, const KeptStructure&) {
+            at = std::lower_bound(at, chunk.end(), uid);
+            const auto i = static_cast<std::size_t>(at - chunk.begin());
+            found[i] = std::move(structure.envelopes.front());
+            known[i] = true;
+        }));
+        for (std::size_t i = 0; i < chunk.size(); ++i)
+            if (!sink(chunk[i], known[i] ? &found[i] : nullptr)) return ok();
+    }
+    return ok();
+}
+
+Status Mailbox::messages(std::span<const Uid> uids, const MessageSink& sink) {
+    bool stopped = false;
+    for (std::size_t start = 0; start < uids.size() && !stopped; start += kFilesAtOnce) {
+        const auto chunk = uids.subspan(start, std::min(kFilesAtOnce, uids.size() - start));
+        Status failed = ok();
+        bool first = true;
+        GK_CHECK(structures(chunk, [&](Uid uid, const message::Structure* structure) {
+            if (std::exchange(first, false)) failed = expect(chunk);
+            if (!failed) return false;
+            const auto file = structure != nullptr ? open(uid) : Result<OpenMessage>(fail(Errc::NotFound, "expunged"));
+            if (!file && file.error().code != Errc::NotFound) failed = fail(file.error());
+            else stopped = !sink(uid, file ? structure : nullptr, file ? &*file : nullptr);
+            return failed && !stopped;
+        }));
+        GK_CHECK(failed);
     }
     return ok();
 }

@@ -71,6 +71,12 @@ public:
     // stop.
     Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
     Result<message::Structure> structure(Uid uid);
+    // The same where the message's own envelope is enough, and of that WANTED. What SINK gets is overwritten afterwards.
+    Status envelopes(std::span<const Uid> uids, const std::function<bool(Uid, const message::Envelope*)>& sink,
+                     message::EnvelopeFields wanted = message::kAllFields);
+    // Structures with the files; both or none.
+    using MessageSink = std::function<bool(Uid, const message::Structure*, const OpenMessage*)>;
+    Status messages(std::span<const Uid> uids, const MessageSink& sink);
     // The same as IMAP shows it, kept ready: ENVELOPE and BODYSTRUCTURE for a client that takes no UTF-8.
     struct Shown {
         std::string_view envelope, body_structure;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "common/imap/format/format.hpp"
+#include "common/imap/search/answer.hpp"
 #include "common/imap/session.hpp"
 #include "common/store/object_id.hpp"
 #include "common/store/threads.hpp"
@@ -52,6 +53,24 @@ bool is_ascii(std::string_view text) {
 }
 
 bool marks_seen(const FetchItem& item) { return needs_file(item) && !item.peek; }
+
+// RFC 9394, 3.3: of the messages in RANGES, those at the places that PARTIAL names.
+std::vector<IndexRange> part_of(const std::vector<IndexRange>& ranges, const PartialRange& partial) {
+    std::size_t size = 0;
+    for (const IndexRange& range : ranges) size += range.last - range.first + 1;
+    auto [from, to] = places(partial, size);
+    std::vector<IndexRange> part;
+    for (const IndexRange& range : ranges) {
+        const std::size_t length = range.last - range.first + 1;
+        const std::size_t begin = std::min(from, length), end = std::min(to, length);
+        if (begin < end)
+            part.push_back(
+                {range.first + static_cast<std::uint32_t>(begin), range.first + static_cast<std::uint32_t>(end) - 1});
+        from -= begin;
+        to -= end;
+    }
+    return part;
+}
 
 // Octets of BYTES once each LF has its CR. Counted, not believed: a file's name or the index may be wrong, and a wrong
 // literal would garble the rest of the session.
@@ -469,6 +488,7 @@ void Session::on(const Fetch& fetch) {
     auto job = std::make_unique<FetchJob>(fetch);
     if (job->has_modseq) enable_condstore();
     if (fetch.changed_since) ranges = view_->changed_since(*fetch.changed_since, *ranges);
+    if (fetch.partial) ranges = part_of(*ranges, *fetch.partial);
     job->ranges = std::move(*ranges);
     if (job->has_thread_id) job->threading.emplace(view_->mailbox().account());
     if (fetch.vanished) {

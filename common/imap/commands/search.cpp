@@ -48,8 +48,9 @@ void Session::SearchJob::answer(Session& session) {
     if (command.returns.relevancy) found.relevancies = finder->relevancies(uids);
     if (contains(command.key, SearchKey::Kind::ModSeq))
         found.modseq = session.highest_modseq(saved_result(command.returns, uids));
-    if (command.returns.save) session.saved_ = saved_result(command.returns, std::move(uids));
+    if (command.returns.save) session.saved_ = saved_result(command.returns, uids);
     std::string& out = session.out_.text();
+    if (command.returns.update) session.keep_up_to_date(command.uid, std::move(command.key), {}, std::move(uids));
     if (command.returns.given || session.rev2_) append_esearch(out, command.returns, found);
     else append_numbers(out, "SEARCH", found.numbers, found.modseq);
 }
@@ -70,8 +71,9 @@ void Session::on(const Search& search) {
         return;
     }
     if (contains(search.key, SearchKey::Kind::ModSeq)) enable_condstore();
-    job_ = std::make_unique<SearchJob>(search,
-                                       SearchContext{.view = *view_, .saved = saved_, .words = words_for(search.key)});
+    SearchContext context = search_context();
+    context.words = words_for(search.key);
+    job_ = std::make_unique<SearchJob>(search, context);
 }
 
 }  // namespace gk::imap

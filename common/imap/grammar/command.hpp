@@ -103,11 +103,13 @@ struct SearchKey {
         SaveDateSupported,
         EmailId,
         ThreadId,
+        Older,
+        Younger,
     };
     Kind kind = Kind::All;
     std::string text = {};     // what to find; the keyword
     std::string field = {};    // of HEADER
-    std::uint64_t number = 0;  // of LARGER, SMALLER and MODSEQ
+    std::uint64_t number = 0;  // of LARGER, SMALLER and MODSEQ; seconds of OLDER and YOUNGER
     std::int64_t day = 0;      // of the date keys: days since 1970-01-01
     SequenceSet set = {};
     std::vector<SearchKey> children = {};  // of And, Or (two), Not and Fuzzy (one)
@@ -220,11 +222,19 @@ struct SetQuota {
 struct Expunge {
     std::optional<SequenceSet> uids;
 };
-// What RETURN asks for (RFC 4731, 3.1; RFC 5182, 2).
+// Places in a result, both included, from 1; counted from its end where FROM_END (RFC 9394, 3.1).
+struct PartialRange {
+    std::uint32_t first = 0, last = 0;  // first <= last
+    bool from_end = false;
+    std::string text;  // as the client wrote it
+};
+// What RETURN asks for (RFC 4731, 3.1; RFC 5182, 2; RFC 5267, 4; RFC 9394, 3.1).
 struct SearchReturn {
     bool given = false;
     bool min = false, max = false, all = false, count = false, save = false;
     bool relevancy = false;  // RFC 6203, 4
+    bool update = false, context = false;
+    std::optional<PartialRange> partial;
 };
 struct Search {
     bool uid = false;
@@ -239,12 +249,41 @@ struct Thread {
     std::string charset;  // upper case
     SearchKey key;
 };
+// The mailboxes that ESEARCH looks into (RFC 7377, 2.2).
+struct SearchSource {
+    enum class Kind { Selected, Inboxes, Personal, Subscribed, Subtree, SubtreeOne, Mailboxes };
+    Kind kind = Kind::Selected;
+    std::vector<std::string> mailboxes;  // of the last three
+};
+// ESEARCH (RFC 7377); without IN, the selected mailbox is searched.
+struct MultiSearch {
+    std::vector<SearchSource> sources;
+    SearchReturn returns;
+    std::string charset;  // upper case; empty when not given
+    SearchKey key;
+};
+struct CancelUpdate {
+    std::vector<std::string> tags;
+};
+struct SortKey {
+    enum class Kind { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo };
+    Kind kind = Kind::Arrival;
+    bool reverse = false;
+};
+struct Sort {
+    bool uid = false;
+    SearchReturn returns;
+    std::vector<SortKey> keys;
+    std::string charset;  // upper case
+    SearchKey key;
+};
 struct Fetch {
     bool uid = false;
     SequenceSet set;
     std::vector<FetchItem> items;
     std::optional<std::uint64_t> changed_since;
     bool vanished = false;
+    std::optional<PartialRange> partial;  // of the messages of the set (RFC 9394, 3.3)
 };
 struct Store {
     enum class Mode { Replace, Add, Remove };
@@ -315,10 +354,10 @@ struct Append {
     AppendStep step = {};
 };
 
-using CommandBody =
-    std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id, Enable, Select,
-                 Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search, Fetch, Store, Copy, Append,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Thread, Compress, Unauthenticate, Notify>;
+using CommandBody = std::variant<Capability, Noop, Logout, Check, CloseMailbox, Unselect, Idle, Namespace, NotNow, Id,
+                                 Enable, Select, Create, Delete, Rename, Subscribe, List, StatusOf, Expunge, Search,
+                                 Fetch, Store, Copy, Append, GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata,
+                                 Thread, Compress, Unauthenticate, Notify, Sort, MultiSearch, CancelUpdate>;
 
 struct Command {
     std::string tag;

@@ -77,7 +77,7 @@ Select select_command(Scanner& in, bool read_only) {
 }
 
 // fetch = "FETCH" SP sequence-set SP items [SP "(" fetch-modifier *(SP fetch-modifier) ")"]
-// CHANGEDSINCE: RFC 7162, 3.1.4.1; VANISHED: 3.2.6
+// CHANGEDSINCE: RFC 7162, 3.1.4.1; VANISHED: 3.2.6; PARTIAL: RFC 9394, 3.3
 Fetch fetch_command(Scanner& in, bool uid) {
     Fetch fetch;
     fetch.uid = uid;
@@ -93,6 +93,11 @@ Fetch fetch_command(Scanner& in, bool uid) {
             fetch.changed_since = in.nz_number64();
         } else if (in.accept_word("VANISHED")) {
             fetch.vanished = true;
+        } else if (in.accept_word("PARTIAL")) {
+            if (!uid) in.fail("PARTIAL is for UID FETCH");
+            if (fetch.partial) in.fail("PARTIAL is given twice");
+            in.space();
+            fetch.partial = partial_range(in);
         } else {
             in.fail("an unknown modifier");
         }

@@ -113,6 +113,7 @@ CommandBody uid_command(Scanner& in) {
     const std::string name = in.word();
     if (name == "FETCH") return fetch_command(in, true);
     if (name == "SEARCH") return search_command(in, true);
+    if (name == "SORT") return sort_command(in, true);
     if (name == "STORE") return store_command(in, true);
     if (name == "THREAD") return thread_command(in, true);
     if (name == "COPY") return copy_command(in, true, false);
@@ -130,6 +131,7 @@ CommandBody uid_command(Scanner& in) {
 constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"APPEND", [](Scanner& in) -> CommandBody { return append_command(in); }},
     {"AUTHENTICATE", not_now<'A', 'U', 'T', 'H', 'E', 'N', 'T', 'I', 'C', 'A', 'T', 'E'>},
+    {"CANCELUPDATE", [](Scanner& in) -> CommandBody { return cancel_update_command(in); }},
     {"CAPABILITY", [](Scanner&) -> CommandBody { return Capability{}; }},
     {"CHECK", [](Scanner&) -> CommandBody { return Check{}; }},
     {"CLOSE", [](Scanner&) -> CommandBody { return CloseMailbox{}; }},
@@ -138,6 +140,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"CREATE", [](Scanner& in) -> CommandBody { return create_command(in); }},
     {"DELETE", [](Scanner& in) -> CommandBody { return Delete{one_mailbox(in)}; }},
     {"ENABLE", [](Scanner& in) -> CommandBody { return enable_command(in); }},
+    {"ESEARCH", [](Scanner& in) -> CommandBody { return multisearch_command(in); }},
     {"EXAMINE", [](Scanner& in) -> CommandBody { return select_command(in, true); }},
     {"EXPUNGE", [](Scanner&) -> CommandBody { return Expunge{}; }},
     {"FETCH", [](Scanner& in) -> CommandBody { return fetch_command(in, false); }},
@@ -160,6 +163,7 @@ constexpr std::pair<std::string_view, Rule> kCommands[] = {
     {"SELECT", [](Scanner& in) -> CommandBody { return select_command(in, false); }},
     {"SETMETADATA", [](Scanner& in) -> CommandBody { return set_metadata_command(in); }},
     {"SETQUOTA", [](Scanner& in) -> CommandBody { return set_quota_command(in); }},
+    {"SORT", [](Scanner& in) -> CommandBody { return sort_command(in, false); }},
     {"STARTTLS", not_now<'S', 'T', 'A', 'R', 'T', 'T', 'L', 'S'>},
     {"STATUS", [](Scanner& in) -> CommandBody { return status_command(in); }},
     {"STORE", [](Scanner& in) -> CommandBody { return store_command(in, false); }},

@@ -19,6 +19,11 @@ SearchKey search_program(Scanner& in);
 SearchReturn search_return(Scanner& in);  // and the space after it; nothing where there is none
 Search search_command(Scanner& in, bool uid);
 Thread thread_command(Scanner& in, bool uid);
+Sort sort_command(Scanner& in, bool uid);
+bool names_saved_result(const SearchKey& key);  // "$"
+MultiSearch multisearch_command(Scanner& in);
+CancelUpdate cancel_update_command(Scanner& in);
+PartialRange partial_range(Scanner& in);  // RFC 9394, 3.1
 List list_command(Scanner& in);
 List lsub_command(Scanner& in);
 std::vector<StatusItem> status_items(Scanner& in);

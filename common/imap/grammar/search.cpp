@@ -11,14 +11,15 @@ namespace {
 
 using Kind = SearchKey::Kind;
 
-enum class Takes { Nothing, Text, Keyword, Day, Number, Field, ModSeq, ObjectId };
+enum class Takes { Nothing, Text, Keyword, Day, Number, Seconds, Field, ModSeq, ObjectId };
 struct Rule {
     std::string_view name;
     Kind kind;
     Takes takes = Takes::Nothing;
 };
 
-// search-key, RFC 3501, 6.4.4 and RFC 9051, 6.4.4 (which drops RECENT, OLD and NEW; we keep them for both)
+// search-key, RFC 3501, 6.4.4 and RFC 9051, 6.4.4 (which drops RECENT, OLD and NEW; we keep them for both);
+// OLDER and YOUNGER: RFC 5032, 2
 constexpr Rule kRules[] = {
     {"ALL", Kind::All},
     {"ANSWERED", Kind::Answered},
@@ -37,6 +38,7 @@ constexpr Rule kRules[] = {
     {"MODSEQ", Kind::ModSeq, Takes::ModSeq},
     {"NEW", Kind::New},
     {"OLD", Kind::Old},
+    {"OLDER", Kind::Older, Takes::Seconds},
     {"ON", Kind::On, Takes::Day},
     {"RECENT", Kind::Recent},
     {"SAVEDATESUPPORTED", Kind::SaveDateSupported},
@@ -59,6 +61,7 @@ constexpr Rule kRules[] = {
     {"UNFLAGGED", Kind::Unflagged},
     {"UNKEYWORD", Kind::Unkeyword, Takes::Keyword},
     {"UNSEEN", Kind::Unseen},
+    {"YOUNGER", Kind::Younger, Takes::Seconds},
 };
 
 // search-modsequence = "MODSEQ" [entry-name SP ("priv" / "shared" / "all") SP] mod-sequence-valzer; RFC 7162, 3.1.5.
@@ -72,6 +75,9 @@ std::uint64_t modseq_value(Scanner& in) {
     in.space();
     return in.number64();
 }
+
+// More tags than there can be contexts make no sense in one CANCELUPDATE.
+constexpr std::size_t kMaxCancelled = 100;
 
 struct KeyReader {
     Scanner& in;
@@ -135,6 +141,7 @@ SearchKey KeyReader::key(int depth) {
         case Takes::ObjectId: key.text = in.object_id(); break;
         case Takes::Number: key.number = in.number64(); break;
         case Takes::ModSeq: key.number = modseq_value(in); break;
+        case Takes::Seconds: key.number = in.nz_number(); break;
         case Takes::Field:
             key.field = in.astring();
             in.space();
@@ -156,17 +163,37 @@ bool names_sequence_numbers(const SearchKey& key) {
            std::any_of(key.children.begin(), key.children.end(), names_sequence_numbers);
 }
 
+bool names_saved_result(const SearchKey& key) {
+    return key.set.saved || std::any_of(key.children.begin(), key.children.end(), names_saved_result);
+}
+
 SearchKey search_program(Scanner& in) { return KeyReader{in}.sequence(0, '\0'); }
 
+// partial-range = nz-number ":" nz-number / "-" nz-number ":" "-" nz-number; RFC 9394, 5
+PartialRange partial_range(Scanner& in) {
+    PartialRange range;
+    range.from_end = in.accept('-');
+    range.first = in.nz_number();
+    in.expect(':');
+    if (range.from_end) in.expect('-');
+    range.last = in.nz_number();
+    const std::string_view sign = range.from_end ? "-" : "";
+    range.text = fmt::format("{}{}:{}{}", sign, range.first, sign, range.last);
+    if (range.first > range.last) std::swap(range.first, range.last);
+    return range;
+}
+
 // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-// RFC 4731, 3.1; RFC 5182; RELEVANCY: RFC 6203, 4
+// RFC 4731, 3.1; RFC 5182; RFC 5267, 4; RFC 9394, 3.1; RELEVANCY: RFC 6203, 4
 SearchReturn search_return(Scanner& in) {
     SearchReturn wanted;
     if (!in.accept_word("RETURN")) return wanted;
     wanted.given = true;
     in.space();
     in.expect('(');
+    bool any = false;
     if (!in.accept(')')) {
+        any = true;
         do {
             if (in.accept_word("MIN")) wanted.min = true;
             else if (in.accept_word("MAX")) wanted.max = true;
@@ -174,14 +201,32 @@ SearchReturn search_return(Scanner& in) {
             else if (in.accept_word("COUNT")) wanted.count = true;
             else if (in.accept_word("SAVE")) wanted.save = true;
             else if (in.accept_word("RELEVANCY")) wanted.relevancy = true;
-            else in.fail("an unknown RETURN option");
+            else if (in.accept_word("UPDATE")) wanted.update = true;
+            else if (in.accept_word("CONTEXT")) wanted.context = true;
+            else if (in.accept_word("PARTIAL")) {
+                if (wanted.partial) in.fail("PARTIAL is given twice");
+                in.space();
+                wanted.partial = partial_range(in);
+            } else in.fail("an unknown RETURN option");
         } while (in.accept(' '));
         in.expect(')');
     }
+    if (wanted.partial && wanted.all) in.fail("PARTIAL and ALL exclude each other");
     // RFC 4731, 3.1: an empty list means ALL.
-    if (!wanted.min && !wanted.max && !wanted.count && !wanted.save && !wanted.relevancy) wanted.all = true;
+    if (!any) wanted.all = true;
     in.space();
     return wanted;
+}
+
+// cancelupdate = "CANCELUPDATE" 1*(SP quoted); RFC 5267, 5
+CancelUpdate cancel_update_command(Scanner& in) {
+    CancelUpdate cancel;
+    do {
+        in.space();
+        cancel.tags.push_back(in.string());
+        if (cancel.tags.size() > kMaxCancelled) in.fail("too many tags");
+    } while (in.next_is(' '));
+    return cancel;
 }
 
 // search = "SEARCH" [search-return-opts] SP ["CHARSET" SP charset SP] search-key *(SP search-key); RFC 9051, 6.4.4

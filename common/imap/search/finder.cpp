@@ -7,9 +7,57 @@ namespace gk::imap {
 
 namespace {
 
-// Between two looks at the client: messages that are opened, and rows that are not.
+// Between two looks at the client: messages that are opened, that only the index knows, and that are in memory.
 constexpr std::size_t kMessagesInATurn = 64;
+constexpr std::size_t kEnvelopesInATurn = 1000;
 constexpr std::uint32_t kRowsInATurn = 20'000;
+
+// Decides what the rows do not, and adds what is found to FOUND.
+Status look_into(View& view, const Prepared& key, std::vector<std::uint32_t> indices,
+                 std::vector<std::uint32_t>& found) {
+    std::vector<store::Uid> uids;
+    const auto uids_of = [&] {
+        uids.clear();
+        for (const std::uint32_t index : indices) uids.push_back(view.rows()[index].uid);
+    };
+    const auto candidate = [&](std::uint32_t index) {
+        const store::Row& row = view.rows()[index];
+        return Candidate{.index = index, .row = &row, .recent = view.is_recent(row)};
+    };
+    std::size_t at = 0;
+    if (key.fields != 0) {
+        uids_of();
+        std::vector<std::uint32_t> undecided;
+        GK_CHECK(view.mailbox().envelopes(
+            uids,
+            [&](store::Uid, const message::Envelope* envelope) {
+                Candidate c = candidate(indices[at++]);
+                if (envelope == nullptr) return true;
+                c.envelope = envelope;
+                const Truth truth = evaluate(key, c);
+                if (truth == Truth::Yes) found.push_back(c.index);
+                if (truth == Truth::Unknown) undecided.push_back(c.index);
+                return true;
+            },
+            key.fields));
+        indices = std::move(undecided);
+    }
+    if (!indices.empty()) {
+        uids_of();
+        at = 0;
+        GK_CHECK(view.mailbox().messages(
+            uids, [&](store::Uid, const message::Structure* structure, const store::OpenMessage* file) {
+                Candidate c = candidate(indices[at++]);
+                if (file == nullptr) return true;
+                c.envelope = &structure->envelope();
+                c.structure = structure;
+                c.file = file;
+                if (evaluate(key, c) == Truth::Yes) found.push_back(c.index);
+                return true;
+            }));
+    }
+    return ok();
+}
 
 }  // namespace
 
@@ -25,14 +73,20 @@ Result<bool> Finder::resume(View& view) {
     }
     if (!std::exchange(ids_found_, true)) GK_CHECK(find_object_ids(key_, view));
     std::vector<std::uint32_t> undecided;
-    for (std::uint32_t looked = 0;
-         next_ < view.exists() && undecided.size() < kMessagesInATurn && looked < kRowsInATurn; ++next_, ++looked) {
+    const std::size_t before = found_.size();
+    const std::size_t most = key_.cost == Cost::File ? kMessagesInATurn : kEnvelopesInATurn;
+    for (std::uint32_t looked = 0; next_ < view.exists() && undecided.size() < most && looked < kRowsInATurn;
+         ++next_, ++looked) {
         const store::Row& row = view.rows()[next_];
         const Truth truth = evaluate(key_, {.index = next_, .row = &row, .recent = view.is_recent(row)});
         if (truth == Truth::Yes) found_.push_back(next_);
         if (truth == Truth::Unknown) undecided.push_back(next_);
     }
-    if (!undecided.empty()) GK_CHECK(look_into(view, undecided));
+    if (!undecided.empty()) {
+        GK_CHECK(look_into(view, key_, std::move(undecided), found_));
+        // What the rows, the index and the files decided of this turn came one after the other.
+        std::sort(found_.begin() + static_cast<std::ptrdiff_t>(before), found_.end());
+    }
     return next_ >= view.exists();
 }
 
@@ -48,29 +102,18 @@ std::vector<unsigned> Finder::relevancies(const std::vector<store::Uid>& uids) c
     return relevancies;
 }
 
-Status Finder::look_into(View& view, const std::vector<std::uint32_t>& indices) {
-    std::vector<store::Uid> uids;
-    for (const std::uint32_t index : indices) uids.push_back(view.rows()[index].uid);
-    std::size_t at = 0;
-    GK_CHECK(view.mailbox().structures(uids, [&](store::Uid, const message::Structure* structure) {
-        if (at >= indices.size()) return false;
-        const std::uint32_t index = indices[at++];
-        if (structure == nullptr) return true;
+Result<std::vector<std::uint32_t>> find_among(View& view, const Prepared& key,
+                                              const std::vector<std::uint32_t>& indices) {
+    std::vector<std::uint32_t> found, undecided;
+    for (const std::uint32_t index : indices) {
         const store::Row& row = view.rows()[index];
-        Candidate candidate{.index = index, .row = &row, .recent = view.is_recent(row), .structure = structure};
-        Truth truth = evaluate(key_, candidate);
-        if (truth == Truth::Unknown) {
-            const auto file = view.mailbox().open(row.uid);
-            if (!file) return true;
-            candidate.file = &*file;
-            truth = evaluate(key_, candidate);
-        }
-        if (truth == Truth::Yes) found_.push_back(index);
-        return true;
-    }));
-    // What the rows decided and what the files decided came in turns.
-    std::sort(found_.begin(), found_.end());
-    return ok();
+        const Truth truth = evaluate(key, {.index = index, .row = &row, .recent = view.is_recent(row)});
+        if (truth == Truth::Yes) found.push_back(index);
+        if (truth == Truth::Unknown) undecided.push_back(index);
+    }
+    if (!undecided.empty()) GK_CHECK(look_into(view, key, std::move(undecided), found));
+    std::sort(found.begin(), found.end());
+    return found;
 }
 
 }  // namespace gk::imap

@@ -26,13 +26,15 @@ public:
     std::vector<unsigned> relevancies(const std::vector<store::Uid>& uids) const;
 
 private:
-    Status look_into(View& view, const std::vector<std::uint32_t>& indices);
-
     Prepared key_;
     std::optional<store::Threading> threading_;  // to be done first, where the program asks for threads
     bool ids_found_ = false;
     std::uint32_t next_ = 0;
     std::vector<std::uint32_t> found_;
 };
+
+// Those of INDICES that KEY finds, sorted; all at once.
+Result<std::vector<std::uint32_t>> find_among(View& view, const Prepared& key,
+                                              const std::vector<std::uint32_t>& indices);
 
 }  // namespace gk::imap

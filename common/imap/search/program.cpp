@@ -52,8 +52,8 @@ bool in_ranges(const std::vector<IndexRange>& ranges, std::uint32_t index) {
 std::int64_t day_of(std::int64_t unix_s) { return unix_s >= 0 ? unix_s / 86400 : -((86399 - unix_s) / 86400); }
 
 Truth header_says(const Prepared& key, const Candidate& c) {
-    if (c.structure != nullptr)
-        if (const auto known = matches_envelope(c.structure->envelope(), key.field, *key.needle)) return of(*known);
+    if (c.envelope != nullptr)
+        if (const auto known = matches_envelope(*c.envelope, key.field, *key.needle)) return of(*known);
     if (c.file == nullptr) return Truth::Unknown;
     const std::string_view bytes = c.file->file.bytes();
     return of(matches_header(bytes.substr(0, message::header_length(bytes)), key.field, *key.needle));
@@ -71,6 +71,7 @@ Prepared prepare_fuzzy(const SearchKey& key, const SearchContext& context) {
         for (const SearchKey& child : key.children) {
             out.children.push_back(prepare_fuzzy(child, context));
             out.cost = std::max(out.cost, out.children.back().cost);
+            out.fields |= out.children.back().fields;
         }
         return out;
     }
@@ -80,6 +81,7 @@ Prepared prepare_fuzzy(const SearchKey& key, const SearchContext& context) {
     Prepared out;
     out.kind = Kind::Fuzzy;
     out.cost = result->unindexed.empty() ? Cost::Row : exact.cost;
+    out.fields = exact.fields;
     out.fuzzy = std::move(result);
     out.children.push_back(std::move(exact));
     return out;
@@ -126,27 +128,35 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
         case Kind::From:
         case Kind::To:
         case Kind::Subject:
-            out.cost = Cost::Structure;
+            out.cost = Cost::Envelope;
             out.field = field_of(key.kind);
+            out.fields = envelope_field(out.field);
             out.needle = std::make_unique<Needle>(key.text);
             break;
         case Kind::SentBefore:
         case Kind::SentOn:
-        case Kind::SentSince: out.cost = Cost::Structure; break;
+        case Kind::SentSince:
+            out.cost = Cost::Envelope;
+            out.fields = message::kDateField;
+            break;
         case Kind::EmailId:
         case Kind::ThreadId: out.field = key.text; break;  // see find_object_ids
         case Kind::Header:
         case Kind::Body:
         case Kind::Text:
-            out.cost = Cost::File;
             out.field = key.field;
+            if (key.kind == Kind::Header) out.fields = envelope_field(key.field);
+            out.cost = out.fields != 0 ? Cost::Envelope : Cost::File;
             out.needle = std::make_unique<Needle>(key.text);
             break;
+        case Kind::Older:
+        case Kind::Younger: out.day = context.now_s - static_cast<std::int64_t>(key.number); break;
         default: out.flag = flag_of(key.kind); break;
     }
     for (const SearchKey& child : key.children) {
         out.children.push_back(prepare(child, context));
         out.cost = std::max(out.cost, out.children.back().cost);
+        out.fields |= out.children.back().fields;
     }
     std::stable_sort(out.children.begin(), out.children.end(),
                      [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
@@ -240,11 +250,13 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
         case Kind::Larger: return of(row.size > key.number);
         case Kind::Smaller: return of(row.size < key.number);
         case Kind::ModSeq: return of(row.modseq >= key.number);
+        case Kind::Older: return of(row.internal_date <= key.day);
+        case Kind::Younger: return of(row.internal_date >= key.day);
         case Kind::SentBefore:
         case Kind::SentOn:
         case Kind::SentSince: {
-            if (c.structure == nullptr) return Truth::Unknown;
-            const auto day = sent_day(c.structure->envelope());
+            if (c.envelope == nullptr) return Truth::Unknown;
+            const auto day = sent_day(*c.envelope);
             if (!day) return Truth::No;
             if (key.kind == Kind::SentBefore) return of(*day < key.day);
             return of(key.kind == Kind::SentOn ? *day == key.day : *day >= key.day);

@@ -17,7 +17,7 @@
 namespace gk::imap {
 
 // What a key has to look at, cheapest first.
-enum class Cost { Row, Structure, File };
+enum class Cost { Row, Envelope, File };
 
 enum class Truth { No, Yes, Unknown };
 
@@ -33,11 +33,12 @@ struct SearchContext {
 struct Prepared {
     SearchKey::Kind kind = SearchKey::Kind::All;
     Cost cost = Cost::Row;
+    message::EnvelopeFields fields = 0;  // that it or a child asks for, which may decide before the file is read
     std::vector<IndexRange> ranges;
     store::Flags flag = 0;
     store::KeywordMask keyword = 0;
     std::uint64_t number = 0;
-    std::int64_t day = 0;
+    std::int64_t day = 0;  // of OLDER and YOUNGER: the second that they compare with
     std::string field;
     std::unique_ptr<Needle> needle;
     std::optional<FuzzyResult> fuzzy;  // of Fuzzy: what the index says; its child is for the rest
@@ -53,11 +54,12 @@ struct Candidate {
     std::uint32_t index;  // in the view
     const store::Row* row;
     bool recent;
+    const message::Envelope* envelope = nullptr;
     const message::Structure* structure = nullptr;
     const store::OpenMessage* file = nullptr;
 };
 
-// Unknown: what the candidate has does not decide it. Never so once structure and file are there.
+// Unknown: what the candidate has does not decide it. Never so once envelope, structure and file are there.
 Truth evaluate(const Prepared& key, const Candidate& candidate);
 
 // How well what was found fits the FUZZY keys outside of negations: BM25 in thousandths, their sum.

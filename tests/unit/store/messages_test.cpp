@@ -356,5 +356,49 @@ TEST_F(StoreMessages, TellTheSinkAfterEachCommit) {
     EXPECT_EQ(sink.seen, (std::vector<std::string>{"ann@a.test INBOX", "ann@a.test Trash", "ann@a.test INBOX"}));
 }
 
+TEST_F(StoreMessages, HaveAStructureFromTheirDeliveryOn) {
+    const Uid uid = deliver("INBOX", "Subject: kept\r\nFrom: a@b.test\r\n\r\nhello\r\n");
+    auto inbox = mailbox("INBOX");
+    // The file need not be read again.
+    for (const auto& name : files("INBOX", "new")) std::filesystem::remove(path("INBOX") + "/new/" + name);
+    std::size_t calls = 0;
+    ASSERT_TRUE(inbox.envelopes(std::span(&uid, 1), [&](Uid, const message::Envelope* envelope) {
+        ++calls;
+        EXPECT_TRUE(envelope != nullptr && envelope->subject == "kept" && envelope->from.size() == 1);
+        return true;
+    }));
+    EXPECT_EQ(calls, 1u);
+}
+
+TEST_F(StoreMessages, GiveEnvelopesAndFilesInOrderWithGapsWhereTheyAreGone) {
+    for (int i = 1; i <= 5; ++i) deliver("INBOX", "Subject: " + std::to_string(i) + "\r\n\r\nbody\r\n");
+    auto inbox = mailbox("INBOX");
+    const Uid gone = 3;
+    ASSERT_TRUE(inbox.remove(std::span(&gone, 1)));
+    const std::vector<Uid> wanted = {1, 3, 4, 9};
+    std::string subjects, bytes;
+    ASSERT_TRUE(inbox.envelopes(wanted, [&](Uid, const message::Envelope* envelope) {
+        subjects += envelope != nullptr ? envelope->subject.value_or("?") : "-";
+        return true;
+    }));
+    EXPECT_EQ(subjects, "1-4-");
+    ASSERT_TRUE(inbox.messages(wanted, [&](Uid, const message::Structure* structure, const OpenMessage* file) {
+        EXPECT_EQ(structure == nullptr, file == nullptr);
+        bytes += file != nullptr ? std::string(file->file.bytes().substr(9, 1)) : "-";
+        return true;
+    }));
+    EXPECT_EQ(bytes, "1-4-");
+    // A foreign tool renames one between our look at the index and the open.
+    const auto names = files("INBOX", "new");
+    std::filesystem::rename(path("INBOX") + "/new/" + names[0], path("INBOX") + "/cur/" + names[0] + ":2,S");
+    std::size_t found = 0;
+    const std::vector<Uid> all = {1, 2, 4, 5};
+    ASSERT_TRUE(inbox.messages(all, [&](Uid, const message::Structure*, const OpenMessage* file) {
+        found += file != nullptr;
+        return true;
+    }));
+    EXPECT_EQ(found, 4u);
+}
+
 }  // namespace
 }  // namespace gk::store

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "common/imap/search/answer.hpp"
+#include "common/imap/search/finder.hpp"
+#include "common/imap/search/order.hpp"
+#include "common/imap/session.hpp"
+
+namespace gk::imap {
+
+namespace {
+constexpr std::size_t kEnvelopesInATurn = 1000;
+}
+
+// sort = "SORT" [search-return-opts] SP "(" sort-criterion *(SP sort-criterion) ")" SP charset 1*(SP search-key)
+// RFC 5256, 3; DISPLAYFROM and DISPLAYTO: RFC 5957, 3; RETURN: RFC 5267, 3
+struct Session::SortJob final : Session::Job {
+    SortJob(Sort sort, const SearchContext& context)
+        : command(std::move(sort)), finder(command.key, context), order(command.keys) {}
+
+    bool resume(Session& session) override;
+    Result<bool> proceed(Session& session);
+    void answer(Session& session);
+
+    Sort command;
+    Finder finder;
+    Order order;
+    bool searched = false;
+    std::size_t next = 0;  // of what was found
+};
+
+// True: all that was found has its place.
+Result<bool> Session::SortJob::proceed(Session& session) {
+    View& view = *session.view_;
+    if (!searched) {
+        GK_TRY(searched, finder.resume(view));
+        return false;
+    }
+    const auto found = std::span(finder.found()).subspan(next);
+    const auto turn = found.first(order.needs_envelopes() ? std::min(found.size(), kEnvelopesInATurn) : found.size());
+    GK_CHECK(order.add_all(view, turn));
+    next += turn.size();
+    return turn.size() == found.size();
+}
+
+bool Session::SortJob::resume(Session& session) {
+    const auto done = proceed(session);
+    if (!done) {
+        if (command.returns.save) session.saved_.clear();
+        session.refuse(done.error());
+        return true;
+    }
+    if (!*done) return false;
+    answer(session);
+    session.finish("OK Sorted", command.uid);
+    return true;
+}
+
+void Session::SortJob::answer(Session& session) {
+    const auto& rows = session.view_->rows();
+    Found found{.tag = session.tag_, .uid = command.uid, .numbers = {}};
+    std::vector<store::Uid> uids;
+    for (const std::uint32_t index : order.take()) {
+        uids.push_back(rows[index].uid);
+        found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
+    }
+    if (command.returns.relevancy) found.relevancies = finder.relevancies(uids);
+    if (contains(command.key, SearchKey::Kind::ModSeq))
+        found.modseq = session.highest_modseq(saved_result(command.returns, uids));
+    if (command.returns.save) session.saved_ = saved_result(command.returns, uids);
+    std::string& out = session.out_.text();
+    if (command.returns.update)
+        session.keep_up_to_date(command.uid, std::move(command.key), std::move(command.keys), std::move(uids));
+    if (command.returns.given) append_esearch(out, command.returns, found);
+    else append_numbers(out, "SORT", found.numbers, found.modseq);
+}
+
+void Session::on(const Sort& sort) {
+    if (!need_selected() || !need_uid(sort.uid && !names_sequence_numbers(sort.key))) return;
+    if (!charset_is_known(sort.charset)) {
+        if (sort.returns.save) saved_.clear();
+        reply(kBadCharset);
+        return;
+    }
+    if (contains(sort.key, SearchKey::Kind::ModSeq)) enable_condstore();
+    job_ = std::make_unique<SortJob>(sort, search_context());
+}
+
+}  // namespace gk::imap
