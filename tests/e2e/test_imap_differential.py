@@ -44,11 +44,11 @@ def compare(scripts, running, held):
     for each in scripts:
         for peer in running[1:]:
             answers = held.get((ours.name, each.name)), held.get((peer.name, each.name))
+            if None in answers:
+                continue
             broken = [answer for answer in answers if isinstance(answer, str)]
             if broken:
                 found[each.name, "the whole of it", peer.name] = [f"- {line}" for line in broken]
-                continue
-            if None in answers:
                 continue
             compared[peer.name] += 1
             shared = ours.capabilities & peer.capabilities
