@@ -52,8 +52,56 @@ void append_addresses(std::string& out, const std::vector<address::Listed>& list
     out += ')';
 }
 
+// "name*0", "name*1", … put together to "name"; to "name*" where some are percent-encoded (RFC 2231, 6: an IMAP server
+// SHOULD). The charset in front stays the client's, and segments that have no place stay as they are.
+std::vector<Parameter> with_continuations_joined(const std::vector<Parameter>& parameters) {
+    std::vector<Parameter> out;
+    std::vector<const Parameter*> used;
+    const auto find = [&](const std::string& name) -> const Parameter* {
+        const auto at =
+            std::find_if(parameters.begin(), parameters.end(), [&](const auto& p) { return p.name == name; });
+        return at == parameters.end() ? nullptr : &*at;
+    };
+    for (const auto& p : parameters) {
+        const std::size_t star = p.name.find("*0");
+        const bool begins =
+            star != std::string::npos && star > 0 && (star + 2 == p.name.size() || p.name.substr(star + 2) == "*");
+        if (!begins || find(p.name) != &p) continue;
+        const std::string name = p.name.substr(0, star);
+        std::vector<const Parameter*> segments;
+        for (std::size_t number = 0;; ++number) {
+            const std::string segment = fmt::format("{}*{}", name, number);
+            const auto* found = find(segment);
+            if (found == nullptr) found = find(segment + '*');
+            if (found == nullptr) break;
+            segments.push_back(found);
+        }
+        const auto is_encoded = [](const auto* segment) { return segment->name.ends_with('*'); };
+        const bool encoded = std::any_of(segments.begin(), segments.end(), is_encoded);
+        std::string value = encoded && !is_encoded(segments[0]) ? "''" : "";  // where the charset is not named
+        for (const auto* segment : segments)
+            for (const char c : segment->value) {
+                if (encoded && !is_encoded(segment) && (c == '%' || c == '\'' || c <= ' ' || c > '~'))
+                    fmt::format_to(std::back_inserter(value), "%{:02X}", static_cast<unsigned char>(c));
+                else value += c;
+            }
+        used.insert(used.end(), segments.begin(), segments.end());
+        out.push_back({encoded ? name + '*' : name, value});
+    }
+    std::vector<Parameter> all;
+    for (const auto& p : parameters)
+        if (std::find(used.begin(), used.end(), &p) == used.end()) all.push_back(p);
+    all.insert(all.end(), out.begin(), out.end());
+    return all;
+}
+
 // body-fld-param; CHARSET: the default one is added where none is named
-void append_parameters(std::string& out, const std::vector<Parameter>& parameters, bool utf8, bool charset = false) {
+void append_parameters(std::string& out, const std::vector<Parameter>& as_written, bool utf8, bool charset = false) {
+    std::vector<Parameter> joined;
+    const auto continues = [](const Parameter& p) { return p.name.find("*0") != std::string::npos; };
+    const bool any = std::any_of(as_written.begin(), as_written.end(), continues);
+    if (any) joined = with_continuations_joined(as_written);
+    const auto& parameters = any ? joined : as_written;
     if (parameters.empty() && !charset) return append_nil(out);
     char before = '(';
     for (const auto& p : parameters) {

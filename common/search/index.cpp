@@ -87,7 +87,9 @@ std::string expression_for_words(unsigned columns, std::string_view text) {
         const std::size_t begin = text.find_first_not_of(" \t\r\n", at);
         if (begin == std::string_view::npos) break;
         at = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-        const auto one = expression_for({columns, std::string(text.substr(begin, at - begin)), true});
+        // One letter of an alphabet as a beginning would be half of all the words there are.
+        const bool prefix = at - begin > 1;
+        const auto one = expression_for({columns, std::string(text.substr(begin, at - begin)), prefix});
         if (one.empty()) continue;
         if (!out.empty()) out += " AND ";
         (((out += '(') += one) += ')');

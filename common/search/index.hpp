@@ -46,7 +46,8 @@ struct Phrase {
 };
 // A phrase in the language of FTS5; empty where TEXT has no word.
 std::string expression_for(const Phrase& phrase);
-// Every word of TEXT (by white space) as the beginning of one: what SEARCH=FUZZY asks for. Empty where there is none.
+// Every word of TEXT (by white space), of two letters or more as the beginning of one: what SEARCH=FUZZY asks for.
+// Empty where there is none.
 std::string expression_for_words(unsigned columns, std::string_view text);
 
 using Document = std::int64_t;  // a message's number in the index

@@ -21,12 +21,14 @@ def account_of(number):
 
 
 def hold_all(scripts, running):
-    """{(server, script name): answers}, from every server that can."""
+    """{(server, script name): answers}, from every server that can, where gk can and one of the others too."""
     pools, found = [], {}
+    ours, *peers = running
+    asked = [(number, each) for number, each in enumerate(scripts) if ours.can(each) and any(peer.can(each) for peer in peers)]
     for server in running:
         pool = concurrent.futures.ThreadPoolExecutor(ATONCE)
         jobs = [(each.name, pool.submit(server.dialogue.hold, each, account_of(number), script.unescape))
-                for number, each in enumerate(scripts) if server.can(each)]
+                for number, each in asked if server.can(each)]
         pools.append((server, pool, jobs))
     for server, pool, jobs in pools:
         for name, job in jobs:
@@ -39,16 +41,17 @@ def hold_all(scripts, running):
 
 
 def compare(scripts, running, held):
-    """{(script, step, peer): [lines that differ]} and {peer: how many scripts were compared}."""
+    """{(script, step, peer): [lines that differ]} and {peer, or "with any": how many scripts were compared}."""
     ours, found, compared = running[0], {}, collections.Counter()
+    compared["with any"] = sum((ours.name, each.name) in held for each in scripts)
     for each in scripts:
         for peer in running[1:]:
             answers = held.get((ours.name, each.name)), held.get((peer.name, each.name))
+            if None in answers:
+                continue
             broken = [answer for answer in answers if isinstance(answer, str)]
             if broken:
                 found[each.name, "the whole of it", peer.name] = [f"- {line}" for line in broken]
-                continue
-            if None in answers:
                 continue
             compared[peer.name] += 1
             shared = ours.capabilities & peer.capabilities

@@ -77,7 +77,8 @@ class Delivered(case.Case):
         self.assertEqual([found["mailbox"] for found in self.query("holiday")], ["Archive"])
         added = json.loads(self.call(SEARCH, "index", "--root", self.gk.root, "-a", "ann@a.test", "--json"))
         self.assertEqual((added["added"], added["messages"]), (0, 4))
-        self.call(SEARCH, "check", "--root", self.gk.root, "--all")
+        self.call(SEARCH, "check", "--root", self.gk.root, "-a", "ann@a.test")
+        self.assertIn(b"bob@a.test", self.call(SEARCH, "check", "--root", self.gk.root, "--all", code=1))  # he has no index
 
     def test_4_either_database_may_go(self):
         home = self.gk.home("ann@a.test")

@@ -154,8 +154,8 @@ void Session::ListJob::show(Session& session, const Name& name) const {
     const bool wanted = is_wanted(list, entry);
     const bool below = name.selected_below;
     if ((!wanted && !below) || !matches_any(patterns, entry.name)) return;
-    // LSUB names a superior only for "%", where its subscribed children do not show themselves (RFC 3501, 6.3.9).
-    if (list.lsub && !wanted && matches_any(patterns, entry.name + "/x")) return;
+    // A superior is named only where its children do not show themselves (RFC 3501, 6.3.9; RFC 5258, 3.5).
+    if (!wanted && matches_any(patterns, entry.name + "/x")) return;
     std::string children;
     // RFC 5258, 3.5 and 4: CHILDINFO says what fits below, of the options that were given.
     if (below && list.select_recursive_match) {

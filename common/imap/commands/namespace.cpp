@@ -19,6 +19,10 @@ std::optional<Session::Place> Session::place_of(const std::string& wire, std::st
                     : "NO [CANNOT] The mailbox name is not modified UTF-7");
         return std::nullopt;
     }
+    if (name->empty()) {  // not TRYCREATE or NONEXISTENT: CREATE would not help
+        reply("NO [CANNOT] A mailbox has a name");
+        return std::nullopt;
+    }
     Place place{account_, store::canonical_name(*name), kAllRights};
     for (const char right : needed) {
         if (place.rights.find(right) != std::string_view::npos) continue;

@@ -59,6 +59,18 @@ Truth header_says(const Prepared& key, const Candidate& c) {
     return of(matches_header(bytes.substr(0, message::header_length(bytes)), key.field, *key.needle));
 }
 
+// What of SET there is: a number past the end finds nothing, and a range that goes past it the messages up to there.
+SequenceSet within(const SequenceSet& set, std::uint32_t exists) {
+    SequenceSet out{.saved = set.saved, .ranges = {}};
+    for (const SequenceRange& range : set.ranges) {
+        const std::uint32_t one = range.first == kLargest ? exists : range.first;
+        const std::uint32_t other = range.last == kLargest ? exists : range.last;
+        if (std::min(one, other) == 0 || std::min(one, other) > exists) continue;
+        out.ranges.push_back({std::min(one, other), std::min(std::max(one, other), exists)});
+    }
+    return out;
+}
+
 }  // namespace
 
 namespace {
@@ -114,8 +126,9 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
     switch (key.kind) {
         case Kind::Set:
         case Kind::UidSet: {
-            const auto ranges = view.resolve(key.set, key.kind == Kind::UidSet, context.saved);
-            if (ranges) out.ranges = *ranges;  // a number past the end finds nothing
+            const bool uid = key.kind == Kind::UidSet;
+            const auto ranges = view.resolve(uid ? key.set : within(key.set, view.exists()), uid, context.saved);
+            if (ranges) out.ranges = *ranges;
             break;
         }
         case Kind::Keyword:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Holds one script's dialogue with one server; what it answered, step by step, as it came."""
+import io
 import re
 import socket
+import zlib
 
 TIMEOUT = 20.0
 LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n$")
@@ -14,16 +16,44 @@ KEPT = {  # what a later line of the script can name as $NAME
 }
 
 
+class Inflated(io.RawIOBase):
+    """What a socket brings after COMPRESS DEFLATE (RFC 4978), without the compression."""
+
+    def __init__(self, connection):
+        self.connection, self.inflate, self.ready = connection, zlib.decompressobj(-15), b""
+
+    def readable(self):
+        return True
+
+    def readinto(self, place):
+        while not self.ready:
+            came = self.connection.recv(65536)
+            if not came:
+                return 0
+            self.ready = self.inflate.decompress(came)
+        count = min(len(place), len(self.ready))
+        place[:count], self.ready = self.ready[:count], self.ready[count:]
+        return count
+
+
 class Connection:
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
         self.heard = self.socket.makefile("rb")
         self.tag = 0
         self.waits = b""
+        self.deflate = None
+
+    def compress(self):
+        self.deflate = zlib.compressobj(wbits=-15)
+        self.heard = io.BufferedReader(Inflated(self.socket))
 
     def say(self, line):
+        sent = line + b"\r\n"
+        if self.deflate:
+            sent = self.deflate.compress(sent) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
         try:
-            self.socket.sendall(line + b"\r\n")
+            self.socket.sendall(sent)
         except (BrokenPipeError, ConnectionResetError):
             pass  # what follows is read, and then the end
 
@@ -136,6 +166,8 @@ class Dialogue:
                     answers.pop()
                     connection.say(more.pop(0))
                     answers += connection.until_answered()
+                if step.text.upper() == "COMPRESS DEFLATE" and b" OK" in answers[-1][:12]:
+                    connection.compress()
                 self.keep(answers, kept)
                 found.append((step, answers))
                 if in_setup and b" OK" not in answers[-1][:12] and not answers[-1].startswith(b"+"):

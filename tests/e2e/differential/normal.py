@@ -174,7 +174,20 @@ class Normal:
             return f"* ENABLED {' '.join(sorted(word.upper() for word in words[2:]))}"
         if kind == "VANISHED":
             return f"* VANISHED {'(EARLIER) ' if isinstance(words[2], list) else ''}{sorted_set(words[-1])}"
+        if kind in ("METADATA", "QUOTA", "QUOTAROOT"):  # names are astrings: atoms or strings; entries come in any order
+            found = [show(self.name(word)) for word in words[2:] if not isinstance(word, list)]
+            for items in words[2:]:
+                if isinstance(items, list):
+                    pairs = [f"{show(self.name(name)).lower()} {show(value)}" for name, value in zip(items[::2], items[1::2])]
+                    found.append("(" + " ".join(sorted(pairs) if kind == "METADATA" else map(show, items)) + ")")
+            return f"* {kind} {' '.join(found)}"
         return "* " + " ".join(show(word) for word in words[1:])
+
+    @staticmethod
+    def name(word):
+        """A mailbox or an entry, however it is written; INBOX in one case."""
+        found = word if isinstance(word, bytes) else str(word).encode("latin-1")
+        return b"INBOX" if found.upper() == b"INBOX" else found
 
     def esearch(self, words):
         tag, rest = [], []
@@ -200,8 +213,7 @@ class Normal:
         elif special["extended"]:
             attributes -= set() if special["children"] else {"\\haschildren", "\\hasnochildren"}
             attributes -= set() if special["uses"] else {"\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\all", "\\important"}
-        name = words[4] if isinstance(words[4], bytes) else words[4].encode("latin-1")
-        name = b"INBOX" if name.upper() == b"INBOX" else name
+        name = self.name(words[4])
         extended = []
         for item in words[5] if len(words) > 5 and isinstance(words[5], list) else []:
             extended.append(show(sorted(item, key=str)) if isinstance(item, list) else show(item.encode() if isinstance(item, Atom) else item).upper())
@@ -214,8 +226,7 @@ class Normal:
             name = name.upper()
             known = {"UIDVALIDITY": "V", "HIGHESTMODSEQ": "M"}
             found.append(f"{name} {known[name] if name in known else self.same_id(value[0]) if name == 'MAILBOXID' else show(value)}")
-        box = words[2] if isinstance(words[2], bytes) else words[2].encode("latin-1")
-        return f"* STATUS {show(b'INBOX' if box.upper() == b'INBOX' else box)} ({' '.join(sorted(found))})"
+        return f"* STATUS {show(self.name(words[2]))} ({' '.join(sorted(found))})"
 
     def same_id(self, text):
         """Object identifiers are any text, but the same object has the same: the first one seen is ID1, and so on."""

@@ -110,6 +110,7 @@ TEST(SearchQuery, BecomesExpressionsThatNobodyCanBreakOutOf) {
     EXPECT_EQ(expression_for({kAllColumns, "inv", true}), "\"inv\" *");
     EXPECT_EQ(expression_for({kAllColumns, "東", false}), "\"東\" *");
     EXPECT_EQ(expression_for({kAllColumns, "...", false}), "");
+    EXPECT_EQ(expression_for_words(kAllColumns, "a"), "(\"a\")");
     EXPECT_EQ(expression_for_words(kSubject, "IMAP  break !"),
               "({ subject} : \"IMAP\" *) AND ({ subject} : \"break\" *)");
 }
