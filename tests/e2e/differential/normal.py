@@ -165,7 +165,7 @@ class Normal:
             modseq = " (MODSEQ M)" if any(isinstance(word, list) for word in words[2:]) else ""
             return f"* SEARCH {' '.join(map(str, numbers))}{modseq}"
         if kind == "ESEARCH":
-            return "* ESEARCH " + self.esearch(words[2:])
+            return "* ESEARCH " + self.esearch(words[2:], sets_of if special["sorts"] else sorted_set)
         if kind in ("LIST", "LSUB", "XLIST"):
             return self.listed(kind, words, special)
         if kind == "STATUS":
@@ -189,7 +189,8 @@ class Normal:
         found = word if isinstance(word, bytes) else str(word).encode("latin-1")
         return b"INBOX" if found.upper() == b"INBOX" else found
 
-    def esearch(self, words):
+    def esearch(self, words, numbers):
+        """NUMBERS writes a set: that of SORT has an order."""
         tag, rest = [], []
         while words:
             word = words.pop(0)
@@ -200,7 +201,7 @@ class Normal:
             else:
                 value = words.pop(0) if words else ""
                 name = word.upper()
-                rest.append(f"{name} {'M' if name == 'MODSEQ' else sorted_set(value) if isinstance(value, Atom) else show(value)}")
+                rest.append(f"{name} {'M' if name == 'MODSEQ' else numbers(value) if isinstance(value, Atom) else show(value)}")
         return " ".join(tag + sorted(rest))
 
     def listed(self, kind, words, special):
@@ -299,7 +300,7 @@ def normalise(script, held, shared):
     for step, answers in held:
         said = step.text.upper()
         special = {"extended": bool(re.match(r"LIST (\(|\S+ \()", said)) or "RETURN" in said, "children": "CHILDREN" in said, "uses": "SPECIAL-USE" in said,
-                   "selects": said.startswith(("SELECT", "EXAMINE")), "uid": "UID" in said, "modseq": modseq}
+                   "selects": said.startswith(("SELECT", "EXAMINE")), "uid": "UID" in said, "modseq": modseq, "sorts": "SORT" in said}
         found.append((step, normal.step(step, answers, special)))
     return found
 
