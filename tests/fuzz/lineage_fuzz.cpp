@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "common/base/text.hpp"
+#include "common/message/base_subject.hpp"
 #include "common/message/lineage.hpp"
-#include "common/message/subject.hpp"
 
 // Message ids and subjects of hostile headers: bounded, and the same again from what was made of them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -187,7 +187,10 @@ void Session::settle() {
     const auto appended = appending_->incoming.commit_first(tags.size());
     if (!appending_->open) appending_.reset();
     const std::string tag = std::exchange(tag_, {});
-    if (appended) tell_news(true, store::Look::Index);
+    if (appended) {
+        tell_news(true, store::Look::Index);
+        tell_account();
+    }
     for (std::size_t i = 0; i < tags.size() && !closed_; ++i) {
         tag_ = tags[i];
         if (appended) reply(appended_text({appended->uidvalidity, {appended->uids[i]}, {}}, "Appended"));

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/message/subject.hpp"
 
 namespace gk::message {
 namespace {
@@ -37,24 +36,6 @@ TEST(Lineage, TakesReferencesBeforeInReplyTo) {
     EXPECT_EQ(answer.references, std::vector<std::uint64_t>{lineage.own});
     EXPECT_EQ(answer.own, 0u);
     EXPECT_FALSE(answer.sent);
-}
-
-TEST(BaseSubject, FollowsRfc5256) {
-    const auto base = [](std::string_view subject) { return base_subject(subject).text; };
-    EXPECT_EQ(base("Hello"), "hello");
-    for (const char* reply : {"Re: Hello", "RE : [x] hello", "re[2]:Hello", "[list] Re: [list] Fwd: Hello (fwd) (FWD)",
-                              "[Fwd: Hello]", "[fwd: re: Hello (fwd)]", "FW: =?utf-8?q?Hello?=", "Re:\r\n\tHello"}) {
-        EXPECT_EQ(base(reply), "hello") << reply;
-        EXPECT_TRUE(base_subject(reply).is_reply) << reply;
-    }
-    EXPECT_EQ(base("[list] Hello"), "hello");
-    EXPECT_FALSE(base_subject("[list] Hello").is_reply);
-    EXPECT_EQ(base("[list]"), "[list]");
-    EXPECT_EQ(base("Re:"), "");
-    EXPECT_EQ(base("Really: no"), "really: no");
-    EXPECT_EQ(base("a  \t b"), "a b");
-    EXPECT_EQ(base("[Fwd: x"), "[fwd: x");
-    EXPECT_EQ(base(""), "");
 }
 
 }  // namespace
