@@ -7,7 +7,6 @@
 
 #include "common/base/digest.hpp"
 #include "common/message/lineage.hpp"
-#include "common/message/subject.hpp"
 #include "common/os/file.hpp"
 #include "common/store/mailbox.hpp"
 #include "common/store/object_id.hpp"
@@ -177,7 +176,6 @@ Status Threading::Work::place_message(State& state, const Pending& next) {
         }
     }
     GK_CHECK(remember_ids(state, lineage, thread));
-    const auto subject = message::base_subject(lineage.subject);
     GK_TRY(auto insert,
            state.index.prepare("INSERT OR REPLACE INTO threads(key, thread, sent, own, ancestors, subject, reply) "
                                "VALUES(?,?,?,?,?,?,?)"));
@@ -185,8 +183,7 @@ Status Threading::Work::place_message(State& state, const Pending& next) {
     insert.bind(column(lineage.own));
     if (lineage.references.empty()) insert.bind_null();
     else insert.bind_blob(bytes_of(lineage.references));
-    insert.bind(subject.text.empty() ? 0 : column(std::max<std::uint64_t>(1, short_digest(subject.text))));
-    return insert.bind(std::int64_t{subject.is_reply}).run();
+    return insert.bind(column(lineage.subject)).bind(std::int64_t{lineage.is_reply}).run();
 }
 
 // In a write transaction. First what is not to be had from the header alone, then up to where it holds.
