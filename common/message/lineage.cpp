@@ -6,6 +6,8 @@
 #include "common/base/digest.hpp"
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
+#include "common/charset/charset.hpp"
+#include "common/message/base_subject.hpp"
 #include "common/message/date.hpp"
 #include "common/message/header.hpp"
 
@@ -15,6 +17,8 @@ namespace {
 
 // RFC 5322, 2.1.1 has 998 octets in a line; what is longer is no id that anybody made.
 constexpr std::size_t kLongestId = 1000;
+// As message::Limits has it for a field.
+constexpr std::size_t kLongestSubject = 64 << 10;
 
 // The position after the quoted string or comment that begins at FROM; where it does not end, the next one.
 std::size_t past(std::string_view s, std::size_t from) {
@@ -108,7 +112,11 @@ Lineage read_lineage(std::string_view block) {
     }
     if (date)
         if (const auto parsed = parse_date(*date)) lineage.sent = to_unix_s(parsed->utc());
-    if (subject) lineage.subject = unfold(*subject, 64 << 10);
+    if (subject) {
+        const BaseSubject base = base_subject(subject->substr(0, kLongestSubject));
+        if (!base.text.empty()) lineage.subject = digest_of(charset::fold_case(base.text));
+        lineage.is_reply = base.reply;
+    }
     return lineage;
 }
 

@@ -18,7 +18,8 @@ struct Lineage {
     std::uint64_t own = 0;
     std::vector<std::uint64_t> references;  // its ancestors, oldest first, without itself and without repeats in a row
     std::optional<std::int64_t> sent;       // the Date field in UTC, Unix seconds
-    std::string subject;                    // the Subject field as it stands, unfolded
+    std::uint64_t subject = 0;              // digest of the base subject (RFC 5256, 2.1), case aside; 0: it is empty
+    bool is_reply = false;                  // as the subject says
 };
 
 // BLOCK begins with a header block. Costs time linear in its length.

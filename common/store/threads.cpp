@@ -6,8 +6,6 @@
 #include <map>
 
 #include "common/base/digest.hpp"
-#include "common/charset/charset.hpp"
-#include "common/message/base_subject.hpp"
 #include "common/message/lineage.hpp"
 #include "common/os/file.hpp"
 #include "common/store/mailbox.hpp"
@@ -178,8 +176,6 @@ Status Threading::Work::place_message(State& state, const Pending& next) {
         }
     }
     GK_CHECK(remember_ids(state, lineage, thread));
-    const auto subject = message::base_subject(lineage.subject);
-    const std::string folded = charset::collation_key(subject.text);
     GK_TRY(auto insert,
            state.index.prepare("INSERT OR REPLACE INTO threads(key, thread, sent, own, ancestors, subject, reply) "
                                "VALUES(?,?,?,?,?,?,?)"));
@@ -187,8 +183,7 @@ Status Threading::Work::place_message(State& state, const Pending& next) {
     insert.bind(column(lineage.own));
     if (lineage.references.empty()) insert.bind_null();
     else insert.bind_blob(bytes_of(lineage.references));
-    insert.bind(folded.empty() ? 0 : column(std::max<std::uint64_t>(1, short_digest(folded))));
-    return insert.bind(std::int64_t{subject.reply}).run();
+    return insert.bind(column(lineage.subject)).bind(std::int64_t{lineage.is_reply}).run();
 }
 
 // In a write transaction. First what is not to be had from the header alone, then up to where it holds.

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-
 namespace gk::message {
 namespace {
 
@@ -31,11 +30,21 @@ TEST(Lineage, TakesReferencesBeforeInReplyTo) {
         "+0100\nSubject: Re:\n two\n\nReferences: <y@x>\n");
     ASSERT_EQ(lineage.references.size(), 2u);
     EXPECT_EQ(lineage.sent, 0);
-    EXPECT_EQ(lineage.subject, "Re: two");
+    EXPECT_TRUE(lineage.is_reply);
     const auto answer = read_lineage("In-Reply-To: <c@x> <d@x>\nReferences: none\n\n");
     EXPECT_EQ(answer.references, std::vector<std::uint64_t>{lineage.own});
     EXPECT_EQ(answer.own, 0u);
     EXPECT_FALSE(answer.sent);
+}
+
+TEST(Lineage, KnowsEqualSubjects) {
+    const auto subject = [](const std::string& value) { return read_lineage("Subject: " + value + "\n\n"); };
+    EXPECT_EQ(subject("Re: [list] HELLO (fwd)").subject, subject("hello").subject);
+    EXPECT_TRUE(subject("Re: hello").is_reply);
+    EXPECT_FALSE(subject("[list] hello").is_reply);
+    EXPECT_NE(subject("hello").subject, subject("hallo").subject);
+    EXPECT_EQ(subject("Re:").subject, 0u);
+    EXPECT_EQ(read_lineage("To: x\n\n").subject, 0u);
 }
 
 }  // namespace
