@@ -11,17 +11,17 @@ constexpr std::size_t kEnvelopesInATurn = 1000;
 }
 
 // sort = "SORT" [search-return-opts] SP "(" sort-criterion *(SP sort-criterion) ")" SP charset 1*(SP search-key)
-// RFC 5256, 3; DISPLAYFROM and DISPLAYTO: RFC 5957, 3; RETURN: RFC 5267, 3
+// RFC 5256, 3; DISPLAYFROM and DISPLAYTO: RFC 5957, 3; RETURN: RFC 5267, 3; RELEVANCY: RFC 6203, 5
 struct Session::SortJob final : Session::Job {
-    SortJob(Sort sort, const SearchContext& context)
-        : command(std::move(sort)), finder(command.key, context), order(command.keys) {}
+    SortJob(Sort sort, const SearchContext& how) : command(std::move(sort)), context(how), order(command.keys) {}
 
     bool resume(Session& session) override;
     Result<bool> proceed(Session& session);
     void answer(Session& session);
 
     Sort command;
-    Finder finder;
+    SearchContext context;
+    std::optional<Finder> finder;  // once the words are there that FUZZY asks for
     Order order;
     bool searched = false;
     std::size_t next = 0;  // of what was found
@@ -30,11 +30,16 @@ struct Session::SortJob final : Session::Job {
 // True: all that was found has its place.
 Result<bool> Session::SortJob::proceed(Session& session) {
     View& view = *session.view_;
+    if (!finder) {
+        if (context.words != nullptr && !context.words->take_in(view.mailbox())) return false;
+        finder.emplace(command.key, context);
+        order.rank_by([this](store::Uid uid) { return finder->score(uid); });
+    }
     if (!searched) {
-        GK_TRY(searched, finder.resume(view));
+        GK_TRY(searched, finder->resume(view));
         return false;
     }
-    const auto found = std::span(finder.found()).subspan(next);
+    const auto found = std::span(finder->found()).subspan(next);
     const auto turn = found.first(order.needs_envelopes() ? std::min(found.size(), kEnvelopesInATurn) : found.size());
     GK_CHECK(order.add_all(view, turn));
     next += turn.size();
@@ -62,7 +67,7 @@ void Session::SortJob::answer(Session& session) {
         uids.push_back(rows[index].uid);
         found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
     }
-    if (command.returns.relevancy) found.relevancies = finder.relevancies(uids);
+    if (command.returns.relevancy) found.relevancies = finder->relevancies(uids);
     if (contains(command.key, SearchKey::Kind::ModSeq))
         found.modseq = session.highest_modseq(saved_result(command.returns, uids));
     if (command.returns.save) session.saved_ = saved_result(command.returns, uids);
@@ -81,7 +86,9 @@ void Session::on(const Sort& sort) {
         return;
     }
     if (contains(sort.key, SearchKey::Kind::ModSeq)) enable_condstore();
-    job_ = std::make_unique<SortJob>(sort, search_context());
+    SearchContext context = search_context();
+    context.words = words_for(sort.key);
+    job_ = std::make_unique<SortJob>(sort, context);
 }
 
 }  // namespace gk::imap

@@ -266,7 +266,7 @@ struct CancelUpdate {
     std::vector<std::string> tags;
 };
 struct SortKey {
-    enum class Kind { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo };
+    enum class Kind { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo, Relevancy };
     Kind kind = Kind::Arrival;
     bool reverse = false;
 };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include "common/base/text.hpp"
 #include "common/imap/grammar/rules.hpp"
 
@@ -8,13 +10,19 @@ namespace {
 
 using Kind = SortKey::Kind;
 
-// RFC 5256, 3; DISPLAYFROM and DISPLAYTO: RFC 5957, 3
-constexpr std::pair<std::string_view, Kind> kKeys[] = {
-    {"ARRIVAL", Kind::Arrival},    {"CC", Kind::Cc},           {"DATE", Kind::Date}, {"FROM", Kind::From},
-    {"SIZE", Kind::Size},          {"SUBJECT", Kind::Subject}, {"TO", Kind::To},     {"DISPLAYFROM", Kind::DisplayFrom},
-    {"DISPLAYTO", Kind::DisplayTo}};
+// RFC 5256, 3; DISPLAYFROM and DISPLAYTO: RFC 5957, 3; RELEVANCY: RFC 6203, 5
+constexpr std::pair<std::string_view, Kind> kKeys[] = {{"ARRIVAL", Kind::Arrival},
+                                                       {"CC", Kind::Cc},
+                                                       {"DATE", Kind::Date},
+                                                       {"FROM", Kind::From},
+                                                       {"SIZE", Kind::Size},
+                                                       {"SUBJECT", Kind::Subject},
+                                                       {"TO", Kind::To},
+                                                       {"DISPLAYFROM", Kind::DisplayFrom},
+                                                       {"DISPLAYTO", Kind::DisplayTo},
+                                                       {"RELEVANCY", Kind::Relevancy}};
 
-// Each kind both ways would be 18; more of them can change nothing.
+// Each kind both ways would be 20; more of them can change nothing.
 constexpr std::size_t kMaxSortKeys = 32;
 
 SortKey sort_key(Scanner& in) {
@@ -49,6 +57,10 @@ Sort sort_command(Scanner& in, bool uid) {
     sort.charset = text::upper(in.astring());
     in.space();
     sort.key = search_program(in);
+    const bool by_relevancy =
+        std::any_of(sort.keys.begin(), sort.keys.end(), [](const SortKey& key) { return key.kind == Kind::Relevancy; });
+    if ((by_relevancy || sort.returns.relevancy) && !contains(sort.key, SearchKey::Kind::Fuzzy))
+        in.fail("RELEVANCY wants a FUZZY key");
     return sort;
 }
 

@@ -22,6 +22,7 @@ public:
     std::uint32_t looked_at() const noexcept { return next_; }
     // Indices into View::rows(), sorted.
     const std::vector<std::uint32_t>& found() const noexcept { return found_; }
+    std::int64_t score(store::Uid uid) const { return fuzzy_score(key_, uid); }
     // How relevant each of UIDS is, from 1 to 100, the best of them 100 (RFC 6203, 4).
     std::vector<unsigned> relevancies(const std::vector<store::Uid>& uids) const;
 

@@ -15,7 +15,9 @@ namespace {
 using Kind = SortKey::Kind;
 using address::Listed;
 
-bool is_number(Kind kind) { return kind == Kind::Arrival || kind == Kind::Size || kind == Kind::Date; }
+bool is_number(Kind kind) {
+    return kind == Kind::Arrival || kind == Kind::Size || kind == Kind::Date || kind == Kind::Relevancy;
+}
 
 message::EnvelopeFields field_of(Kind kind) {
     switch (kind) {
@@ -75,6 +77,7 @@ void Order::add(std::uint32_t index, const store::Row& row, const message::Envel
             case Kind::To: value.text = first_mailbox(e.to); break;
             case Kind::DisplayFrom: value.text = first_display(e.from); break;
             case Kind::DisplayTo: value.text = first_display(e.to); break;
+            case Kind::Relevancy: value.number = score_ ? -score_(row.uid) : 0; break;
             case Kind::Subject:
                 if (e.subject) value.text = collated(message::base_subject(*e.subject).text);
                 break;

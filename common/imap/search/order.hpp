@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class Order {
 public:
     explicit Order(std::vector<SortKey> keys);
 
+    // What RELEVANCY sorts by, the best first (RFC 6203, 5). Set before anything is added.
+    void rank_by(std::function<std::int64_t(store::Uid)> score) { score_ = std::move(score); }
     // False: rows are enough.
     bool needs_envelopes() const noexcept { return fields_ != 0; }
     // In the order of INDEX, which decides where all keys are equal. ENVELOPE: nullptr where not needed.
@@ -40,6 +43,7 @@ private:
     bool less(const Item& a, const Item& b) const noexcept;
 
     std::vector<SortKey> keys_;
+    std::function<std::int64_t(store::Uid)> score_;
     message::EnvelopeFields fields_ = 0;  // that the keys ask for
     std::vector<Item> items_;
     std::vector<Value> values_;
