@@ -158,15 +158,23 @@ class Client:
             earlier = response.startswith(b"* VANISHED (EARLIER)")
             if not earlier and verb in QUIET:
                 self.lie(f"VANISHED while {verb} is answered")
-            gone = set(uid_set(response.split()[-1]))
-            known = {row.uid for row in self.rows}
-            if not earlier and None not in known and not gone <= known:
-                self.lie(f"VANISHED {sorted(gone - known)[:5]}, which were not there")
-            self.rows = [row for row in self.rows if row.uid not in gone]
+            for uid in uid_set(response.split()[-1]):
+                self.vanish(uid, earlier)
         else:
             fetched = _FETCH.match(response)
             if fetched:
                 self.fetched(int(fetched[1]), fetched[2])
+
+    def vanish(self, uid, earlier):
+        """Takes the message away; one whose UID was not told yet is found by its neighbours."""
+        before = [at for at, row in enumerate(self.rows) if row.uid is not None and row.uid <= uid]
+        at = before[-1] if before else -1
+        if at >= 0 and self.rows[at].uid == uid:
+            del self.rows[at]
+        elif at + 1 < len(self.rows) and self.rows[at + 1].uid is None:
+            del self.rows[at + 1]
+        elif not earlier:
+            self.lie(f"VANISHED {uid}, which was not there")
 
     def fetched(self, at, items):
         if not 1 <= at <= len(self.rows):

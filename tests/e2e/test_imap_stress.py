@@ -96,13 +96,25 @@ class Player(threading.Thread):
             return
         on = self.random.random() < 0.6
         silent = self.random.choice(["", ".SILENT"])
-        self.client.command(f"UID STORE {','.join(map(str, uids))} {'+' if on else '-'}FLAGS{silent} ({self.mine})")
+        self.silently(uids, f"UID STORE {','.join(map(str, uids))} {'+' if on else '-'}FLAGS{silent} ({self.mine})")
         for row in self.client.rows:
             if row.uid in uids and row.flags is not None:
                 # .SILENT leaves it to the client to know what it did.
                 row.flags = row.flags | {self.mine.encode()} if on else row.flags - {self.mine.encode()}
         for uid in uids:
             self.put.setdefault(box, {})[uid] = on
+
+    def silently(self, uids, command):
+        """A STORE that says nothing of what it did. Where one of UIDS was expunged meanwhile, what became of the others is not known."""
+        try:
+            self.client.command(command)
+        except Refused:
+            for row in self.client.rows:
+                if row.uid in uids:
+                    row.flags = None
+            for uid in uids:
+                self.put.get(self.client.box, {}).pop(uid, None)
+            raise
 
     def flag(self):
         uids = self.some(6)
@@ -164,7 +176,7 @@ class Player(threading.Thread):
             for key in ("UIDNEXT", "HIGHESTMODSEQ"):
                 # Only what was acknowledged before the question was sent is certain: kept from the last pause.
                 if found[key] < self.game.floor.get((box, key), 0):
-                    raise Lie(f"{key} of {box} fell to {found[key]}")
+                    raise Lie(f"{self.client.name}: {key} of {box} fell from {self.game.floor[box, key]} to {found[key]}")
 
     def other_box(self):
         self.client.select(self.random.choice(BOXES + HOLES))
@@ -229,7 +241,7 @@ class Player(threading.Thread):
         uids = self.some(3)
         if not uids:
             return
-        self.client.command(f"UID STORE {','.join(map(str, uids))} +FLAGS.SILENT (\\Deleted)")
+        self.silently(uids, f"UID STORE {','.join(map(str, uids))} +FLAGS.SILENT (\\Deleted)")
         for row in self.client.rows:
             if row.uid in uids and row.flags is not None:
                 row.flags |= {b"\\Deleted"}
