@@ -171,7 +171,7 @@ class Player(threading.Thread):
     def status(self):
         box = self.random.choice([one for one in BOXES + HOLES if one != self.client.box])
         answers, _ = self.client.command(f"STATUS {box} (MESSAGES UIDNEXT HIGHESTMODSEQ UNSEEN)")
-        found = {key.decode(): int(value) for key, value in re.findall(rb"([A-Z]+) (\d+)", b"".join(answers))}
+        found = {key.decode(): int(value) for key, value in re.findall(rb"([A-Z]+) (\d+)", next(one for one in answers if one.startswith(b"* STATUS")))}
         with self.game.lock:
             for key in ("UIDNEXT", "HIGHESTMODSEQ"):
                 # Only what was acknowledged before the question was sent is certain: kept from the last pause.
@@ -351,7 +351,7 @@ class Stress(case.Case):
         self.marbles(game)
         print(f"{rounds} rounds, {sum(player.commands for player in players)} commands ({sum(player.refused for player in players)} refused), "
               f"{sum(player.resyncs for player in players)} resynchronised, {foreigner.done} foreign changes", flush=True)
-        gk.run("gk-mailbox", "check", "ann@a.test", "--root", self.gk.root)
+        gk.run("gk-mailbox", "check", "-a", "ann@a.test", "--root", self.gk.root)
 
     def compare(self, game, players):
         """With everybody at rest."""
