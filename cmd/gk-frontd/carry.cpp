@@ -8,6 +8,12 @@
 
 namespace gk::front {
 
+namespace {
+
+constexpr int kReadsATurn = 16;  // of one session, before others have theirs
+
+}  // namespace
+
 // From here on the front knows nothing of IMAP: what one side says goes to the other, and a side is read only while
 // nothing waits for the other, so that at most one read's bytes are held in each direction.
 void Connection::begin_carry(std::string_view first_bytes) {
@@ -100,7 +106,12 @@ void Connection::on_carry_session(std::uint32_t) {
         while (tls_ && to_session_.empty() && !client_ended_ && tls_->has_pending())
             if (!carry_from_client()) return;
     }
-    if (to_client_.empty() && !session_ended_ && !carry_from_session()) return;
+    // Several reads while the client takes it all: a large answer then costs few turns of the loop.
+    for (int reads = 0; reads < kReadsATurn && to_client_.empty() && !session_ended_; ++reads) {
+        const auto before = stream_out_;
+        if (!carry_from_session()) return;
+        if (stream_out_ == before || (released_ && stream_out_ >= released_->written)) break;
+    }
     if (released_ && stream_out_ >= released_->written) {
         const auto released = std::exchange(released_, nullptr);
         release(*released);

@@ -92,6 +92,7 @@ Result<store::Quota> Deliverer::quota_of(const std::string& address) {
 }
 
 Answer Deliverer::over_quota(const std::string& address, const store::Quota& quota, std::uint64_t size) {
+    size = std::max<std::uint64_t>(size, 1);  // not declared: still a message, and a full mailbox has no room for it
     if (quota.limited()) {
         const auto opened = account(address);
         if (!opened) return kTrouble;

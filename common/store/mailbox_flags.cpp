@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "common/base/text.hpp"
+#include "common/maildir/name.hpp"
 #include "common/store/mailbox.hpp"
 #include "common/store/state.hpp"
 
@@ -73,6 +74,11 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
                     const std::string now = find_file(path, base_of_file(message.file));
                     if (now.empty()) continue;  // expunged: the next look says so
                     message.file = now;
+                    const auto parsed = maildir::parse_name(std::string_view(now).substr(4));
+                    const auto theirs = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
+                    message.row.flags = theirs.flags;
+                    message.row.keywords = (before.keywords & ~kLetterKeywords) | theirs.keywords;
+                    apply(update, keywords, message.row);
                     to = renamed_file(now, message.row.flags, message.row.keywords);
                     done = now == to ? ok() : renames.rename(now, to);
                 }

@@ -23,13 +23,14 @@ class Compressed:
         self.client.socket.sendall(self.out.compress(what) + self.out.flush(zlib.Z_SYNC_FLUSH))
 
     def until(self, end):
+        """Everything up to the end of the line with END in it."""
         self.client.socket.settimeout(30)
-        while end not in self.plain:
+        while b"\n" not in self.plain.partition(end)[1][-1:] + self.plain.partition(end)[2]:
             got = self.client.socket.recv(65536)
             if not got:
                 raise gk.Failed(f"the server ended the connection after {self.plain[-300:]!r}")
             self.plain += self.into.decompress(got)
-        at = self.plain.index(end) + len(end)
+        at = self.plain.index(b"\n", self.plain.index(end) + len(end) - 1) + 1
         said, self.plain = self.plain[:at], self.plain[at:]
         return said
 
