@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "common/imap/commands/fetch_content.hpp"
 #include "common/imap/format/format.hpp"
 #include "common/imap/search/answer.hpp"
 #include "common/imap/session.hpp"
@@ -17,12 +18,6 @@ using Kind = FetchItem::Kind;
 constexpr std::size_t kBatchOfRows = 1000;
 constexpr std::size_t kBatchOfMessages = 64;
 constexpr std::uint64_t kEnoughOutput = 128 * 1024;
-
-bool is_whole_message(const FetchItem& item) {
-    if (item.kind == Kind::Rfc822) return true;
-    return (item.kind == Kind::BodySection || item.kind == Kind::Binary) && item.section.part.empty() &&
-           item.section.text == Section::Text::All;
-}
 
 bool needs_file(const FetchItem& item) {
     switch (item.kind) {
@@ -72,15 +67,6 @@ std::vector<IndexRange> part_of(const std::vector<IndexRange>& ranges, const Par
     return part;
 }
 
-// Octets of BYTES once each LF has its CR. Counted, not believed: a file's name or the index may be wrong, and a wrong
-// literal would garble the rest of the session.
-std::uint64_t octets_with_crlf(std::string_view bytes) {
-    std::uint64_t octets = bytes.size();
-    for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
-        if (at == 0 || bytes[at - 1] != '\r') ++octets;
-    return octets;
-}
-
 }  // namespace
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / item / "(" item *(SP item) ")")
@@ -125,10 +111,6 @@ struct Session::FetchJob final : Session::Job {
     Status answer_shown(Session& session, const std::vector<std::uint32_t>& batch, const std::vector<store::Uid>& uids);
     void one(Session& session, std::uint32_t index, const message::Structure* structure,
              const store::Mailbox::Shown* ready = nullptr);
-    void section(Session& session, const FetchItem& item, const OutputQueue::File& file,
-                 const message::Structure* structure);
-    void binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
-                const message::Structure& structure);
 
     Fetch command;
     std::vector<IndexRange> ranges;
@@ -380,90 +362,14 @@ void Session::FetchJob::one(Session& session, std::uint32_t index, const message
             out += ' ';
         }
         if (item.kind == Kind::BinarySize || (item.kind == Kind::Binary && !is_whole_message(item)))
-            binary(session, item, file, *structure);
-        else section(session, item, file, structure);
+            unknown_encoding = !append_binary(session.out_, item, file, *structure) || unknown_encoding;
+        else append_content(session.out_, item, file, structure, converted);
     }
     if (std::binary_search(flags_news.begin(), flags_news.end(), index)) {
         if (!has_flags) session.append_flags(begin("FLAGS "), row);
         if (!has_modseq && session.condstore_) session.append_modseq(begin(""), row);
     }
     session.out_.text() += ")\r\n";
-}
-
-void Session::FetchJob::section(Session& session, const FetchItem& item, const OutputQueue::File& file,
-                                const message::Structure* structure) {
-    const std::string_view bytes = file->file.bytes();
-    const bool convert = file->line_ends == message::LineEnds::Convert;
-    if (is_whole_message(item) && !item.partial) {
-        std::string& out = session.out_.text();
-        const std::string_view mark =
-            item.kind == Kind::Binary && bytes.find('\0') != std::string_view::npos ? "~" : "";  // literal8
-        if (!convert) {
-            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, bytes.size());
-            session.out_.slice(file, 0, bytes.size(), false, bytes.size());
-        } else if (!file->file.is_mapped()) {
-            // A small one is converted once, for its size and its bytes.
-            converted.clear();
-            CrlfWriter().feed(bytes, converted);
-            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, converted.size());
-            out += converted;
-        } else {
-            const std::uint64_t octets = octets_with_crlf(bytes);
-            fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", mark, octets);
-            session.out_.slice(file, 0, bytes.size(), true, octets);
-        }
-        return;
-    }
-    Section wanted = item.section;
-    if (item.kind == Kind::Rfc822Header) wanted.text = Section::Text::Header;
-    if (item.kind == Kind::Rfc822Text) wanted.text = Section::Text::Text;
-    const auto content = find_section(*structure, bytes, wanted, item.partial);
-    if (!content) {
-        append_nil(session.out_.text());
-        return;
-    }
-    fmt::format_to(std::back_inserter(session.out_.text()), "{{{}}}\r\n", content->octets);
-    for (const Piece& piece : content->pieces) {
-        if (!piece.own.empty()) session.out_.text() += piece.own;
-        else session.out_.slice(file, piece.begin, piece.end, piece.to_crlf, content->octets);
-    }
-}
-
-// RFC 3516, 4.2 and RFC 9051, 6.4.5: the part's content with its transfer encoding undone; literal8 where it holds a
-// NUL.
-void Session::FetchJob::binary(Session& session, const FetchItem& item, const OutputQueue::File& file,
-                               const message::Structure& structure) {
-    std::string& out = session.out_.text();
-    const std::uint32_t number = find_part(structure, item.section.part);
-    if (number == message::kNone) {
-        if (item.kind == Kind::BinarySize) out += '0';
-        else append_nil(out);
-        return;
-    }
-    const message::Part& part = structure.parts[number];
-    const std::string_view bytes = file->file.bytes();
-    std::uint64_t end = std::min<std::uint64_t>(part.body_end, bytes.size());
-    std::uint64_t begin = std::min(item.section.part.empty() ? 0 : part.body_begin, end);
-    auto encoding = message::Encoding::Identity;
-    if (part.kind == message::Part::Kind::Leaf && !item.section.part.empty() && !part.encoding.empty()) {
-        if (!message::encoding_is_known(part.encoding)) {
-            unknown_encoding = true;
-            if (item.kind == Kind::BinarySize) out += '0';
-            else append_nil(out);
-            return;
-        }
-        encoding = message::encoding_named(part.encoding);
-    }
-    const bool convert = file->line_ends == message::LineEnds::Convert;
-    const DecodedSize size = decoded_size(bytes.substr(begin, end - begin), convert, encoding);
-    if (item.kind == Kind::BinarySize) {
-        fmt::format_to(std::back_inserter(out), "{}", size.octets);
-        return;
-    }
-    const std::uint64_t skip = item.partial ? std::min(item.partial->offset, size.octets) : 0;
-    const std::uint64_t count = item.partial ? std::min(item.partial->length, size.octets - skip) : size.octets;
-    fmt::format_to(std::back_inserter(out), "{}{{{}}}\r\n", size.has_nul ? "~" : "", count);
-    if (count > 0) session.out_.decoded(file, begin, end, convert, encoding, skip, count);
 }
 
 // RFC 5465, 5.2: what NOTIFY wants to have of messages that are new to the selected mailbox, from UID FIRST on.
