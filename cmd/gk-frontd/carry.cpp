@@ -76,11 +76,11 @@ bool Connection::carry_from_client() {
     return io->count == 0 || write_session({front_.scratch(), io->count});
 }
 
-bool Connection::carry_from_session() {
+bool Connection::carry_from_session(bool sees_end) {
     const ssize_t n = ::recv(session_.get(), front_.scratch(), front_.scratch_size(), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
     if (n <= 0) {
-        session_ended_ = true;
+        session_ended_ = session_ended_ || sees_end;
         return true;
     }
     stream_out_ += static_cast<std::uint64_t>(n);
@@ -106,10 +106,12 @@ void Connection::on_carry_session(std::uint32_t) {
         while (tls_ && to_session_.empty() && !client_ended_ && tls_->has_pending())
             if (!carry_from_client()) return;
     }
-    // Several reads while the client takes it all: a large answer then costs few turns of the loop.
+    // Several reads while the client takes it all: a large answer then costs few turns of the loop. The end is seen in
+    // a turn of its own, since what comes with it by another way, that the session sleeps or gave up, is to be read
+    // first.
     for (int reads = 0; reads < kReadsATurn && to_client_.empty() && !session_ended_; ++reads) {
         const auto before = stream_out_;
-        if (!carry_from_session()) return;
+        if (!carry_from_session(reads == 0)) return;
         if (stream_out_ == before || (released_ && stream_out_ >= released_->written)) break;
     }
     if (released_ && stream_out_ >= released_->written) {

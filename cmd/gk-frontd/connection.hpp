@@ -67,7 +67,7 @@ private:
     void on_carry_session(std::uint32_t events);
     bool write_session(std::string_view bytes);
     bool carry_from_client();
-    bool carry_from_session();
+    bool carry_from_session(bool sees_end);
     void check_end();
     // sleep.cpp
     bool nothing_on_the_way(const imap::Control& control) const;

@@ -39,10 +39,10 @@ bool Connection::nothing_on_the_way(const imap::Control& control) const {
            !front_.draining();
 }
 
-// UNAUTHENTICATE (RFC 8437): before login again, with TLS as it is. Where something is on the way, the end of the
-// session's stream ends the connection.
+// UNAUTHENTICATE (RFC 8437): before login again, with TLS as it is. What was on the way to the session comes back in
+// another Release.
 void Connection::release(const imap::Control& control) {
-    if (state_ == State::Carry && !session_ended_ && stream_out_ < control.written && !released_) {
+    if (state_ == State::Carry && !session_ended_ && stream_out_ < control.written) {
         released_ = std::make_unique<imap::Control>(control);  // its last words are still to be read
         return;
     }

@@ -58,6 +58,22 @@ bool read_notes(int notes, Session& session, std::uint64_t& heard) {
     return !closed;
 }
 
+// Until the front closes the stream, which it does when nothing is on the way. What it carried meanwhile goes back to
+// it; where that is too much, this is the end of the connection.
+void give_up(const Child& child, GaveUp gave_up) {
+    constexpr std::size_t kMostRest = 16 * 1024;
+    char buffer[4096];
+    while (gave_up.rest.size() <= kMostRest) {
+        send_note(child.notes.get(), gave_up);
+        pollfd one{child.client.get(), POLLIN, 0};
+        if (::poll(&one, 1, static_cast<int>(child.settings.start_timeout.count())) <= 0) return;
+        const ssize_t count = ::read(child.client.get(), buffer, sizeof buffer);
+        if (count <= 0) return;
+        gave_up.read += static_cast<std::uint64_t>(count);
+        gave_up.rest.append(buffer, static_cast<std::size_t>(count));
+    }
+}
+
 }  // namespace
 
 int run_child(Child child, const std::function<void()>& closed_in) {
@@ -115,13 +131,8 @@ int run_child(Child child, const std::function<void()>& closed_in) {
     wire.idle_timeout = child.settings.idle_timeout;
     wire.write_timeout = child.settings.write_timeout;
     const Carried carried = carry(session, wire);
-    if (session.unauthenticated()) {
-        send_note(child.notes.get(),
-                  GaveUp{wire.read_before + carried.octets_in, carried.octets_out, session.take_rest()});
-        // The front closes the stream when it has all of it; where it cannot, this is the end of the connection.
-        pollfd one{child.client.get(), POLLIN, 0};
-        ::poll(&one, 1, static_cast<int>(child.settings.start_timeout.count()));
-    }
+    if (session.unauthenticated())
+        give_up(child, {wire.read_before + carried.octets_in, carried.octets_out, session.take_rest()});
     log::Event("imap.session.end")
         .field("session", child.handover.session_id)
         .field("actor", child.account)
