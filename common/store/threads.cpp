@@ -262,7 +262,8 @@ Status Mailbox::threads(std::span<const Uid> uids, const std::function<bool(cons
             row.own = static_cast<std::uint64_t>(query.integer(3));
             const auto blob = query.text(4);
             ancestors.resize(blob.size() / sizeof(std::uint64_t));
-            std::memcpy(ancestors.data(), blob.data(), ancestors.size() * sizeof(std::uint64_t));
+            if (!ancestors.empty())
+                std::memcpy(ancestors.data(), blob.data(), ancestors.size() * sizeof(std::uint64_t));
             row.ancestors = ancestors;
             row.subject = static_cast<std::uint64_t>(query.integer(5));
             row.is_reply = query.integer(6) != 0;

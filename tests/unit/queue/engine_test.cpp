@@ -73,8 +73,9 @@ struct Bed {
         return until([&] { return engine->is_idle(); });
     }
     std::size_t files() {
-        return os::list_directory(settings.spool_dir + "/active")->size() +
-               os::list_directory(settings.spool_dir + "/new")->size();
+        // Files move from new/ to active/: in this order none is missed on its way.
+        const auto fresh = os::list_directory(settings.spool_dir + "/new")->size();
+        return fresh + os::list_directory(settings.spool_dir + "/active")->size();
     }
 
     std::string dir;
