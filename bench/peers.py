@@ -287,6 +287,9 @@ passdb {{
   driver = static
   args = nopassword=y
 }}
+service auth {{
+  client_limit = 4000
+}}
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
