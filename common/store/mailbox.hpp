@@ -71,7 +71,8 @@ public:
     // stop.
     Status structures(std::span<const Uid> uids, const std::function<bool(Uid, const message::Structure*)>& sink);
     Result<message::Structure> structure(Uid uid);
-    // The same where the message's own envelope is enough, and of that WANTED. What SINK gets is overwritten afterwards.
+    // The same where the message's own envelope is enough, and of that WANTED. What SINK gets is overwritten
+    // afterwards.
     Status envelopes(std::span<const Uid> uids, const std::function<bool(Uid, const message::Envelope*)>& sink,
                      message::EnvelopeFields wanted = message::kAllFields);
     // Structures with the files; both or none.

@@ -31,9 +31,9 @@ struct ThreadRow {
     bool is_reply = false;  // as the subject says (RFC 5256, 2.1)
 };
 
-// Finds the thread of each message that the account knows now and that has none yet, oldest first, whatever its mailbox; in
-// bounded pieces, between which others may use the account. Cheap where there is nothing new. What it found is durable
-// and may be told when it is done.
+// Finds the thread of each message that the account knows now and that has none yet, oldest first, whatever its
+// mailbox; in bounded pieces, between which others may use the account. Cheap where there is nothing new. What it found
+// is durable and may be told when it is done.
 class Threading {
 public:
     explicit Threading(std::shared_ptr<Account> account);

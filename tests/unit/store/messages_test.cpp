@@ -316,7 +316,8 @@ TEST_F(StoreMessages, AreReadAsFarAsTheLimitsOfTheAccountGo) {
     const std::string_view three =
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
         "--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n";
-    EXPECT_EQ(mailbox("INBOX").structure(deliver("INBOX", std::string(three)))->parts.size(), 2u) << "looked into on the way in";
+    EXPECT_EQ(mailbox("INBOX").structure(deliver("INBOX", std::string(three)))->parts.size(), 2u)
+        << "looked into on the way in";
     write_file(path("INBOX") + "/new/1.foreign", std::string(three));
     ASSERT_TRUE(account_->reconcile(true));
     EXPECT_EQ(mailbox("INBOX").structure(2)->parts.size(), 2u) << "looked into when asked for";
@@ -332,7 +333,8 @@ TEST_F(StoreMessages, AreShownAsTheirStructureSays) {
     for (int turn = 0; turn < 2; ++turn)
         ASSERT_TRUE(inbox.shown(std::vector<Uid>{1, 2, 9}, [&](Uid uid, const Mailbox::Shown* shown) {
             EXPECT_EQ(shown == nullptr, uid == 9) << uid;
-            if (shown != nullptr) envelopes.push_back(std::string(shown->envelope) + std::string(shown->body_structure));
+            if (shown != nullptr)
+                envelopes.push_back(std::string(shown->envelope) + std::string(shown->body_structure));
             return true;
         }));
     std::string expected;
