@@ -9,7 +9,7 @@ namespace {
 
 // zlib's defaults take 256 KB for the way out. A window of 8 KB and a quarter of the hash table take 64 KB, for a few
 // percent more on the wire. The way in must allow for the client's window, which may be 32 KB.
-constexpr int kLevel = 5, kWindowOut = -13, kMemory = 6, kWindowIn = -15;
+constexpr int kLevel = 1, kWindowOut = -13, kMemory = 6, kWindowIn = -15;
 
 Bytef* bytes_of(std::string_view bytes) {  // zlib does not write to its input, but does not say so
     return reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
