@@ -46,7 +46,7 @@ TEST(ImapCompression, GivesABombInPiecesThatTheCallerBounds) {
     auto sender = Compression::begin().value(), receiver = Compression::begin().value();
     std::string wire;
     for (int i = 0; i < 64; ++i) sender->compress(std::string(1 << 20, '\0'), i == 63, wire);
-    EXPECT_LT(wire.size(), 100'000u);
+    EXPECT_LT(wire.size(), 400'000u);
     receiver->feed(wire);
     std::size_t total = 0;
     for (;;) {
