@@ -24,9 +24,14 @@ if(GK_COVERAGE)
   target_link_options(gk_options INTERFACE --coverage)
 endif()
 
+# Without these words ccache refuses every file that uses the precompiled header, which is every file.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_INODECACHE=1 ${CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(gk_options INTERFACE -fpch-preprocess)
+  endif()
 endif()
 find_program(MOLD mold)
 if(MOLD)
