@@ -45,12 +45,15 @@ Result<std::shared_ptr<MailboxDirectory>> Syncer::open(const std::string& mailbo
 
 Status Syncer::sync_directory(MailboxDirectory& mailbox, std::string_view name) {
     auto& sub = mailbox.sub(name);
-    std::call_once(sub.opened, [&] {
-        const std::string relative(name);
-        sub.fd = os::Fd(::openat(mailbox.fd(), relative.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!sub.fd) sub.error = os_error(errno, fmt::format("cannot open '{}/{}'", mailbox.path_, name));
-    });
-    if (!sub.fd) return fail(sub.error);
+    {
+        const std::lock_guard lock(sub.opening);
+        if (!sub.fd) {
+            const std::string relative(name);
+            sub.fd = os::Fd(::openat(mailbox.fd(), relative.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+            // A failure, of descriptors or of memory, is not kept: the next delivery tries again.
+            if (!sub.fd) return fail_errno(fmt::format("cannot open '{}/{}'", mailbox.path_, name));
+        }
+    }
     return sub.flush.run([&]() -> Status {
         mailbox.coming_.wait(options_.gather);
         ++directories_;

@@ -119,9 +119,8 @@ private:
     dev_t device_ = 0;
     ino_t inode_ = 0;
     struct Sub {
-        os::Fd fd;
-        std::once_flag opened;
-        Error error;
+        std::mutex opening;
+        os::Fd fd;  // once open, it stays
         SharedFlush flush;
     };
     Sub new_, cur_, tmp_;

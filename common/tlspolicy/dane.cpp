@@ -2,6 +2,9 @@
 #include "common/tlspolicy/dane.hpp"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <memory>
 
 #include "common/base/text.hpp"
 
@@ -10,6 +13,23 @@ namespace {
 
 // More records than any sane host has; each costs a hash a handshake.
 constexpr std::size_t kMostRecords = 64;
+
+// A certificate or key given whole has to be one (RFC 7672, 3.1.1 and 3.2): OpenSSL takes no other for a record either.
+bool is_der(std::string_view data, bool is_key) noexcept {
+    const auto* at = reinterpret_cast<const unsigned char*>(data.data());
+    const auto* const end = at + data.size();
+    const auto length = static_cast<long>(data.size());
+    bool parsed = false;
+    if (is_key) {
+        const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(d2i_PUBKEY(nullptr, &at, length), EVP_PKEY_free);
+        parsed = key != nullptr;
+    } else {
+        const std::unique_ptr<X509, decltype(&X509_free)> certificate(d2i_X509(nullptr, &at, length), X509_free);
+        parsed = certificate && X509_get0_pubkey(certificate.get());
+    }
+    ERR_clear_error();
+    return parsed && at == end;
+}
 
 // True where the lookup settles the matter: records found, or a failure.
 bool look_up(dns::Source& source, const std::string& base, std::uint16_t port, HostTlsa& host) {
@@ -50,7 +70,7 @@ bool look_up(dns::Source& source, const std::string& base, std::uint16_t port, H
 bool is_usable(const dns::Tlsa& record) noexcept {
     if ((record.usage != 2 && record.usage != 3) || record.selector > 1) return false;
     switch (record.matching) {
-        case 0: return !record.data.empty();
+        case 0: return is_der(record.data, record.selector == 1);
         case 1: return record.data.size() == 32;
         case 2: return record.data.size() == 64;
         default: return false;

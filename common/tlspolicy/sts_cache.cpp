@@ -68,11 +68,15 @@ Status StsCache::put(const StsEntry& entry) {
     GK_CHECK(os::make_directories(dir_, 0750));
     const std::string path = dir_ + "/" + entry.domain;
     if (!os::exists(path)) {
-        GK_TRY(auto entries, list());
-        if (entries.size() >= most_) {
+        // Names alone are cheap to count. Once there are too many, a sixteenth goes at once, so that reading all is
+        // rare.
+        GK_TRY(const auto files, os::list_directory(dir_));
+        if (files.size() >= most_) {
+            GK_TRY(auto entries, list());
             std::sort(entries.begin(), entries.end(),
                       [](const auto& x, const auto& y) { return x.expires < y.expires; });
-            for (std::size_t i = 0; i + most_ <= entries.size(); ++i) (void)drop(entries[i].domain);
+            const std::size_t keep = most_ - 1 - std::min(most_ - 1, most_ / 16);
+            for (std::size_t i = 0; i + keep < entries.size(); ++i) (void)drop(entries[i].domain);
         }
     }
     return os::replace_file(path, format_sts_entry(entry), 0640);

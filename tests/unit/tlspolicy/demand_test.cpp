@@ -176,7 +176,6 @@ TEST(Dane, KnowsWhichRecordsAreUsable) {
     const std::string sha256(32, 'x'), sha512(64, 'x');
     EXPECT_TRUE(is_usable({3, 1, 1, sha256}));
     EXPECT_TRUE(is_usable({2, 0, 2, sha512}));
-    EXPECT_TRUE(is_usable({3, 0, 0, "der"}));
     EXPECT_FALSE(is_usable({0, 1, 1, sha256}));
     EXPECT_FALSE(is_usable({1, 1, 1, sha256}));
     EXPECT_FALSE(is_usable({3, 2, 1, sha256}));
@@ -184,6 +183,18 @@ TEST(Dane, KnowsWhichRecordsAreUsable) {
     EXPECT_FALSE(is_usable({3, 1, 1, sha512}));
     EXPECT_FALSE(is_usable({3, 1, 2, sha256}));
     EXPECT_FALSE(is_usable({3, 0, 0, ""}));
+}
+
+TEST(Dane, AKeyGivenWholeHasToBeOne) {
+    // An Ed25519 SubjectPublicKeyInfo (RFC 8410, 10.1).
+    const std::string key = std::string("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 12) +
+                            "\x19\xbf\x44\x09\x69\x84\xcd\xfe\x85\x41\xba\xc1\x67\xdc\x3b\x96"
+                            "\xc8\x50\x86\xaa\x30\xb6\xb6\xcb\x0c\x5c\x38\xad\x70\x31\x66\xe1";
+    EXPECT_TRUE(is_usable({3, 1, 0, key}));
+    EXPECT_FALSE(is_usable({3, 1, 0, key + "x"}));
+    EXPECT_FALSE(is_usable({3, 1, 0, key.substr(0, 30)}));
+    EXPECT_FALSE(is_usable({3, 0, 0, key})) << "it is no certificate";
+    EXPECT_FALSE(is_usable({3, 0, 0, "der"}));
 }
 
 TEST(Dane, ASignedWayToSignedRecordsIsDane) {

@@ -170,6 +170,21 @@ TEST(StsCache, IsBoundedAndKeepsWhatLastsLongest) {
     EXPECT_TRUE(cache.drop("d0.test"));
 }
 
+TEST(StsCache, MakesRoomForManyAtOnce) {
+    Bed bed;
+    StsCache cache(bed.dir + "/cache", 32);
+    for (int i = 0; i < 33; ++i)
+        ASSERT_TRUE(cache.put({fmt::format("d{:02}.test", i),
+                               "1",
+                               now(),
+                               now() + std::chrono::hours(i + 1),
+                               {StsMode::Enforce, 86400, {"mx.test"}}}));
+    EXPECT_EQ(cache.list()->size(), 30u) << "32 less a sixteenth, less room for one, and that one";
+    EXPECT_FALSE(cache.find("d02.test"));
+    EXPECT_TRUE(cache.find("d03.test"));
+    EXPECT_TRUE(cache.find("d32.test"));
+}
+
 TEST(StsCache, TakesNoNameThatIsNoDomain) {
     Bed bed;
     StsCache cache(bed.dir + "/cache", 3);
