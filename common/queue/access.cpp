@@ -29,7 +29,10 @@ Summary summarize(const SpoolFile& file, const MessageState& state) {
     for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
         const auto& r = state.recipients[i];
         s.attempts = std::max(s.attempts, r.attempts);
-        if (r.kind == RecipientState::Kind::Waiting) s.recipients.push_back(envelope.recipients[i].address);
+        if (r.kind == RecipientState::Kind::Waiting) {
+            s.recipients.push_back(envelope.recipients[i].address);
+            s.due.emplace_back(domain_of(envelope.recipients[i].address), r.next);
+        }
         if (!r.text.empty() && r.kind != RecipientState::Kind::Delivered && r.last >= last) {
             last = r.last;
             s.reason = r.text;

@@ -81,7 +81,13 @@ Status Engine::Impl::watch() {
 Status Engine::Impl::scan() {
     const std::string active_dir = dir + "/active";
     GK_TRY(const auto entries, os::list_directory(active_dir));
-    GK_TRY(auto known, index->ids());
+    std::set<std::string> known;
+    for (std::string after;;) {
+        GK_TRY(const auto ids, index->ids(after, 10'000));
+        known.insert(ids.begin(), ids.end());
+        if (ids.empty()) break;
+        after = ids.back();
+    }
     for (const auto& entry : entries) {
         if (known.erase(entry.name) > 0) continue;
         const std::string path = active_dir + "/" + entry.name;
@@ -232,7 +238,7 @@ void Engine::Impl::schedule() {
             auto due = index->take_due(now(), free);
             if (!due) log::Event("queue.trouble", log::Level::Error).field("error", due.error().text);
             else
-                for (const auto& id : *due) activate(id, false);
+                for (const auto& one : *due) activate(one.id, false);
         }
         std::vector<std::shared_ptr<ActiveMessage>> again;
         {

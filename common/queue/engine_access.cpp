@@ -24,28 +24,34 @@ Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
 }
 
 Status Engine::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
-    std::vector<std::shared_ptr<ActiveMessage>> now_active;
+    // What is under way is known better here than to the index: it is told in the row's place.
+    std::map<std::string, std::shared_ptr<ActiveMessage>> now_active;
     {
         const std::lock_guard guard(impl_->mutex);
-        for (const auto& [id, message] : impl_->active) now_active.push_back(message);
-    }
-    std::map<std::string, Summary> rows;
-    Filter any = filter;
-    any.limit = 0;
-    GK_CHECK(impl_->index->list(any, [&](const Summary& s) { rows[s.id] = s; }));
-    for (const auto& message : now_active) {
-        const std::lock_guard guard(message->mutex);
-        Summary summary = summarize(message->file, message->state);
-        if (summary.status == "new" || summary.status == "deferred") summary.status = "active";
-        rows.erase(message->id);
-        if (!message->deleted && summary.status != "done" && filter.matches(summary))
-            rows[message->id] = std::move(summary);
+        for (const auto& [id, message] : impl_->active) now_active[id] = message;
     }
     std::uint64_t shown = 0;
-    for (const auto& [id, summary] : rows) {
-        if (filter.limit != 0 && shown++ >= filter.limit) break;
-        each(summary);
-    }
+    const auto show = [&](const Summary& summary) {
+        if (filter.limit == 0 || shown++ < filter.limit) each(summary);
+    };
+    auto next = now_active.begin();
+    const auto show_active_before = [&](std::string_view id) {
+        for (; next != now_active.end() && (id.empty() || next->first < id); ++next) {
+            auto& message = *next->second;
+            const std::lock_guard guard(message.mutex);
+            Summary summary = summarize(message.file, message.state);
+            if (summary.status == "new" || summary.status == "deferred") summary.status = "active";
+            if (!message.deleted && summary.status != "done" && filter.matches(summary)) show(summary);
+        }
+    };
+    // Rows that an active message stands for do not count: as many more are asked for.
+    Filter rows = filter;
+    if (rows.limit != 0) rows.limit += now_active.size();
+    GK_CHECK(impl_->index->list(rows, [&](const Summary& row) {
+        show_active_before(row.id);
+        if (!now_active.contains(row.id)) show(row);
+    }));
+    show_active_before({});
     return ok();
 }
 

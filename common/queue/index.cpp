@@ -1,36 +1,68 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/index.hpp"
 
+#include <algorithm>
+
+#include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
+#include "common/queue/lanes.hpp"
 
+// The rows. What is due is in index_due.cpp.
 namespace gk::queue {
 namespace {
 
 const std::vector<std::string> kSchema = {
-    "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, status TEXT NOT NULL,"
-    " size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL, recipients TEXT NOT "
+    // The first version knew no lanes; what it held is read from the spool again.
+    "DROP TABLE IF EXISTS message;",
+    "DROP TABLE IF EXISTS message;"
+    "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, sender_domain TEXT NOT NULL,"
+    " status TEXT NOT NULL, size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL,"
+    " recipients TEXT NOT NULL, domains TEXT NOT NULL, total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT "
     "NULL,"
-    " total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT NULL, lent INTEGER NOT NULL DEFAULT 0) WITHOUT "
+    " forced INTEGER NOT NULL DEFAULT 0, lent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX message_trace ON message (trace);"
+    "CREATE INDEX message_sender ON message (sender COLLATE NOCASE);"
+    "CREATE INDEX message_sender_domain ON message (sender_domain);"
+    "CREATE INDEX message_status ON message (status);"
+    "CREATE INDEX message_lent ON message (id) WHERE lent = 1;"
+    // A message for the recipients of one domain; NEXT is null while it is held or lent out.
+    "CREATE TABLE waiting (domain TEXT NOT NULL, id TEXT NOT NULL, next INTEGER, PRIMARY KEY (domain, id)) WITHOUT "
     "ROWID;"
-    "CREATE INDEX message_next ON message (next) WHERE held = 0 AND lent = 0 AND next IS NOT NULL;"
-    "CREATE INDEX message_trace ON message (trace);"};
+    "CREATE INDEX waiting_due ON waiting (domain, next) WHERE next IS NOT NULL;"
+    "CREATE TABLE destination (domain TEXT PRIMARY KEY, messages INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT "
+    "ROWID;"};
 
-// Recipients of one message that list can filter by; the file has them all.
+// Recipients of one message that list can show and filter by; the file has them all.
 constexpr std::size_t kShown = 1000;
-
-std::int64_t to_us(TimePoint t) { return t.time_since_epoch().count(); }
-TimePoint from_us(std::int64_t us) { return TimePoint(std::chrono::microseconds(us)); }
+constexpr std::size_t kPage = 200;
 
 bool matches_address(std::string_view wanted, std::string_view address) {
-    if (wanted.starts_with('@'))
-        return address.size() > wanted.size() &&
-               text::equals_nocase(address.substr(address.size() - wanted.size()), wanted);
+    if (wanted.starts_with('@')) {
+        if (address.size() <= wanted.size()) return false;
+        return text::equals_nocase(address.substr(address.size() - wanted.size()), wanted) ||
+               domain_of(address) == domain_of(wanted);
+    }
     if (wanted == "<>") return address.empty();
     return text::equals_nocase(wanted, address);
 }
 
+std::vector<std::string> lines_of(std::string_view joined) {
+    std::vector<std::string> lines;
+    for (const auto line : text::split(joined, '\n')) lines.emplace_back(line);
+    return lines;
+}
+
 }  // namespace
+
+std::string domain_of(std::string_view address) {
+    const auto at = address.rfind('@');
+    if (at == std::string_view::npos) return {};
+    const auto domain = address.substr(at + 1);
+    if (domain.starts_with('[')) return text::lower(domain);
+    auto ascii = address::to_a_labels(domain);
+    return ascii ? *ascii : text::lower(domain);
+}
 
 bool Filter::matches(const Summary& s) const {
     if (!sender.empty() && !matches_address(sender, s.sender)) return false;
@@ -41,8 +73,10 @@ bool Filter::matches(const Summary& s) const {
     return false;
 }
 
+Index::Index() = default;
 Index::Index(Index&&) noexcept = default;
 Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
 
 Result<Index> Index::open(const std::string& path) {
     const auto try_open = [&]() -> Result<Index> {
@@ -50,9 +84,12 @@ Result<Index> Index::open(const std::string& path) {
         db::Options options;
         options.synchronous_full = false;
         options.mode = 0660;
+        options.cache_kib = 8192;
         GK_TRY(index.db_, db::Database::open(path, options));
         GK_CHECK(index.db_.migrate(kSchema));
         index.mutex_ = std::make_unique<std::mutex>();
+        index.lanes_ = std::make_unique<Lanes>();
+        GK_CHECK(index.load_lanes());
         return index;
     };
     auto index = try_open();
@@ -63,103 +100,117 @@ Result<Index> Index::open(const std::string& path) {
     return try_open();
 }
 
-Status Index::put(const Summary& s, bool held) {
-    std::string recipients;
-    for (std::size_t i = 0; i < s.recipients.size() && i < kShown; ++i) recipients += (i ? "\n" : "") + s.recipients[i];
+Status Index::put(const Summary& summary, bool held) {
     const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q,
-           db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, status, size, arrival, next, attempts,"
-                       " recipients, total, reason, held, lent) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0)"));
-    q.bind(s.id)
-        .bind(s.trace_id)
-        .bind(s.sender)
-        .bind(s.status)
-        .bind(static_cast<std::int64_t>(s.size))
-        .bind(to_us(s.arrival));
-    if (s.next) q.bind(to_us(*s.next));
-    else q.bind_null();
-    q.bind(static_cast<std::int64_t>(s.attempts))
-        .bind(recipients)
-        .bind(static_cast<std::int64_t>(s.recipients_total))
-        .bind(s.reason);
-    q.bind(static_cast<std::int64_t>(held));
-    return q.run();
+    GK_TRY(auto all, db::Transaction::begin(db_));
+    GK_CHECK(put_locked(summary, held));
+    return all.commit();
+}
+
+Status Index::put(std::span<const Entry> entries) {
+    const std::lock_guard lock(*mutex_);
+    GK_TRY(auto all, db::Transaction::begin(db_));
+    for (const auto& entry : entries) GK_CHECK(put_locked(entry.summary, entry.held));
+    return all.commit();
+}
+
+Result<std::vector<std::string>> Index::domains_locked(const std::string& id) {
+    GK_TRY(auto q, db_.prepare("SELECT domains FROM message WHERE id = ?"));
+    q.bind(id);
+    GK_TRY(const bool row, q.step());
+    std::vector<std::string> domains;
+    if (row) domains = lines_of(q.text(0));
+    q.reset();
+    return domains;
+}
+
+Status Index::put_locked(const Summary& s, bool held) {
+    std::string recipients, domains;
+    for (std::size_t i = 0; i < s.recipients.size() && i < kShown; ++i) recipients += (i ? "\n" : "") + s.recipients[i];
+    // What waits for nothing known is due at once: its file says what is to be done.
+    const TimePoint next = s.next.value_or(now());
+    auto due = s.due;
+    if (due.empty())
+        for (const auto& recipient : s.recipients) due.emplace_back(domain_of(recipient), next);
+    std::sort(due.begin(), due.end());
+    due.erase(std::unique(due.begin(), due.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
+              due.end());
+    if (due.empty()) due.emplace_back("", next);
+    for (std::size_t i = 0; i < due.size(); ++i) domains += (i ? "\n" : "") + due[i].first;
+
+    GK_TRY(const auto old, domains_locked(s.id));
+    {
+        GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, sender_domain, status, size, "
+                                   "arrival, next, attempts, recipients, domains, total, reason, held, forced, lent)"
+                                   " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)"));
+        q.bind(s.id).bind(s.trace_id).bind(s.sender).bind(domain_of(s.sender)).bind(s.status);
+        q.bind(static_cast<std::int64_t>(s.size)).bind(to_us(s.arrival));
+        if (s.next || !held) q.bind(to_us(next));
+        else q.bind_null();
+        q.bind(static_cast<std::int64_t>(s.attempts)).bind(recipients).bind(domains);
+        q.bind(static_cast<std::int64_t>(s.recipients_total)).bind(s.reason).bind(static_cast<std::int64_t>(held));
+        GK_CHECK(q.run());
+    }
+    const auto count = [&](const std::string& domain, std::int64_t change) -> Status {
+        GK_TRY(auto q, db_.prepare("INSERT INTO destination (domain, messages, reason) VALUES (?1, ?2, ?3) ON CONFLICT "
+                                   "(domain) DO UPDATE SET messages = messages + ?2, reason = CASE ?3 WHEN '' THEN "
+                                   "reason ELSE ?3 END"));
+        return q.bind(domain).bind(change).bind(s.reason).run();
+    };
+    for (const auto& domain : old) {
+        const auto same = [&](const auto& d) { return d.first == domain; };
+        if (std::find_if(due.begin(), due.end(), same) != due.end()) continue;
+        GK_TRY(auto q, db_.prepare("DELETE FROM waiting WHERE domain = ? AND id = ?"));
+        GK_CHECK(q.bind(domain).bind(s.id).run());
+        GK_CHECK(count(domain, -1));
+    }
+    for (const auto& [domain, at] : due) {
+        GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO waiting (domain, id, next) VALUES (?,?,?)"));
+        q.bind(domain).bind(s.id);
+        if (held) q.bind_null();
+        else q.bind(to_us(at));
+        GK_CHECK(q.run());
+        const bool is_new = std::find(old.begin(), old.end(), domain) == old.end();
+        if (is_new || !s.reason.empty()) GK_CHECK(count(domain, is_new ? 1 : 0));
+        if (!held) lanes_->add(domain, at);
+    }
+    return ok();
 }
 
 Status Index::remove(const std::string& id) {
     const std::lock_guard lock(*mutex_);
+    GK_TRY(const auto domains, domains_locked(id));
+    if (domains.empty()) return ok();
+    GK_TRY(auto all, db::Transaction::begin(db_));
+    for (const auto& domain : domains) {
+        GK_TRY(auto q, db_.prepare("DELETE FROM waiting WHERE domain = ? AND id = ?"));
+        GK_CHECK(q.bind(domain).bind(id).run());
+        GK_TRY(auto fewer, db_.prepare("UPDATE destination SET messages = messages - 1 WHERE domain = ?"));
+        GK_CHECK(fewer.bind(domain).run());
+        GK_TRY(auto none, db_.prepare("DELETE FROM destination WHERE domain = ? AND messages <= 0"));
+        GK_CHECK(none.bind(domain).run());
+    }
     GK_TRY(auto q, db_.prepare("DELETE FROM message WHERE id = ?"));
-    return q.bind(id).run();
+    GK_CHECK(q.bind(id).run());
+    return all.commit();
 }
 
-Result<std::vector<std::string>> Index::take_due(TimePoint now, std::size_t limit) {
+Result<std::vector<std::string>> Index::ids(const std::string& after, std::size_t limit) {
     const std::lock_guard lock(*mutex_);
     std::vector<std::string> ids;
-    {
-        GK_TRY(auto q,
-               db_.prepare("SELECT id FROM message WHERE held = 0 AND lent = 0 AND next IS NOT NULL AND next <= ?"
-                           " ORDER BY next LIMIT ?"));
-        q.bind(to_us(now)).bind(static_cast<std::int64_t>(limit));
-        for (;;) {
-            GK_TRY(const bool row, q.step());
-            if (!row) break;
-            ids.emplace_back(q.text(0));
-        }
-    }
-    for (const auto& id : ids) {
-        GK_TRY(auto q, db_.prepare("UPDATE message SET lent = 1 WHERE id = ?"));
-        GK_CHECK(q.bind(id).run());
-    }
-    return ids;
-}
-
-Status Index::recover(TimePoint now, TimePoint latest) {
-    const std::lock_guard lock(*mutex_);
-    GK_TRY(auto lent, db_.prepare("UPDATE message SET lent = 0 WHERE lent = 1"));
-    GK_CHECK(lent.run());
-    GK_TRY(auto late,
-           db_.prepare("UPDATE message SET next = ? WHERE next IS NULL OR (next > ? AND status = 'deferred')"));
-    return late.bind(to_us(now)).bind(to_us(latest)).run();
-}
-
-Result<std::optional<TimePoint>> Index::next_due() {
-    const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("SELECT min(next) FROM message WHERE held = 0 AND lent = 0 AND next IS NOT NULL"));
-    GK_TRY(const bool row, q.step());
-    std::optional<TimePoint> next;
-    if (row && !q.is_null(0)) next = from_us(q.integer(0));
-    q.reset();
-    return next;
-}
-
-Status Index::make_due(TimePoint now, const std::string& id) {
-    const std::lock_guard lock(*mutex_);
-    if (id.empty()) {
-        GK_TRY(auto q, db_.prepare("UPDATE message SET next = ? WHERE next > ?"));
-        return q.bind(to_us(now)).bind(to_us(now)).run();
-    }
-    GK_TRY(auto q, db_.prepare("UPDATE message SET next = ? WHERE id = ? AND next IS NOT NULL"));
-    return q.bind(to_us(now)).bind(id).run();
-}
-
-Status Index::postpone(const std::string& id, TimePoint until) {
-    const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("INSERT INTO message (id, trace, sender, status, size, arrival, next, attempts, "
-                               "recipients, total, reason, held)"
-                               " VALUES (?1, ?1, '', 'new', 0, ?2, ?2, 0, '', 0, '', 0)"
-                               " ON CONFLICT (id) DO UPDATE SET lent = 0, next = ?2"));
-    return q.bind(id).bind(to_us(until)).run();
-}
-
-Result<std::set<std::string>> Index::ids() {
-    const std::lock_guard lock(*mutex_);
-    std::set<std::string> ids;
-    GK_TRY(auto q, db_.prepare("SELECT id FROM message"));
+    GK_TRY(auto q, db_.prepare("SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?"));
+    q.bind(after).bind(static_cast<std::int64_t>(limit));
     for (;;) {
         GK_TRY(const bool row, q.step());
         if (!row) return ids;
-        ids.emplace(q.text(0));
+        ids.emplace_back(q.text(0));
     }
+}
+
+Result<bool> Index::contains(const std::string& id) {
+    const std::lock_guard lock(*mutex_);
+    GK_TRY(const auto domains, domains_locked(id));
+    return !domains.empty();
 }
 
 Result<std::optional<std::string>> Index::find(const std::string& id_or_trace) {
@@ -175,40 +226,85 @@ Result<std::optional<std::string>> Index::find(const std::string& id_or_trace) {
     return found;
 }
 
-Status Index::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
-    // A copy first: EACH may write to a slow client, and the lock must not wait for that.
-    std::vector<Summary> found;
-    {
-        const std::lock_guard lock(*mutex_);
-        GK_TRY(auto q,
-               db_.prepare(
-                   "SELECT id, trace, sender, status, size, arrival, next, attempts, recipients, total, reason, lent"
-                   " FROM message ORDER BY id"));
-        for (;;) {
-            GK_TRY(const bool row, q.step());
-            if (!row) break;
-            Summary s;
-            s.id = q.text(0);
-            s.trace_id = q.text(1);
-            s.sender = q.text(2);
-            s.status = q.integer(11) ? "active" : std::string(q.text(3));
-            s.size = static_cast<std::uint64_t>(q.integer(4));
-            s.arrival = from_us(q.integer(5));
-            if (!q.is_null(6)) s.next = from_us(q.integer(6));
-            s.attempts = static_cast<unsigned>(q.integer(7));
-            for (const auto address : text::split(q.text(8), '\n')) s.recipients.emplace_back(address);
-            s.recipients_total = static_cast<std::size_t>(q.integer(9));
-            s.reason = q.text(10);
-            if (!filter.matches(s)) continue;
-            found.push_back(std::move(s));
-            if (filter.limit != 0 && found.size() >= filter.limit) {
-                q.reset();
-                break;
-            }
-        }
+// Rows behind AFTER, found by the narrowest index that the filter has one for.
+Result<std::vector<Summary>> Index::page(const Filter& filter, const std::string& after) {
+    std::string where, key;
+    const bool by_domain = filter.sender.starts_with('@');
+    if (!filter.recipient.empty()) {
+        where = " FROM waiting w CROSS JOIN message m ON m.id = w.id WHERE w.domain = ?1 AND w.id > ?2 ORDER BY w.id";
+        key = domain_of(filter.recipient);
+    } else if (!filter.sender.empty()) {
+        where = by_domain ? " FROM message m WHERE sender_domain = ?1 AND id > ?2 ORDER BY id"
+                          : " FROM message m WHERE sender = ?1 COLLATE NOCASE AND id > ?2 ORDER BY id";
+        key = by_domain ? domain_of(filter.sender) : filter.sender == "<>" ? "" : filter.sender;
+    } else if (filter.status == "active") {
+        where = " FROM message m WHERE lent = 1 AND ?1 = ?1 AND id > ?2 ORDER BY id";
+    } else if (!filter.status.empty()) {
+        where = " FROM message m WHERE status = ?1 AND id > ?2 ORDER BY id";
+        key = filter.status;
+    } else {
+        where = " FROM message m WHERE ?1 = ?1 AND id > ?2 ORDER BY id";
     }
-    for (const auto& summary : found) each(summary);
-    return ok();
+    const std::lock_guard lock(*mutex_);
+    GK_TRY(auto q, db_.prepare("SELECT m.id, trace, sender, status, size, arrival, m.next, attempts, recipients, total,"
+                               " reason, lent" +
+                               where + " LIMIT ?3"));
+    q.bind(key).bind(after).bind(static_cast<std::int64_t>(kPage));
+    std::vector<Summary> found;
+    for (;;) {
+        GK_TRY(const bool row, q.step());
+        if (!row) return found;
+        Summary s;
+        s.id = q.text(0);
+        s.trace_id = q.text(1);
+        s.sender = q.text(2);
+        s.status = q.integer(11) ? "active" : std::string(q.text(3));
+        s.size = static_cast<std::uint64_t>(q.integer(4));
+        s.arrival = from_us(q.integer(5));
+        if (!q.is_null(6)) s.next = from_us(q.integer(6));
+        s.attempts = static_cast<unsigned>(q.integer(7));
+        s.recipients = lines_of(q.text(8));
+        s.recipients_total = static_cast<std::size_t>(q.integer(9));
+        s.reason = q.text(10);
+        found.push_back(std::move(s));
+    }
+}
+
+Status Index::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
+    std::string after;
+    std::uint64_t shown = 0;
+    for (;;) {
+        GK_TRY(const auto rows, page(filter, after));
+        for (const auto& row : rows) {
+            if (!filter.matches(row)) continue;
+            each(row);
+            if (filter.limit != 0 && ++shown >= filter.limit) return ok();
+        }
+        if (rows.size() < kPage) return ok();
+        after = rows.back().id;
+    }
+}
+
+Result<std::vector<DestinationStats>> Index::stats() {
+    const std::lock_guard lock(*mutex_);
+    // Ids sort by time, so the first of a domain is its oldest.
+    GK_TRY(auto q, db_.prepare("SELECT domain, messages, reason,"
+                               " (SELECT arrival FROM message WHERE id = (SELECT min(w.id) FROM waiting w WHERE "
+                               "w.domain = d.domain)),"
+                               " (SELECT min(w.next) FROM waiting w WHERE w.domain = d.domain AND w.next IS NOT NULL)"
+                               " FROM destination d WHERE messages > 0 ORDER BY domain"));
+    std::vector<DestinationStats> all;
+    for (;;) {
+        GK_TRY(const bool row, q.step());
+        if (!row) return all;
+        DestinationStats one;
+        one.domain = q.text(0);
+        one.count = static_cast<std::uint64_t>(q.integer(1));
+        one.reason = q.text(2);
+        one.oldest = from_us(q.integer(3));
+        if (!q.is_null(4)) one.next = from_us(q.integer(4));
+        all.push_back(std::move(one));
+    }
 }
 
 Result<std::uint64_t> Index::count() {

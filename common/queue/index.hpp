@@ -6,9 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -16,6 +17,9 @@
 #include "common/db/database.hpp"
 
 namespace gk::queue {
+
+// What comes after the '@', in lower case and A-labels; of a literal as it stands. What turns and limits go by.
+std::string domain_of(std::string_view address);
 
 // One queued message as a list shows it.
 struct Summary {
@@ -27,6 +31,8 @@ struct Summary {
     std::vector<std::string> recipients;  // those still waiting; all, where none waits
     std::size_t recipients_total = 0;
     std::string reason;  // of the last deferral or failure
+    // The domains (domain_of) of the recipients that wait, each with its next attempt. The index's own; not shown.
+    std::vector<std::pair<std::string, TimePoint>> due;
 };
 
 struct Filter {
@@ -35,35 +41,83 @@ struct Filter {
     bool matches(const Summary& summary) const;
 };
 
+// What waits for the recipients of one domain.
+struct DestinationStats {
+    std::string domain;
+    std::uint64_t count = 0;        // of messages, the held and the active included
+    TimePoint oldest{};             // arrival
+    std::optional<TimePoint> next;  // nothing: all are held, or active
+    std::string reason;             // of the last deferral
+};
+
 // queue.db: when which message is due, and what list shows. A cache: without it the spool is read again, and
 // before an attempt the message's own file is always asked. Thread-safe.
+//
+// What is due is kept by recipient domain, a lane each, so that one domain's backlog is no obstacle to another's.
+// The lanes' times are in memory: some 150 bytes for each domain that mail waits for.
 class Index {
 public:
+    struct Due {
+        std::string id;
+        bool is_forced = false;  // by make_due(), whatever the message's own file says of its next attempt
+    };
+    // How many more of DOMAIN's messages may be taken now.
+    using Room = std::function<std::size_t(const std::string& domain)>;
+
     static Result<Index> open(const std::string& path);
     Index(Index&&) noexcept;
     Index& operator=(Index&&) noexcept;
+    ~Index();
 
+    struct Entry {
+        Summary summary;
+        bool held = false;
+    };
     Status put(const Summary& summary, bool held);
+    // In one transaction.
+    Status put(std::span<const Entry> entries);
     Status remove(const std::string& id);
-    // Up to LIMIT ids due at or before NOW and not held, earliest first; they are lent out: not due again until put().
-    Result<std::vector<std::string>> take_due(TimePoint now, std::size_t limit);
+    // Up to LIMIT messages due at or before NOW and not held; lent out: not due again until put(). Domains take turns.
+    // Of one domain half are those that are due for longest, half those that became due last, so that whoever has one
+    // message does not wait behind another's thousands.
+    Result<std::vector<Due>> take_due(TimePoint now, std::size_t limit, const Room& room = nullptr);
+    // Nothing of DOMAIN is due before UNTIL.
+    void close(const std::string& domain, TimePoint until);
+    // Undoes every close(), or that of DOMAIN.
+    void reopen(const std::string& domain = "");
     // What was lent out when the program ended is due again, and so is what lies further ahead than LATEST without
     // having been told to (the clock was wrong).
     Status recover(TimePoint now, TimePoint latest);
+    // The lanes that had no room at the last take_due() do not count: who makes room looks again.
     Result<std::optional<TimePoint>> next_due();
-    // All that wait, or those in IDS, are due now.
-    Status make_due(TimePoint now, const std::string& id = "");
+    // All that wait, or those for the recipients of DOMAIN, are due now.
+    Status make_due(TimePoint now, const std::string& domain = "");
     // Gives back one that was lent out, or makes one that is not there due then.
     Status postpone(const std::string& id, TimePoint until);
-    Result<std::set<std::string>> ids();
+    // The ids behind AFTER, in order, at most LIMIT.
+    Result<std::vector<std::string>> ids(const std::string& after, std::size_t limit);
+    Result<bool> contains(const std::string& id);
     Result<std::optional<std::string>> find(const std::string& id_or_trace);
+    // In the order of ids, in pieces: EACH may be slow, and may call the index. Costs what the narrowest of the
+    // filter's parts matches (recipient's domain, then sender, then status), up to its limit.
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each);
+    // One for each domain, in alphabetical order.
+    Result<std::vector<DestinationStats>> stats();
     Result<std::uint64_t> count();
 
 private:
-    Index() = default;
+    struct Lanes;
+    Index();
+    Status load_lanes();
+    Status put_locked(const Summary& summary, bool held);
+    Status take_from_lane(const std::string& domain, TimePoint now, std::size_t most, std::vector<Due>& taken);
+    Status lend(const std::string& id, std::vector<Due>& taken);
+    Result<std::vector<std::string>> domains_locked(const std::string& id);
+    Result<std::vector<Summary>> page(const Filter& filter, const std::string& after);
+
     std::unique_ptr<std::mutex> mutex_;
     db::Database db_;
+    std::unique_ptr<Lanes> lanes_;
 };
 
 }  // namespace gk::queue

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
-#include "common/address/path.hpp"
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -21,15 +20,6 @@ constexpr std::chrono::seconds kRecent{30};
 constexpr std::size_t kScannedHeader = 64 * 1024;
 // gk-dkim is ours too: it comes back within seconds, or somebody must look.
 constexpr std::chrono::seconds kSigningWait{30};
-
-std::string domain_of(std::string_view address) {
-    const auto at = address.rfind('@');
-    if (at == std::string_view::npos) return {};
-    const auto domain = address.substr(at + 1);
-    if (domain.starts_with('[')) return text::lower(domain);
-    auto ascii = address::to_a_labels(domain);
-    return ascii ? *ascii : text::lower(domain);
-}
 
 // What the header has to say about the way that the message goes.
 void read_header(ActiveMessage& message) {
