@@ -235,6 +235,6 @@ def main(script, at_least=0):
         _write_results(os.path.basename(script), time.monotonic() - began)
     total = sum(row[1] for row in _rows if row[7])
     if total:
-        print(f"{total} system calls died at")
+        print(f"{total} deaths")
     chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
     sys.exit(0 if outcome.wasSuccessful() and (chosen or total >= at_least) else 1)
