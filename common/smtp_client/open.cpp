@@ -63,6 +63,11 @@ Result<Reply> Session::read_reply(milliseconds timeout) {
 }
 
 Result<Reply> Session::command(std::string_view line, milliseconds timeout) {
+    // What is there before we ask would be taken for the answer, and each later answer for that of the command after.
+    if (!unread_.empty()) {
+        broken_ = true;
+        return fail(Errc::BadInput, "the peer sent a reply that nothing had asked for");
+    }
     GK_CHECK(write(fmt::format("{}\r\n", line), timeout));
     return read_reply(timeout);
 }

@@ -222,7 +222,7 @@ Outcome Session::send(const Transaction& t, const Source& source) {
     const Error lost = done ? Error{Errc::Closed, "the peer ended the connection"} : done.error();
     for (auto& verdict : outcome.verdicts)
         if (verdict.text.empty()) verdict = verdict_of(lost, when);
-    outcome.reusable = !broken_;
+    outcome.reusable = !broken_ && unread_.empty();  // a reply too many would be the next message's
     return outcome;
 }
 

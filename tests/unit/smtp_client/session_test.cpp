@@ -236,6 +236,31 @@ TEST(SmtpSession, LogsInAtASmarthostOverTlsOnly) {
     for (const auto& line : peer.commands()) EXPECT_THAT(line, ::testing::Not(::testing::StartsWith("AUTH")));
 }
 
+TEST(SmtpSession, TakesNoReplyThatNothingAskedForForTheNextOne) {
+    const auto behave = [](const std::string& verb, const std::string& replies) {
+        return [=](int) {
+            Behaviour b;
+            b.ehlo = {"peer.test"};  // without PIPELINING: each reply is waited for
+            b.replies[verb] = replies;
+            return b;
+        };
+    };
+    // A reply too many in the middle: every later one would be taken for that of the command before.
+    ScriptedPeer early(behave("MAIL", "250 ok\r\n250 once more\r\n"));
+    auto session = open(early);
+    ASSERT_TRUE(session) << session.error().text;
+    auto outcome = (*session)->send(transaction({"b@b.test", "c@b.test"}), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Deferred);
+    EXPECT_FALSE(outcome.reusable);
+    // At the end: this message is delivered, and the session is over.
+    ScriptedPeer late(behave(".", "250 taken\r\n250 once more\r\n"));
+    session = open(late);
+    ASSERT_TRUE(session) << session.error().text;
+    outcome = (*session)->send(transaction(), source());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_FALSE(outcome.reusable);
+}
+
 TEST(SmtpSession, FallsBackToHelo) {
     ScriptedPeer peer([](int) {
         Behaviour b;
