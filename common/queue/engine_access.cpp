@@ -20,6 +20,8 @@ Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
     }
     GK_TRY(auto found, index->find(id_or_trace));
     if (found) return *found;
+    if (os::exists(fmt::format("{}/active/{}", dir, id_or_trace))) return id_or_trace;
+    if (reconciling) return fail(Errc::Temporary, "the spool is still being read; try again");
     return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id_or_trace));
 }
 
@@ -109,29 +111,26 @@ Status Engine::change(Action action, const std::string& id_or_trace) {
                                            : "queue.retried")
         .field("id", file.envelope().trace_id)
         .field("queue", id);
-    GK_CHECK(impl.index->put(summarize(file, state), state.held));
-    if (action == Action::Retry) {
-        const std::lock_guard guard(impl.mutex);
-        for (auto& [key, destination] : impl.destinations) destination->down_until = {};
-    }
+    GK_CHECK(impl.put_row(file, state));
+    if (action == Action::Retry) impl.reopen();
     impl.wake_scheduler();
     return ok();
 }
 
 Result<std::uint64_t> Engine::flush() {
     GK_CHECK(impl_->index->make_due(now()));
-    {
-        const std::lock_guard guard(impl_->mutex);
-        for (auto& [key, destination] : impl_->destinations) destination->down_until = {};
-    }
-    impl_->wake_scheduler();
+    impl_->reopen();
     return impl_->index->count();
 }
 
 bool Engine::is_idle(std::chrono::milliseconds span) {
     // In the order in which a message goes through them.
     auto entries = os::list_directory(impl_->dir + "/new");
-    if (!entries || !entries->empty() || impl_->taking) return false;
+    if (!entries || !entries->empty() || impl_->taking || impl_->reconciling) return false;
+    {
+        const std::lock_guard guard(impl_->unknown_mutex);
+        if (!impl_->unknown.empty()) return false;
+    }
     {
         const std::lock_guard guard(impl_->mutex);
         if (!impl_->active.empty() || impl_->busy_workers > 0) return false;

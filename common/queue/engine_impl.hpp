@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/queue/admission.hpp"
 #include "common/queue/connector.hpp"
 #include "common/queue/dsn.hpp"
 #include "common/queue/engine.hpp"
@@ -22,33 +23,41 @@
 #include "common/queue/routes.hpp"
 #include "common/queue/spool_file.hpp"
 #include "common/queue/state.hpp"
+#include "common/queue/turns.hpp"
 
 namespace gk::queue {
 
 using Steady = std::chrono::steady_clock;
 
-// A message under way. MUTEX guards all but PATH, GROUPS_LEFT (which Impl::mutex guards) and SIGNATURES.
+// Messages in memory at a time; the others wait on disk.
+constexpr std::size_t kMaxActive = 2000;
+
+// A message under way. MUTEX guards all but PATH, TICKET, GROUPS_LEFT (which Impl::mutex guards) and SIGNATURES.
 struct ActiveMessage {
     std::mutex mutex;
     std::string id, path;
     SpoolFile file;
     MessageState state;
-    std::vector<Outcome> unwritten;  // happened, but the disk did not take it yet
+    std::vector<Outcome> unwritten;  // happened, but is not on disk yet
     bool deleted = false;
     bool needs_smtputf8 = false;
     tlspolicy::Wish wish = tlspolicy::Wish::None;
     bool is_indexed = false;  // has a row in the index
+    bool is_forced = false;   // to be tried now, whatever its next attempt says
+    Admission::Ticket ticket;
     std::size_t groups_left = 0;
     // Made once, by the first session that needs it; SIGNING guards it.
     std::mutex signing;
     std::optional<Result<std::string>> signatures;
     const std::string& trace() const noexcept { return file.envelope().trace_id; }
+    const std::string& sender() const noexcept { return file.envelope().reverse_path; }
 };
 
 // Recipients of one message that go the same way.
 struct Group {
     std::shared_ptr<ActiveMessage> message;
     std::vector<std::size_t> recipients;
+    std::vector<std::string> domains;  // of theirs
 };
 
 struct IdleSession {
@@ -60,15 +69,28 @@ struct IdleSession {
 
 struct Destination {
     Route route;
-    std::deque<Group> waiting;
+    Turns<Group> waiting;  // by sender
     std::vector<IdleSession> idle;
     unsigned running = 0;
-    unsigned limit = 2;                 // sessions at a time: grows with each success, falls to 1 with a failure
+    DestinationLimits most;             // as configured
+    unsigned limit = 2;                 // sessions at a time: grows with success, falls with failures
+    unsigned credit = 0;                // successes that count towards the next step of LIMIT
+    bool was_cut = false;               // LIMIT fell once: it grows more slowly since
+    double tokens = 1;                  // messages that may be sent now, where there is a rate
+    Steady::time_point tokens_at{};     // when that was so
     unsigned failures = 0;              // in a row, of opening a session
+    unsigned refusals = 0;              // in a row, of the peer to take anything from us now
     Steady::time_point down_until{};    // until then nothing is tried
     Steady::time_point last_success{};  // of a transaction
     Opened last_failure;
-    bool is_ready = false;  // in Impl::ready
+    bool is_ready = false;  // in Impl::ready_known or ready_unknown
+
+    // It answers: a worker that it gets will not sit there for nothing.
+    bool is_known() const noexcept;
+    // A message may be sent now by the rate; takes the place of one.
+    bool has_token() noexcept;
+    void grow() noexcept;
+    void cut(unsigned to) noexcept;
 };
 
 // What the configuration says. CONNECTOR refers to SETTINGS.
@@ -86,44 +108,83 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     mutable std::mutex plan_mutex;
     std::shared_ptr<const Plan> current_plan;
     std::shared_ptr<const Plan> plan() const;  // for one step; a reload puts another in its place
-    std::optional<Index> index;
+    std::optional<Index> index;                // never called with MUTEX held
     os::Fd lock, inotify, wake;
 
     std::mutex mutex;
-    std::condition_variable work, all_idle;
+    std::condition_variable work, closing, all_idle;
     std::unordered_map<std::string, std::shared_ptr<ActiveMessage>> active;
+    Admission admission{kMaxActive};
     std::map<std::string, std::unique_ptr<Destination>> destinations;
-    std::deque<Destination*> ready;   // have waiting groups and a free connection
-    std::deque<std::string> arrived;  // names in new/
+    // Have waiting groups and a free connection; those that are known to answer, and the others.
+    std::deque<Destination*> ready_known, ready_unknown;
+    bool unknown_turn = false;
     std::deque<std::pair<Steady::time_point, std::shared_ptr<ActiveMessage>>> stuck;  // finish() failed
-    unsigned idle_workers = 0, busy_workers = 0;
-    bool stopping = false, rescan = false;
-    std::atomic<bool> taking{false};
+    unsigned idle_workers = 0, busy_workers = 0, opening_workers = 0;
+    bool stopping = false;
     std::vector<std::thread> workers;
-    std::thread scheduler, closer;
+    std::thread scheduler, closer, reconciler, syncer;
 
-    // engine.cpp: what is to be done
+    // The scheduler's own.
+    std::deque<std::string> arrived;  // names in new/ that nobody looked at
+    std::deque<std::string> later;    // names in new/ whose destination has enough in memory
+    bool rescan = false;
+    std::atomic<bool> taking{false};
+    std::atomic<std::size_t> wake_below{0};  // wake the scheduler when fewer than that are in memory
+
+    // Between the reconciler and the scheduler.
+    std::mutex unknown_mutex;
+    std::condition_variable unknown_taken;
+    std::deque<std::string> unknown;  // files in active/ without a row
+    std::atomic<bool> reconciling{false};
+
+    // Names were removed from active/ that a directory sync has not made durable.
+    std::mutex sync_mutex;
+    std::condition_variable sync_wanted;
+    bool unsynced = false, sync_stopping = false;
+
+    // engine.cpp: the threads
     Status prepare();
-    Status scan();
-    Status watch();
     void schedule();  // the scheduler's thread
+    void retry_stuck();
+    int wait_ms();
+    void close_idle();  // the closer's thread
+    void sync_removals();
+    void wake_scheduler() noexcept;
+    void stop();
+    void reopen();  // forgets that destinations were away
+
+    // intake.cpp: from the spool into memory
+    Status watch();
     void read_inotify();
     void list_arrived();
-    void take_arrived(const std::string& name);
-    void take_named(const std::string& name);
+    void take_arrived();
+    void take_due();
+    bool take_named(const std::string& name);  // false: not now
     void set_aside(const std::string& path, const std::string& name, std::string_view why);
-    void activate(const std::string& id, bool is_new);
-    void close_idle();  // the closer's thread
-    void wake_scheduler() noexcept;
-    std::size_t room();
+    void activate(const std::string& id, bool is_forced);
+    void activate_file(const std::string& id, SpoolFile file, bool is_new, bool is_forced);
+    Summary row_of(const SpoolFile& file, const MessageState& state) const;
+    Status put_row(const SpoolFile& file, const MessageState& state);
+
+    // reconcile.cpp: what the index does not know
+    void reconcile();  // the reconciler's thread
+    void adopt_unknown();
 
     // work.cpp: doing it
     void begin(const std::shared_ptr<ActiveMessage>& message);
     void enqueue_locked(const Route& route, Group group);
+    void make_ready_locked(Destination& destination);
+    void start_worker_locked();
+    Destination* next_ready_locked();
     void run_worker();
     // False where GROUP should wait for one of the destination's other connections.
     bool deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
     void open_failed(Destination& destination, const Group& group, const Opened& opened);
+    void throttled(Destination& destination, const Group& group, const smtp_client::Verdict& why,
+                   const std::string& peer);
+    void succeeded(Destination& destination, const Group& group);
+    void close_lanes(const Group& group, std::chrono::seconds wait);
     std::string seal_of(ActiveMessage& message);
     void signing_failed(ActiveMessage& message, const Group& group, const Error& why);
     void group_done(const std::shared_ptr<ActiveMessage>& message);
@@ -136,11 +197,14 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
         smtp_client::Verdict verdict;
         std::string peer, tls;
         bool dsn_relayed = false, is_lmtp = false;
-        std::chrono::seconds least_wait{0}, most_wait{0};  // 0: by the schedule
+        std::chrono::seconds most_wait{0};           // 0: by the schedule
+        std::optional<RetryClass> retry_class = {};  // nothing: by the verdict
     };
     void record(ActiveMessage& message, const std::vector<Attempt>& attempts);
     void postpone(ActiveMessage& message, const Group& group, const Opened& why, std::chrono::seconds wait);
     void finish(const std::shared_ptr<ActiveMessage>& message);
+    Status settle(ActiveMessage& message);
+    Status remove_file(ActiveMessage& message);
     Status write_out(ActiveMessage& message);
     Status notify(ActiveMessage& message);
     Status send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark);

@@ -51,8 +51,10 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
             case Kind::Failed: outcome.kind = OutcomeKind::Failed; break;
             case Kind::Deferred:
                 outcome.kind = OutcomeKind::Deferred;
+                const auto kind = attempt.retry_class.value_or(
+                    retry_class(attempt.verdict.text, attempt.verdict.status, attempt.verdict.from_peer));
                 auto wait = plan()->settings.schedule.wait(message.state.recipients[attempt.recipient].attempts + 1,
-                                                           random_u64());
+                                                           random_u64(), kind, domain_of(recipient.address));
                 if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
                 outcome.until = at + wait;
                 if (at - envelope.arrival >= expire) {
@@ -68,8 +70,9 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
         log_attempt(message, recipient, outcome);
         message.unwritten.push_back(std::move(outcome));
     }
-    // At once, to keep the time short in which a kill would repeat a delivery. What fails here, finish() does again.
-    (void)write_out(message);
+    // Where all are delivered the file goes at once, and that it is gone says as much as a line in it would.
+    // Else at once, to keep the time short in which a kill would repeat a delivery. What fails, finish() does again.
+    if (!message.state.finished()) (void)write_out(message);
 }
 
 // The destination is known to be away: nothing was tried, and nothing need be recorded unless it has become too late.
@@ -82,8 +85,14 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
         const bool too_late = now() - envelope.arrival >= expire;
         for (const auto i : group.recipients) {
             if (too_late)
-                expired.push_back(
-                    {i, {Kind::Deferred, why.text, why.status, false}, why.peer, {}, false, false, {}, {}});
+                expired.push_back({i,
+                                   {Kind::Deferred, why.text, why.status, false},
+                                   why.peer,
+                                   {},
+                                   false,
+                                   false,
+                                   {},
+                                   RetryClass::Unreachable});
             message.state.recipients[i].next = now() + wait;
             message.state.recipients[i].text = why.text;
             message.state.recipients[i].status = why.status;
@@ -144,7 +153,7 @@ Status Engine::Impl::notify(ActiveMessage& message) {
             if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
             else relayed.push_back({i, DsnAction::Relayed, {}});
         }
-        if (r.kind == RecipientState::Kind::Waiting && r.attempts > 0 &&
+        if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
             wants_delay_notice(envelope, envelope.recipients[i]))
             delayed.push_back({i, DsnAction::Delayed, envelope.arrival + plan()->settings.schedule.expire});
     }
@@ -157,28 +166,43 @@ Status Engine::Impl::notify(ActiveMessage& message) {
     return ok();
 }
 
+Status Engine::Impl::remove_file(ActiveMessage& message) {
+    auto removed = os::unlink(message.path);
+    if (!removed && removed.error().code != Errc::NotFound) return removed;
+    {
+        const std::lock_guard guard(sync_mutex);
+        unsynced = true;
+    }
+    sync_wanted.notify_one();
+    return message.is_indexed ? index->remove(message.id) : ok();
+}
+
+// The message's next place: gone, or back in the index. Holds its mutex.
+Status Engine::Impl::settle(ActiveMessage& message) {
+    if (message.deleted) return remove_file(message);
+    if (!message.state.finished()) {
+        GK_CHECK(write_out(message));
+        if (!message.state.held) GK_CHECK(notify(message));
+    }
+    if (message.state.finished()) {
+        GK_CHECK(remove_file(message));
+        log::Event("queue.done").field("id", message.trace()).field("queue", message.id);
+        return ok();
+    }
+    message.is_indexed = true;
+    return put_row(message.file, message.state);
+}
+
 // All groups of this round are through. Ends with the message out of memory: its file removed, or back in the index.
 void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
     Status done = ok();
+    bool is_back = false;
     {
         const std::lock_guard guard(message->mutex);
-        if (message->deleted) {
-            done = os::unlink(message->path);
-            if (done || done.error().code == Errc::NotFound)
-                done = message->is_indexed ? index->remove(message->id) : ok();
-        } else {
-            done = write_out(*message);
-            if (done && !message->state.held) done = notify(*message);
-            if (done && message->state.finished()) {
-                done = os::unlink(message->path);
-                if (!done && done.error().code == Errc::NotFound) done = ok();
-                if (done && message->is_indexed) done = index->remove(message->id);
-                if (done) log::Event("queue.done").field("id", message->trace()).field("queue", message->id);
-            } else if (done) {
-                message->is_indexed = true;
-                done = index->put(summarize(message->file, message->state), message->state.held);
-            }
-        }
+        done = settle(*message);
+        // If the disk takes no removal, it may still take the lines that spare the recipients a second copy.
+        if (!done) (void)write_out(*message);
+        is_back = !message->deleted && !message->state.finished();
     }
     const std::lock_guard guard(mutex);
     if (!done) {
@@ -189,8 +213,9 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
         stuck.emplace_back(Steady::now() + plan()->settings.stuck_retry, message);
     } else {
         active.erase(message->id);
+        admission.leave(message->ticket);
     }
-    wake_scheduler();
+    if (!done || is_back || admission.entered() < wake_below) wake_scheduler();
 }
 
 }  // namespace gk::queue

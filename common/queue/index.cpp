@@ -13,18 +13,19 @@ namespace gk::queue {
 namespace {
 
 const std::vector<std::string> kSchema = {
-    // The first version knew no lanes; what it held is read from the spool again.
-    "DROP TABLE IF EXISTS message;",
-    "DROP TABLE IF EXISTS message;"
+    // The first versions knew no lanes or no deadlines; what they held is read from the spool again.
+    "DROP TABLE IF EXISTS message;", "DROP TABLE IF EXISTS message;",
+    "DROP TABLE IF EXISTS message; DROP TABLE IF EXISTS waiting; DROP TABLE IF EXISTS destination;"
     "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, sender_domain TEXT NOT NULL,"
     " status TEXT NOT NULL, size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL,"
     " recipients TEXT NOT NULL, domains TEXT NOT NULL, total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT "
     "NULL,"
-    " forced INTEGER NOT NULL DEFAULT 0, lent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    " deadline INTEGER, forced INTEGER NOT NULL DEFAULT 0, lent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE INDEX message_trace ON message (trace);"
     "CREATE INDEX message_sender ON message (sender COLLATE NOCASE);"
     "CREATE INDEX message_sender_domain ON message (sender_domain);"
     "CREATE INDEX message_status ON message (status);"
+    "CREATE INDEX message_deadline ON message (deadline) WHERE held = 0 AND lent = 0 AND deadline IS NOT NULL;"
     "CREATE INDEX message_lent ON message (id) WHERE lent = 1;"
     // A message for the recipients of one domain; NEXT is null while it is held or lent out.
     "CREATE TABLE waiting (domain TEXT NOT NULL, id TEXT NOT NULL, next INTEGER, PRIMARY KEY (domain, id)) WITHOUT "
@@ -140,15 +141,18 @@ Status Index::put_locked(const Summary& s, bool held) {
 
     GK_TRY(const auto old, domains_locked(s.id));
     {
-        GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, sender_domain, status, size, "
-                                   "arrival, next, attempts, recipients, domains, total, reason, held, forced, lent)"
-                                   " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)"));
+        GK_TRY(auto q,
+               db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, sender_domain, status, size, "
+                           "arrival, next, attempts, recipients, domains, total, reason, held, deadline, forced, lent)"
+                           " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)"));
         q.bind(s.id).bind(s.trace_id).bind(s.sender).bind(domain_of(s.sender)).bind(s.status);
         q.bind(static_cast<std::int64_t>(s.size)).bind(to_us(s.arrival));
         if (s.next || !held) q.bind(to_us(next));
         else q.bind_null();
         q.bind(static_cast<std::int64_t>(s.attempts)).bind(recipients).bind(domains);
         q.bind(static_cast<std::int64_t>(s.recipients_total)).bind(s.reason).bind(static_cast<std::int64_t>(held));
+        if (s.deadline) q.bind(to_us(*s.deadline));
+        else q.bind_null();
         GK_CHECK(q.run());
     }
     const auto count = [&](const std::string& domain, std::int64_t change) -> Status {

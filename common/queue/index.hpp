@@ -31,6 +31,9 @@ struct Summary {
     std::vector<std::string> recipients;  // those still waiting; all, where none waits
     std::size_t recipients_total = 0;
     std::string reason;  // of the last deferral or failure
+    // When it must be looked at although its destinations are away: to give it up, or to warn the sender. Nothing:
+    // never.
+    std::optional<TimePoint> deadline;
     // The domains (domain_of) of the recipients that wait, each with its next attempt. The index's own; not shown.
     std::vector<std::pair<std::string, TimePoint>> due;
 };
@@ -81,7 +84,7 @@ public:
     // Of one domain half are those that are due for longest, half those that became due last, so that whoever has one
     // message does not wait behind another's thousands.
     Result<std::vector<Due>> take_due(TimePoint now, std::size_t limit, const Room& room = nullptr);
-    // Nothing of DOMAIN is due before UNTIL.
+    // Nothing of DOMAIN is due before UNTIL, but for what has reached its deadline.
     void close(const std::string& domain, TimePoint until);
     // Undoes every close(), or that of DOMAIN.
     void reopen(const std::string& domain = "");
@@ -90,6 +93,7 @@ public:
     Status recover(TimePoint now, TimePoint latest);
     // The lanes that had no room at the last take_due() do not count: who makes room looks again.
     Result<std::optional<TimePoint>> next_due();
+    bool has_full_lanes();
     // All that wait, or those for the recipients of DOMAIN, are due now.
     Status make_due(TimePoint now, const std::string& domain = "");
     // Gives back one that was lent out, or makes one that is not there due then.
@@ -111,6 +115,7 @@ private:
     Status load_lanes();
     Status put_locked(const Summary& summary, bool held);
     Status take_from_lane(const std::string& domain, TimePoint now, std::size_t most, std::vector<Due>& taken);
+    Result<std::vector<std::string>> past_deadline(TimePoint now, std::size_t limit);
     Status lend(const std::string& id, std::vector<Due>& taken);
     Result<std::vector<std::string>> domains_locked(const std::string& id);
     Result<std::vector<Summary>> page(const Filter& filter, const std::string& after);

@@ -10,6 +10,8 @@ namespace {
 
 // Taken from one lane before the next has its turn.
 constexpr std::size_t kTurn = 20;
+// Taken because their deadline has come, at a time.
+constexpr std::size_t kLate = 50;
 
 }  // namespace
 
@@ -76,6 +78,18 @@ Status Index::take_from_lane(const std::string& domain, TimePoint now, std::size
     return ok();
 }
 
+Result<std::vector<std::string>> Index::past_deadline(TimePoint now, std::size_t limit) {
+    std::vector<std::string> ids;
+    GK_TRY(auto q, db_.prepare("SELECT id FROM message WHERE held = 0 AND lent = 0 AND deadline IS NOT NULL AND "
+                               "deadline <= ? ORDER BY deadline LIMIT ?"));
+    q.bind(to_us(now)).bind(static_cast<std::int64_t>(limit));
+    for (;;) {
+        GK_TRY(const bool row, q.step());
+        if (!row) return ids;
+        ids.emplace_back(q.text(0));
+    }
+}
+
 Result<std::vector<Index::Due>> Index::take_due(TimePoint now, std::size_t limit, const Room& room) {
     const std::lock_guard lock(*mutex_);
     std::vector<Due> taken;
@@ -88,13 +102,19 @@ Result<std::vector<Index::Due>> Index::take_due(TimePoint now, std::size_t limit
         if (at > now) break;
         turns.push_back({domain, limit});
     }
-    if (turns.empty()) return taken;
+    GK_TRY(const auto late, past_deadline(now, std::min(limit, kLate)));
+    if (turns.empty() && late.empty()) return taken;
     if (room)
         for (auto& turn : turns) {
             turn.room = room(turn.domain);
             lanes_->by_domain[turn.domain].is_full = turn.room == 0;
         }
     GK_TRY(auto all, db::Transaction::begin(db_));
+    for (const auto& id : late) {
+        GK_TRY(auto q, db_.prepare("UPDATE message SET forced = 1 WHERE id = ?"));
+        GK_CHECK(q.bind(id).run());
+        GK_CHECK(lend(id, taken));
+    }
     while (!turns.empty() && taken.size() < limit) {
         std::vector<Turn> again;
         for (auto& turn : turns) {
@@ -160,9 +180,29 @@ Status Index::recover(TimePoint now, TimePoint latest) {
 
 Result<std::optional<TimePoint>> Index::next_due() {
     const std::lock_guard lock(*mutex_);
-    for (const auto& [at, domain] : lanes_->by_time)
-        if (!lanes_->by_domain[domain].is_full) return std::optional(at);
-    return std::optional<TimePoint>();
+    std::optional<TimePoint> next;
+    for (const auto& [at, domain] : lanes_->by_time) {
+        if (lanes_->by_domain[domain].is_full) continue;
+        next = at;
+        break;
+    }
+    GK_TRY(auto q,
+           db_.prepare("SELECT deadline FROM message WHERE held = 0 AND lent = 0 AND deadline IS NOT NULL ORDER "
+                       "BY deadline LIMIT 1"));
+    GK_TRY(const bool row, q.step());
+    if (row) next = next ? std::min(*next, from_us(q.integer(0))) : from_us(q.integer(0));
+    q.reset();
+    return next;
+}
+
+bool Index::has_full_lanes() {
+    const std::lock_guard lock(*mutex_);
+    const auto now = gk::now();
+    for (const auto& [at, domain] : lanes_->by_time) {
+        if (at > now) return false;
+        if (lanes_->by_domain[domain].is_full) return true;
+    }
+    return false;
 }
 
 Status Index::make_due(TimePoint now, const std::string& domain) {

@@ -33,8 +33,11 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.schedule.expire = seconds(config.duration_s("queue.expire"));
     s.schedule.expire_dsn = seconds(config.duration_s("queue.expire_dsn"));
     s.schedule.delay_warning = seconds(config.duration_s("queue.delay_warning"));
+    GK_CHECK(s.schedule.read(config.table("queue.retry")));
     s.threads = static_cast<unsigned>(config.integer("queue.threads"));
-    s.destination_connections = static_cast<unsigned>(config.integer("queue.destination_connections"));
+    s.limits.usual = {static_cast<unsigned>(config.integer("queue.destination_connections")),
+                      static_cast<unsigned>(config.integer("queue.destination_rate"))};
+    GK_CHECK(s.limits.read(config.table("queue.limits")));
     s.session_messages = static_cast<unsigned>(config.integer("queue.session_messages"));
     s.recipients = static_cast<unsigned>(config.integer("queue.recipients"));
     s.mx_port = static_cast<std::uint16_t>(config.integer("queue.port"));

@@ -21,7 +21,7 @@ struct Settings {
     std::string reports_dir;  // of observations for TLS reports; empty: none are sent
     Schedule schedule;
     unsigned threads = 50;
-    unsigned destination_connections = 20;
+    Limits limits;
     unsigned session_messages = 100;
     unsigned recipients = 100;
     std::uint16_t mx_port = 25;

@@ -192,6 +192,11 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     return file;
 }
 
+void SpoolFile::moved_to(std::string path) {
+    path_ = std::move(path);
+    envelope_.id = path_.substr(path_.rfind('/') + 1);
+}
+
 Result<std::string> SpoolFile::read_message(std::uint64_t offset, std::size_t count) const {
     if (offset >= head_.message_length) return std::string();
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(count, head_.message_length - offset));

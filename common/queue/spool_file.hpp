@@ -69,6 +69,8 @@ public:
 
     const Envelope& envelope() const noexcept { return envelope_; }
     const std::vector<Outcome>& outcomes() const noexcept { return outcomes_; }
+    // The file has another name now, which is its id too.
+    void moved_to(std::string path);
     std::uint64_t message_size() const noexcept { return head_.message_length; }
 
     // Up to COUNT message bytes from OFFSET on; empty at the end.

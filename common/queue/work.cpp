@@ -14,17 +14,21 @@ namespace {
 // Local delivery that is away is being restarted: seconds, not the schedule's minutes.
 constexpr std::chrono::seconds kLocalWait{5};
 // The longest time that a destination is left alone; messages may wait longer by their own schedule.
-constexpr std::chrono::seconds kMostDown{300};
+constexpr std::chrono::seconds kMostDown{1800};
+// For so long a destination that took a message is known to answer.
+constexpr std::chrono::minutes kKnown{10};
 // A destination that took a message so lately is not away.
 constexpr std::chrono::seconds kRecent{30};
-constexpr std::size_t kScannedHeader = 64 * 1024;
+constexpr std::size_t kShortHeader = 4096, kScannedHeader = 64 * 1024;
 // gk-dkim is ours too: it comes back within seconds, or somebody must look.
 constexpr std::chrono::seconds kSigningWait{30};
 
 // What the header has to say about the way that the message goes.
 void read_header(ActiveMessage& message) {
     const auto& envelope = message.file.envelope();
-    const auto bytes = message.file.read_message(0, kScannedHeader);
+    auto bytes = message.file.read_message(0, kShortHeader);
+    if (bytes && bytes->size() == kShortHeader && bytes->find("\r\n\r\n") == std::string::npos)
+        bytes = message.file.read_message(0, kScannedHeader);
     const auto header = bytes ? std::string_view(*bytes).substr(0, bytes->find("\r\n\r\n")) : std::string_view();
     // RFC 6531, 3.5: the extension is needed for UTF-8 in the envelope or header, not because a client asked for it.
     message.needs_smtputf8 = envelope.smtputf8 && (!bytes || !text::is_ascii(header));
@@ -37,10 +41,39 @@ void read_header(ActiveMessage& message) {
 
 }  // namespace
 
+bool Destination::is_known() const noexcept {
+    return !idle.empty() ||
+           (failures == 0 && last_success != Steady::time_point{} && Steady::now() - last_success < kKnown);
+}
+
+bool Destination::has_token() noexcept {
+    if (most.messages_a_minute == 0) return true;
+    const double a_second = most.messages_a_minute / 60.0;
+    const auto now = Steady::now();
+    tokens += std::chrono::duration<double>(now - tokens_at).count() * a_second;
+    tokens = std::min(tokens, std::max(1.0, a_second));
+    tokens_at = now;
+    return tokens >= 1;
+}
+
+// Doubles with each round of successes until there was trouble, then adds one a round.
+void Destination::grow() noexcept {
+    if (++credit < (was_cut ? limit : 1)) return;
+    credit = 0;
+    limit = std::min(limit + 1, std::max(1u, most.connections));
+}
+
+void Destination::cut(unsigned to) noexcept {
+    limit = std::max(1u, to);
+    credit = 0;
+    was_cut = true;
+}
+
 void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
     struct Planned {
         Route route;
         std::vector<std::size_t> recipients;
+        std::vector<std::string> domains;
     };
     std::map<std::string, Planned> ways;
     std::vector<Attempt> refused;
@@ -54,8 +87,10 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             // What is due within a second goes along now.
             if (r.kind != RecipientState::Kind::Waiting) continue;
             // A next attempt further ahead than any schedule sets it was written under a wrong clock.
-            const bool is_wrong = r.attempts > 0 && r.next > now() + plan()->settings.schedule.most * 2;
-            if (r.next > now() + std::chrono::seconds(1) && !is_wrong) continue;
+            const bool is_wrong = r.attempts > 0 && r.next > now() + plan()->settings.schedule.longest();
+            // By command; a time that the sender chose stays.
+            const bool is_forced = message->is_forced && r.next != message->file.envelope().hold_until;
+            if (r.next > now() + std::chrono::seconds(1) && !is_wrong && !is_forced) continue;
             const std::string domain = domain_of(recipients[i].address);
             auto found = routes_found.find(domain);
             if (found == routes_found.end()) found = routes_found.emplace(domain, plan()->routes.find(domain)).first;
@@ -70,13 +105,15 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
                                    false,
                                    false,
                                    {},
-                                   {}});
+                                   RetryClass::Any});
                 continue;
             }
             if (route->kind != Route::Kind::LmtpUnix) route->wish = message->wish;
             auto& planned = ways[route->key()];
             planned.route = *route;
             planned.recipients.push_back(i);
+            if (std::find(planned.domains.begin(), planned.domains.end(), domain) == planned.domains.end())
+                planned.domains.push_back(domain);
         }
     }
     if (!refused.empty()) record(*message, refused);
@@ -86,15 +123,13 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             const auto end = std::min<std::size_t>(at + plan()->settings.recipients, planned.recipients.size());
             groups.emplace_back(planned.route, Group{message,
                                                      {planned.recipients.begin() + static_cast<std::ptrdiff_t>(at),
-                                                      planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)}});
+                                                      planned.recipients.begin() + static_cast<std::ptrdiff_t>(end)},
+                                                     planned.domains});
         }
     if (groups.empty()) return finish(message);
-    {
-        const std::lock_guard guard(mutex);
-        message->groups_left = groups.size();
-        for (auto& [route, group] : groups) enqueue_locked(route, std::move(group));
-    }
-    work.notify_all();
+    const std::lock_guard guard(mutex);
+    message->groups_left = groups.size();
+    for (auto& [route, group] : groups) enqueue_locked(route, std::move(group));
 }
 
 void Engine::Impl::enqueue_locked(const Route& route, Group group) {
@@ -102,36 +137,60 @@ void Engine::Impl::enqueue_locked(const Route& route, Group group) {
     if (!slot) {
         slot = std::make_unique<Destination>();
         slot->route = route;
+        slot->most = plan()->settings.limits.of(route.host);
+        slot->limit = std::min(slot->limit, slot->most.connections);
     }
-    slot->waiting.push_back(std::move(group));
-    if (!slot->is_ready && slot->running < slot->limit) {
-        slot->is_ready = true;
-        ready.push_back(slot.get());
-    }
-    if (idle_workers < ready.size() && workers.size() < plan()->settings.threads && !stopping)
+    const std::string sender = group.message->sender();
+    slot->waiting.push(sender, std::move(group));
+    make_ready_locked(*slot);
+}
+
+void Engine::Impl::start_worker_locked() {
+    if (idle_workers >= ready_known.size() + ready_unknown.size() || stopping) return;
+    if (workers.size() < plan()->settings.threads)
         workers.emplace_back([self = shared_from_this()] { self->run_worker(); });
+}
+
+void Engine::Impl::make_ready_locked(Destination& d) {
+    if (d.is_ready || d.waiting.empty() || d.running >= d.limit || !d.has_token()) return;
+    d.is_ready = true;
+    (d.is_known() ? ready_known : ready_unknown).push_back(&d);
+    if (idle_workers > 0) work.notify_one();
+    start_worker_locked();
+}
+
+// Destinations take turns: one group each, however many wait for one of them. Those of which nothing is known may hang
+// for the whole time of a connection, so they get three quarters of the workers at most.
+Destination* Engine::Impl::next_ready_locked() {
+    const auto most_opening = std::max<std::size_t>(1, plan()->settings.threads * 3 / 4);
+    const bool may_open = !ready_unknown.empty() && opening_workers < most_opening;
+    if (ready_known.empty() && !may_open) return nullptr;
+    unknown_turn = !unknown_turn;
+    auto& from = may_open && (unknown_turn || ready_known.empty()) ? ready_unknown : ready_known;
+    Destination* next = from.front();
+    from.pop_front();
+    next->is_ready = false;
+    return next;
 }
 
 void Engine::Impl::run_worker() {
     std::unique_lock guard(mutex);
     for (;;) {
+        Destination* next = nullptr;
         ++idle_workers;
-        work.wait(guard, [&] { return stopping || !ready.empty(); });
+        work.wait(guard, [&] { return stopping || (next = next_ready_locked()) != nullptr; });
         --idle_workers;
         if (stopping) return;
-        // Destinations take turns: one group each, however many wait for one of them.
-        Destination& d = *ready.front();
-        ready.pop_front();
-        d.is_ready = false;
-        if (d.waiting.empty()) continue;
-        Group group = std::move(d.waiting.front());
-        d.waiting.pop_front();
+        Destination& d = *next;
+        if (d.waiting.empty() || d.running >= d.limit) continue;
+        Group group = d.waiting.pop();
+        const std::string sender = group.message->sender();
+        if (d.most.messages_a_minute > 0) d.tokens -= 1;
         ++d.running;
         ++busy_workers;
-        if (!d.waiting.empty() && d.running < d.limit) {
-            d.is_ready = true;
-            ready.push_back(&d);
-        }
+        const bool is_opening = !d.is_known();
+        opening_workers += is_opening;
+        make_ready_locked(d);
         std::optional<IdleSession> session;
         if (!d.idle.empty()) {
             session = std::move(d.idle.back());
@@ -147,18 +206,18 @@ void Engine::Impl::run_worker() {
         if (delivered) group_done(group.message);
 
         guard.lock();
-        if (!delivered) d.waiting.push_front(std::move(group));
+        if (!delivered) d.waiting.put_back(sender, std::move(group));
         if (session) {
             session->since = Steady::now();
             d.idle.push_back(std::move(*session));
         }
         --d.running;
         --busy_workers;
-        if (!d.waiting.empty() && !d.is_ready && d.running < d.limit) {
-            d.is_ready = true;
-            ready.push_back(&d);
-        }
+        opening_workers -= is_opening;
+        make_ready_locked(d);
         if (busy_workers == 0) all_idle.notify_all();
+        // One that was passed over for want of workers may be opened now.
+        if (is_opening && !ready_unknown.empty()) work.notify_one();
     }
 }
 
@@ -259,6 +318,11 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     };
 
     std::optional<smtp_client::Outcome> outcome;
+    {
+        // A peer that has just refused to take more is left alone on the sessions there are, too.
+        const std::lock_guard guard(mutex);
+        if (session && Steady::now() < d.down_until && d.refusals > 0) session.reset();
+    }
     if (session) {
         if (!sign()) return true;
         outcome = session->session->send(transaction, source);
@@ -279,6 +343,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             }
         }
         if (down) {
+            close_lanes(group, wait);
             postpone(message, group, *down, wait);
             return true;
         }
@@ -289,7 +354,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
                 // A host that carries our other connections only wants no more of them.
                 const std::lock_guard guard(mutex);
                 if (!opened.permanent && d.running > 1 && Steady::now() - d.last_success < kRecent) {
-                    d.limit = d.running - 1;
+                    d.cut(d.running - 1);
                     return false;
                 }
             }
@@ -301,17 +366,17 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             const std::lock_guard guard(mutex);
             d.failures = 0;
             d.down_until = {};
-            d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
         }
         if (!sign()) return true;
         outcome = session->session->send(transaction, source);
     }
     ++session->messages;
-    if (outcome->reusable) {
-        const std::lock_guard guard(mutex);
-        d.limit = std::min(d.limit + 1, plan()->settings.destination_connections);
-        d.last_success = Steady::now();
-    }
+    const auto refusal = std::find_if(outcome->verdicts.begin(), outcome->verdicts.end(), [](const auto& verdict) {
+        return verdict.kind == smtp_client::Verdict::Kind::Deferred && verdict.from_peer &&
+               speaks_for_destination(verdict.text, verdict.status);
+    });
+    if (refusal != outcome->verdicts.end()) throttled(d, group, *refusal, session->peer);
+    else if (outcome->reusable) succeeded(d, group);
     std::vector<Attempt> attempts;
     for (std::size_t i = 0; i < group.recipients.size(); ++i)
         attempts.push_back({group.recipients[i],
@@ -321,7 +386,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
                             outcome->dsn_relayed,
                             is_lmtp,
                             {},
-                            is_local ? plan()->settings.schedule.first : std::chrono::seconds(0)});
+                            is_local ? std::optional(RetryClass::Local) : std::nullopt});
     record(message, attempts);
     if (!outcome->reusable) {
         session->session->quit();
@@ -342,17 +407,63 @@ void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened&
              {},
              false,
              d.route.is_lmtp(),
-             {},
-             is_local ? kLocalWait : std::chrono::seconds(0)});
+             is_local ? kLocalWait : std::chrono::seconds(0),
+             is_local ? RetryClass::Local : RetryClass::Unreachable});
     record(*group.message, attempts);
+    std::chrono::seconds wait{0};
+    {
+        const std::lock_guard guard(mutex);
+        d.cut(1);
+        if (opened.permanent || Steady::now() < d.down_until) return;
+        // The others that wait for it need not find out one by one.
+        ++d.failures;
+        const auto& schedule = plan()->settings.schedule;
+        wait = std::min(kMostDown, schedule.wait(d.failures, random_u64(), RetryClass::Unreachable, d.route.host) / 2);
+        if (is_local) wait = kLocalWait;
+        d.down_until = Steady::now() + wait;
+        d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status, {}};
+    }
+    close_lanes(group, wait);
+}
+
+// The peer wants less from us, whatever the message: half as many sessions, and none for a while.
+void Engine::Impl::throttled(Destination& d, const Group& group, const smtp_client::Verdict& why,
+                             const std::string& peer) {
+    std::chrono::seconds wait{0};
+    {
+        const std::lock_guard guard(mutex);
+        d.cut(d.limit / 2);
+        // Those that were under way at the same time say it too; it counts once.
+        if (Steady::now() < d.down_until) return;
+        ++d.refusals;
+        const auto& schedule = plan()->settings.schedule;
+        wait = std::min(kMostDown, schedule.wait(d.refusals, random_u64(), RetryClass::Throttled, d.route.host) / 2);
+        d.down_until = Steady::now() + wait;
+        d.last_failure = Opened{nullptr, peer, false, why.text, why.status, {}};
+    }
+    close_lanes(group, wait);
+}
+
+void Engine::Impl::succeeded(Destination& d, const Group& group) {
+    bool is_news = false;
+    {
+        const std::lock_guard guard(mutex);
+        d.grow();
+        d.refusals = 0;
+        d.last_success = Steady::now();
+        for (const auto& domain : group.domains) is_news |= admission.succeeded(domain, d.most.messages_a_minute > 0);
+    }
+    if (!is_news) return;
+    for (const auto& domain : group.domains) index->reopen(domain);
+    wake_scheduler();
+}
+
+// What is on disk for these domains stays there until their destination is tried again.
+void Engine::Impl::close_lanes(const Group& group, std::chrono::seconds wait) {
+    if (wait.count() <= 0) return;
+    for (const auto& domain : group.domains) index->close(domain, now() + wait);
     const std::lock_guard guard(mutex);
-    d.limit = 1;
-    if (opened.permanent || Steady::now() < d.down_until) return;
-    // The others that wait for it need not find out one by one.
-    ++d.failures;
-    const auto wait = std::min(kMostDown, plan()->settings.schedule.wait(d.failures, random_u64()) / 2);
-    d.down_until = Steady::now() + (is_local ? kLocalWait : wait);
-    d.last_failure = Opened{nullptr, opened.peer, false, opened.text, opened.status, {}};
+    for (const auto& domain : group.domains) admission.failed(domain, Steady::now() + wait);
 }
 
 void Engine::Impl::signing_failed(ActiveMessage& message, const Group& group, const Error& why) {
@@ -364,8 +475,8 @@ void Engine::Impl::signing_failed(ActiveMessage& message, const Group& group, co
                             {},
                             false,
                             false,
-                            {},
-                            kSigningWait});
+                            kSigningWait,
+                            {}});
     record(message, attempts);
 }
 

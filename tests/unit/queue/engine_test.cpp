@@ -267,6 +267,96 @@ TEST(QueueEngine, ADeadDestinationDoesNotHoldUpTheOthers) {
     EXPECT_EQ(bed.files(), 50u);
 }
 
+TEST(QueueEngine, OneMessageDoesNotWaitBehindTheThousandsOfAnother) {
+    Bed bed;
+    bed.settings.limits.usual.connections = 1;
+    for (int i = 0; i < 300; ++i) bed.put({"bob@b.test"}, "bulk@a.test");
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() >= 20; }));
+    bed.put({"bob@b.test"}, "one@a.test");
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    const auto received = bed.peer.received();
+    ASSERT_EQ(received.size(), 301u);
+    std::size_t at = 0;
+    while (at < received.size() && received[at].mail.find("one@a.test") == std::string::npos) ++at;
+    EXPECT_LT(at, 250u);
+}
+
+TEST(QueueEngine, APeerThatWantsLessIsLeftAloneForAWhile) {
+    Bed bed([](int connection) {
+        Behaviour b;
+        if (connection < 2) b.replies["MAIL"] = "421 4.7.0 too many messages\r\n";
+        return b;
+    });
+    bed.start();
+    for (int i = 0; i < 50; ++i) bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 50u);
+    EXPECT_TRUE(bed.home.received().empty());
+}
+
+TEST(QueueEngine, KeepsToARate) {
+    Bed bed;
+    bed.settings.limits.domains["127.0.0.1"] = {20, 120};
+    for (int i = 0; i < 6; ++i) bed.put({"bob@b.test"});
+    const auto begun = std::chrono::steady_clock::now();
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    // Two at once, the others two a second.
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(1500));
+}
+
+TEST(QueueEngine, FlushTriesWhatWasDeferred) {
+    std::atomic<bool> greylists{true};
+    Bed bed([&](int) {
+        Behaviour b;
+        if (greylists) b.replies["RCPT"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    bed.put({"bob@b.test"});
+    ASSERT_TRUE(bed.idle());
+    EXPECT_EQ(bed.files(), 1u);
+    greylists = false;
+    bed.engine->flush();
+    // The session that was kept says what it said.
+    ASSERT_TRUE(bed.until([&] {
+        if (bed.files() == 0) return true;
+        if (bed.engine->is_idle()) bed.engine->flush();
+        return false;
+    }));
+    EXPECT_EQ(bed.peer.received().size(), 1u);
+}
+
+TEST(QueueEngine, FindsTheFilesThatTheIndexDoesNotKnow) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.replies["RCPT"] = "451 4.7.1 later\r\n";
+        return b;
+    });
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    std::set<std::string> ids;
+    for (int i = 0; i < 30; ++i) ids.insert(bed.put({"bob@b.test"}));
+    ASSERT_TRUE(bed.idle());
+    bed.engine.reset();
+    {
+        auto index = Index::open(bed.settings.spool_dir + "/queue.db");
+        ASSERT_TRUE(index);
+        int n = 0;
+        for (const auto& id : ids)
+            if (n++ % 3 == 0) EXPECT_TRUE(index->remove(id));
+        ASSERT_TRUE(os::unlink(bed.settings.spool_dir + "/active/" + *std::next(ids.begin())));
+    }
+    ids.erase(std::next(ids.begin()));
+    bed.start();
+    ASSERT_TRUE(bed.idle());
+    std::set<std::string> listed;
+    ASSERT_TRUE(bed.engine->list({}, [&](const Summary& s) { listed.insert(s.id); }));
+    EXPECT_EQ(listed, ids);
+}
+
 TEST(QueueEngine, APeerThatWantsOneConnectionGetsOne) {
     Bed bed([](int connection) {
         Behaviour b;

@@ -3,12 +3,14 @@
 
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
+#include "common/queue/admission.hpp"
 #include "common/queue/connector.hpp"
 #include "common/queue/dsn.hpp"
 #include "common/queue/index.hpp"
 #include "common/queue/routes.hpp"
 #include "common/queue/schedule.hpp"
 #include "common/queue/settings.hpp"
+#include "common/queue/turns.hpp"
 
 namespace gk::queue {
 namespace {
@@ -27,6 +29,78 @@ TEST(Schedule, DoublesUpToItsBoundWithJitter) {
         }
     EXPECT_GE(s.wait(4'000'000'000u, 0).count(), 2700);
     EXPECT_GE((Schedule{seconds(0), seconds(0)}.wait(3, 1).count()), 1);
+}
+
+TEST(Schedule, AsksTheReplyHowLongToWait) {
+    EXPECT_EQ(retry_class("450 4.2.0 greylisted, see RFC 6647", "4.2.0", true), RetryClass::Greylisted);
+    EXPECT_EQ(retry_class("451 4.7.1 try again", "4.7.1", true), RetryClass::Greylisted);
+    EXPECT_EQ(retry_class("452 4.2.2 over quota", "4.2.2", true), RetryClass::Full);
+    EXPECT_EQ(retry_class("421 4.3.2 closing", "4.3.2", true), RetryClass::Throttled);
+    EXPECT_EQ(retry_class("450 4.7.28 Our rate limit for you", "4.7.28", true), RetryClass::Throttled);
+    EXPECT_EQ(retry_class("451 4.3.0 disk full", "4.3.0", true), RetryClass::Any);
+    EXPECT_EQ(retry_class("connection refused", "4.4.1", false), RetryClass::Unreachable);
+    Schedule s;
+    ASSERT_TRUE(s.read({{"full", "30m 4h"}, {"b.test", "10s 10s"}, {".b.test", "20s"}}));
+    EXPECT_GE(s.wait(1, 0, RetryClass::Full).count(), 1800 * 3 / 4);
+    EXPECT_GE(s.wait(9, 0, RetryClass::Full).count(), 4 * 3600 * 3 / 4);
+    EXPECT_LE(s.wait(9, 17, RetryClass::Full, "b.test").count(), 12);
+    EXPECT_GE(s.wait(9, 0, RetryClass::Any, "x.b.test").count(), 15);
+    EXPECT_GE(s.longest(), std::chrono::hours(5));
+    for (const char* bad : {"", "1s 2s 3s", "2m 1m", "0s", "8d", "soon"})
+        EXPECT_FALSE(s.read({{"b.test", bad}})) << bad;
+    EXPECT_FALSE(s.read({{"fuul", "1m"}}));
+}
+
+TEST(Limits, ADomainMayHaveItsOwn) {
+    Limits limits;
+    limits.usual = {20, 600};
+    ASSERT_TRUE(limits.read({{"b.test", "connections=2 rate=60"}, {".c.test", "rate=0"}}));
+    EXPECT_EQ(limits.of("b.test").connections, 2u);
+    EXPECT_EQ(limits.of("b.test").messages_a_minute, 60u);
+    EXPECT_EQ(limits.of("x.c.test").connections, 20u);
+    EXPECT_EQ(limits.of("x.c.test").messages_a_minute, 0u);
+    EXPECT_EQ(limits.of("c.test").messages_a_minute, 600u);
+    for (const char* bad : {"connections=0", "connections", "rate=-1", "speed=1", "connections=2,rate=1"})
+        EXPECT_FALSE(limits.read({{"b.test", bad}})) << bad;
+}
+
+TEST(Turns, ThousandsOfOneDoNotHoldUpAnothersOne) {
+    Turns<int> turns;
+    for (int i = 0; i < 1000; ++i) turns.push("ann", i);
+    turns.push("bob", -1);
+    EXPECT_EQ(turns.pop(), 0);
+    EXPECT_EQ(turns.pop(), -1);
+    turns.put_back("bob", -2);
+    EXPECT_EQ(turns.pop(), -2);
+    for (int i = 1; i < 1000; ++i) EXPECT_EQ(turns.pop(), i);
+    EXPECT_TRUE(turns.empty());
+}
+
+TEST(Admission, NoDestinationTakesAllThereIs) {
+    using Answer = Admission::Answer;
+    Admission admission(2000);
+    const auto fill = [&](const std::string& domain, const std::string& sender, std::size_t most) {
+        for (std::size_t n = 0; n < most; ++n) {
+            Admission::Ticket ticket{{domain}, sender};
+            if (admission.ask(ticket) != Answer::Enter) return n;
+            admission.enter(ticket);
+        }
+        return most;
+    };
+    EXPECT_EQ(fill("unknown.test", "ann", 5000), 40u);
+    EXPECT_EQ(admission.ask({{"unknown.test"}, "ann"}), Answer::OnDisk);
+    EXPECT_TRUE(admission.succeeded("good.test", false));
+    EXPECT_FALSE(admission.succeeded("good.test", false));
+    EXPECT_EQ(fill("good.test", "ann", 5000), 980u);
+    EXPECT_EQ(admission.ask({{"good.test"}, "ann"}), Answer::Later);
+    EXPECT_EQ(admission.ask({{"good.test"}, "bob"}), Answer::Enter);
+    for (int n = 0; n < 5000; ++n) fill(fmt::format("d{}.test", n), "ann", 40);
+    EXPECT_GT(admission.free(), 400u);
+    admission.failed("gone.test", Admission::Steady::now() + std::chrono::hours(1));
+    EXPECT_EQ(admission.ask({{"gone.test"}, "bob"}), Answer::OnDisk);
+    EXPECT_EQ(admission.ask({{"gone.test", "good.test"}, "bob"}), Answer::Enter);
+    admission.failed("gone.test", {});
+    EXPECT_EQ(admission.room("gone.test"), 2u);
 }
 
 TEST(QueueSettings, ObservationsAreWrittenWhereTlsReportsAreSentAlone) {
