@@ -67,6 +67,11 @@ public:
     News apply(store::Changes changes, bool with_modseq);
     // The result of an own STORE for one row: taken over; true when it is not what EXPECTED says.
     void replace_row(std::uint32_t index, const store::Row& row) { rows_[index] = row; }
+    // An own STORE gave MODSEQ to rows that were replaced. Where nothing happened in between, they need not be read
+    // again.
+    void know(store::ModSeq modseq) noexcept {
+        if (modseq == modseq_ + 1 && !tell_all_) modseq_ = modseq;
+    }
     bool set_keywords(std::vector<std::string> keywords);
 
     void vanish(const std::vector<store::Uid>& uids);

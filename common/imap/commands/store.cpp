@@ -52,6 +52,7 @@ void Session::on(const Store& command) {
         const bool with_flags = !command.silent || row.flags != expected.flags || row.keywords != expected.keywords;
         if (with_flags || condstore_) tell_flags(*index, command.uid || rev2_ || qresync_, with_flags);
     }
+    view_->know(stored->modseq);
     if (!stored->modified.empty()) {
         std::vector<std::uint32_t> refused;  // UIDs or sequence numbers, as the client speaks
         for (const store::Uid uid : stored->modified)

@@ -101,6 +101,7 @@ private:
     void look_now(Running& running, bool thorough);
     void read_changes(int fd);
     void on_touched();
+    Status watch_directories();
     pid_t start_process(const std::string& account, const std::string& home, const store::Quota& quota,
                         Starting& starting, std::string state);
     // sleeping.cpp
@@ -144,6 +145,7 @@ private:
     Watcher watcher_;
     std::map<std::string, Clock::time_point> look_again_;               // directory: when its mtime can be trusted
     Clock::time_point watchdog_{}, drain_deadline_{}, accept_again_{};  // accept_again_: {} while accepting
+    Clock::time_point touched_again_{};                                 // {}: the watcher is listened to
     bool draining_ = false;
 };
 

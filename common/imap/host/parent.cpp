@@ -24,6 +24,9 @@ namespace {
 
 // The store trusts a directory's mtime once it is older than 2 s.
 constexpr std::chrono::milliseconds kTrustAfter{2100};
+// What happens to directories right after something did is told in one go: a STORE of ten thousand messages is as many
+// renames, and each would wake us, who would wake the session that makes them.
+constexpr std::chrono::milliseconds kTouchPause{50};
 
 }  // namespace
 
@@ -75,7 +78,7 @@ Status Parent::run(std::vector<os::ListenFd> sockets) {
     if (!listens) return fail(Errc::Config, "the service manager handed over no socket named imap-session");
     GK_CHECK(watch_listeners());
     GK_CHECK(watch(signals_.fd(), EPOLLIN, [this] { on_signal(); }));
-    if (watcher_.fd() >= 0) GK_CHECK(watch(watcher_.fd(), EPOLLIN, [this] { on_touched(); }));
+    if (watcher_.fd() >= 0) GK_CHECK(watch_directories());
     else log::Event("imap.watch.failed", log::Level::Warning).field("error", "the kernel gave no inotify instance");
     log::Event("daemon.ready");
     os::notify_ready();
@@ -109,6 +112,7 @@ int Parent::next_timeout_ms() const {
     auto next = Clock::now() + std::chrono::hours(1);
     for (const Starting& starting : starting_) next = std::min(next, starting.deadline);
     for (const auto& [directory, when] : look_again_) next = std::min(next, when);
+    if (touched_again_ != Clock::time_point{}) next = std::min(next, touched_again_);
     if (telling_.size() < kTellers)
         for (const auto& account : to_tell_)
             if (const Present& present = present_.at(account); !present.telling) next = std::min(next, present.tell_at);
@@ -133,6 +137,8 @@ void Parent::on_time() {
         const auto starting = at++;
         if (now >= starting->deadline) refuse(starting, "temp", "the session took too long to start");
     }
+    if (touched_again_ != Clock::time_point{} && now >= touched_again_)
+        if (const Status watched = watch_directories(); !watched) touched_again_ = now + kTouchPause;
     for (auto at = look_again_.begin(); at != look_again_.end();) {
         if (now < at->second) {
             ++at;
@@ -269,11 +275,18 @@ void Parent::tell(const std::string& account, std::string_view mailbox, const Ru
         if (Sleeper& sleeper = sleepers_.at(token); sleeper.selected == mailbox) mark_stale(account, sleeper, false);
 }
 
+Status Parent::watch_directories() {
+    touched_again_ = {};
+    return watch(watcher_.fd(), EPOLLIN, [this] { on_touched(); });
+}
+
 void Parent::on_touched() {
     for (const std::string& directory : watcher_.touched()) {
         tell_watchers(directory, false);
         look_again_[directory] = Clock::now() + kTrustAfter;
     }
+    unwatch(watcher_.fd());
+    touched_again_ = Clock::now() + kTouchPause;
 }
 
 void Parent::tell_watchers(const std::string& directory, bool thorough) {
