@@ -35,18 +35,19 @@ std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexce
     return saved >= kEarliest && saved <= now_s() + kAhead ? saved : otherwise;
 }
 
-Renames::Renames(std::string directory)
-    : directory_(std::move(directory)), fd_(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+Directory::Directory(std::string at)
+    : path(std::move(at)), fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
 
 Renames::~Renames() {
     for (auto it = done_.rbegin(); it != done_.rend(); ++it)
-        (void)::renameat(fd_.get(), it->second.c_str(), fd_.get(), it->first.c_str());
+        (void)::renameat(to_.fd.get(), names_.c_str() + it->second, from_.fd.get(), names_.c_str() + it->first);
 }
 
 Status Renames::rename(const std::string& from, const std::string& to) {
-    if (::renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()) != 0)
-        return fail_errno(fmt::format("cannot rename '{}' to '{}' in '{}'", from, to, directory_));
-    done_.emplace_back(from, to);
+    if (::renameat(from_.fd.get(), from.c_str(), to_.fd.get(), to.c_str()) != 0)
+        return fail_errno(fmt::format("cannot rename '{}' in '{}' to '{}' in '{}'", from, from_.path, to, to_.path));
+    done_.emplace_back(names_.size(), names_.size() + from.size() + 1);
+    (names_.append(from) += '\0').append(to) += '\0';
     return ok();
 }
 

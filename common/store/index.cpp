@@ -177,6 +177,32 @@ void count(Record& record, const Row& row, int sign) {
     }
 }
 
+// All but what indexes are made of.
+Status save_counters(State& state, const Record& record) {
+    GK_TRY(auto update,
+           state.index.prepare("UPDATE mailboxes SET uidnext=?, modseq=?, recent_floor=?, adopted=?, history_floor=?, "
+                               "messages=?, unseen=?, deleted=?, bytes=?, deleted_bytes=?, boot=?, uid_ceiling=?, "
+                               "modseq_ceiling=?, uidlist_inode=?, uidlist_size=?, uidlist_lines=?, new_mtime_ns=?, "
+                               "cur_mtime_ns=?, new_trust=?, cur_trust=? WHERE number=?"));
+    const auto bind = [&](auto... values) { (update.bind(static_cast<std::int64_t>(values)), ...); };
+    bind(record.uidnext, record.modseq, record.recent_floor, record.adopted, record.history_floor, record.messages,
+         record.unseen, record.deleted, record.bytes, record.deleted_bytes);
+    update.bind(record.boot);
+    bind(record.uid_ceiling, record.modseq_ceiling, record.uidlist_inode, record.uidlist_size, record.uidlist_lines,
+         record.new_mtime_ns, record.cur_mtime_ns, record.new_trust, record.cur_trust, record.number);
+    return update.run();
+}
+
+Status delete_range(State& state, std::int64_t mailbox, Uid first, Uid last) {
+    for (const char* sql :
+         {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?",
+          "DELETE FROM previews WHERE key BETWEEN ? AND ?", "DELETE FROM threads WHERE key BETWEEN ? AND ?"}) {
+        GK_TRY(auto remove, state.index.prepare(sql));
+        GK_CHECK(remove.bind(row_key(mailbox, first)).bind(row_key(mailbox, last)).run());
+    }
+    return ok();
+}
+
 // A client that was away for longer is told every UID that is not there, which is right, only longer.
 constexpr std::int64_t kMaxHistory = 50'000;
 
@@ -200,6 +226,9 @@ Result<db::Database> open_and_migrate(const std::string& path) {
     db::Options options;
     options.synchronous_full = false;
     GK_TRY(db::Database database, db::Database::open(path, options));
+    // Debian's SQLite overwrites what it frees, which for a mailbox's worth of structures is as much work as writing
+    // them. The files that they were made of are not overwritten either.
+    GK_CHECK(database.execute("PRAGMA secure_delete=FAST"));
     GK_CHECK(database.migrate(schema()));
     return database;
 }
@@ -273,6 +302,13 @@ Status insert_record(State& state, Record& record) {
 }
 
 Status save_record(State& state, const Record& record) {
+    // SQLite writes an index anew for each column that is named, changed or not.
+    GK_TRY(auto same, state.index.prepare("SELECT 1 FROM mailboxes WHERE number=? AND name=? AND uidvalidity=? AND "
+                                          "special_use=? AND guid=?"));
+    same.bind(record.number).bind(record.name).bind(std::int64_t{record.uidvalidity});
+    GK_TRY(const bool unchanged, same.bind(record.special_use).bind(record.guid).step());
+    same.reset();
+    if (unchanged) return save_counters(state, record);
     GK_TRY(auto update, state.index.prepare("UPDATE mailboxes SET name=?, uidvalidity=?, uidnext=?, modseq=?, "
                                             "recent_floor=?, adopted=?, history_floor=?, messages=?, "
                                             "unseen=?, deleted=?, bytes=?, deleted_bytes=?, special_use=?, guid=?, "
@@ -285,12 +321,7 @@ Status save_record(State& state, const Record& record) {
 }
 
 Status delete_messages(State& state, std::int64_t mailbox) {
-    for (const char* sql :
-         {"DELETE FROM messages WHERE key BETWEEN ? AND ?", "DELETE FROM structures WHERE key BETWEEN ? AND ?",
-          "DELETE FROM previews WHERE key BETWEEN ? AND ?", "DELETE FROM threads WHERE key BETWEEN ? AND ?"}) {
-        GK_TRY(auto remove, state.index.prepare(sql));
-        GK_CHECK(remove.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());
-    }
+    GK_CHECK(delete_range(state, mailbox, 0, 0xffffffff));
     for (const char* sql : {"DELETE FROM expunged WHERE mailbox = ?", "DELETE FROM keywords WHERE mailbox = ?",
                             "DELETE FROM threaded WHERE mailbox = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
@@ -325,13 +356,12 @@ Status update_message(State& state, Record& record, const Row& before, const Sto
     return ok();
 }
 
-Status delete_message(State& state, Record& record, const Row& row) {
-    for (const char* sql : {"DELETE FROM messages WHERE key = ?", "DELETE FROM structures WHERE key = ?",
-                            "DELETE FROM previews WHERE key = ?", "DELETE FROM threads WHERE key = ?"}) {
-        GK_TRY(auto remove, state.index.prepare(sql));
-        GK_CHECK(remove.bind(row_key(record.number, row.uid)).run());
+Status delete_messages(State& state, Record& record, std::span<const Row> rows) {
+    for (std::size_t i = 0; i < rows.size();) {
+        const std::size_t begin = i;
+        for (; i == begin || (i < rows.size() && rows[i].uid == rows[i - 1].uid + 1); ++i) count(record, rows[i], -1);
+        GK_CHECK(delete_range(state, record.number, rows[begin].uid, rows[i - 1].uid));
     }
-    count(record, row, -1);
     return ok();
 }
 
@@ -374,6 +404,7 @@ Result<std::vector<StoredRow>> load_messages(State& state, std::int64_t mailbox,
     static const std::string sql = fmt::format("SELECT {} FROM messages WHERE key BETWEEN ? AND ?", kMessageColumns);
     GK_TRY(auto query, state.index.prepare(sql));
     query.bind(row_key(mailbox, uids.front())).bind(row_key(mailbox, uids.back()));
+    messages.reserve(uids.size());
     auto wanted = uids.begin();
     for (;;) {
         GK_TRY(const bool row, query.step());

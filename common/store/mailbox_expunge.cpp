@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 
@@ -23,11 +24,11 @@ Result<std::vector<Uid>> deleted_uids(State& state, std::int64_t mailbox) {
 }
 
 // Removes the file under whatever name it has now. A file that is gone already is what was wanted.
-Status unlink_message(const std::string& path, const std::string& file) {
-    auto done = os::unlink(path + '/' + file);
-    if (done || done.error().os_errno != ENOENT) return done;
-    const std::string now = find_file(path, base_of_file(file));
-    return now.empty() ? ok() : os::unlink(path + '/' + now);
+Status unlink_message(const Directory& directory, const std::string& file) {
+    if (::unlinkat(directory.fd.get(), file.c_str(), 0) == 0) return ok();
+    if (errno != ENOENT) return fail_errno(fmt::format("cannot remove '{}/{}'", directory.path, file));
+    const std::string now = find_file(directory.path, base_of_file(file));
+    return now.empty() ? ok() : os::unlink(directory.path + '/' + now);
 }
 
 // Files first, rows second: a crash between leaves rows without files, which the next look expunges. The other way
@@ -53,14 +54,18 @@ Result<Mailbox::Expunged> expunge_messages(State& state, std::int64_t number, st
         GK_CHECK(reserve(state, record, 0));
         const OwnChange own(state, record);
         Status failed = ok();
+        const Directory directory(path);
+        std::vector<Row> gone;
+        gone.reserve(messages.size());
         for (const auto& message : messages) {
-            failed = unlink_message(path, message.file);
+            failed = unlink_message(directory, message.file);
             if (!failed) break;
             in_new |= message.file.starts_with("new/");
-            GK_CHECK(delete_message(state, record, message.row));
+            gone.push_back(message.row);
             result.uids.push_back(message.row.uid);
         }
         if (result.uids.empty()) return fail(failed.error());
+        GK_CHECK(delete_messages(state, record, gone));
         result.modseq = ++record.modseq;
         GK_CHECK(record_expunged(state, record, result.uids, record.modseq));
         own.done(state, record);

@@ -51,9 +51,11 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
         GK_CHECK(reserve(state, record, 0));
         const ModSeq modseq = record.modseq + 1;
         const OwnChange own(state, record);
-        Renames renames(path);
+        const Directory directory(path);
+        Renames renames(directory);
         bool high_keywords = false;
         GK_TRY(auto messages, load_messages(state, number_, uids));
+        result.rows.reserve(messages.size());
         for (auto& message : messages) {
             // RFC 7162, 3.1.3: the test and the change are one.
             if (update.unchanged_since && message.row.modseq > *update.unchanged_since) {

@@ -19,24 +19,29 @@ namespace {
 // Removes the new names again unless keep() was called.
 class Links {
 public:
-    Links() = default;
+    Links(const Directory& from, const Directory& to) : from_(from), to_(to) {}
     Links(const Links&) = delete;
     ~Links() {
-        for (const auto& path : made_) (void)os::unlink(path);
+        for (const auto& name : made_) (void)::unlinkat(to_.fd.get(), name.c_str(), 0);
     }
     Status add(const std::string& from, const std::string& to) {
-        if (::link(from.c_str(), to.c_str()) == 0) {
+        if (::linkat(from_.fd.get(), from.c_str(), to_.fd.get(), to.c_str(), 0) == 0) {
             made_.push_back(to);
             return ok();
         }
         // No more links (EMLINK), or a file system without them: a copy with the same dates, which gets its name when
         // it is whole.
         if (errno != EMLINK && errno != EPERM && errno != EXDEV && errno != EOPNOTSUPP)
-            return fail_errno(fmt::format("cannot link '{}' to '{}'", from, to));
-        const auto cur = to.rfind("/cur/");
-        const std::string draft = fmt::format("{}/tmp/{}", to.substr(0, cur), to.substr(cur + 5));
+            return fail_errno(fmt::format("cannot link '{}/{}' to '{}/{}'", from_.path, from, to_.path, to));
+        return copy(from_.path + '/' + from, to);
+    }
+    void keep() noexcept { made_.clear(); }
+
+private:
+    Status copy(const std::string& from, const std::string& to) {
+        const std::string draft = "tmp/" + to.substr(to.find('/') + 1);
         GK_TRY(const auto source, os::MappedFile::open(from));
-        GK_TRY(auto file, os::NewFile::create(draft));
+        GK_TRY(auto file, os::NewFile::create(to_.path + '/' + draft));
         made_.push_back(draft);
         GK_CHECK(file.write(source.bytes()));
         struct stat status {};
@@ -46,14 +51,13 @@ public:
         }
         GK_CHECK(file.sync());
         GK_CHECK(file.close());
-        GK_CHECK(os::rename_new(draft, to));
+        GK_CHECK(os::rename_new(to_.path + '/' + draft, to_.path + '/' + to));
         made_.back() = to;
         return ok();
     }
-    void keep() noexcept { made_.clear(); }
 
-private:
-    std::vector<std::string> made_;
+    const Directory &from_, &to_;
+    std::vector<std::string> made_;  // below TO
 };
 
 // A keyword has another bit in another mailbox.
@@ -84,34 +88,49 @@ std::string_view size_fields(std::string_view base) {
     return comma == std::string_view::npos ? std::string_view() : base.substr(comma);
 }
 
-Status copy_structure(State& state, std::int64_t from, std::int64_t to) {
-    GK_TRY(auto insert,
-           state.index.prepare(
-               "INSERT INTO structures(key, envelope, body_structure, structure) SELECT ?, envelope, body_structure, "
-               "structure FROM structures WHERE key = ?"));
-    GK_CHECK(insert.bind(to).bind(from).run());
-    GK_TRY(auto preview,
-           state.index.prepare("INSERT INTO previews(key, preview) SELECT ?, preview FROM previews WHERE key = ?"));
-    return preview.bind(to).bind(from).run();
+// SQLite keeps what one statement copies within a table in memory until it is whole.
+constexpr std::size_t kCopiedAtOnce = 256;
+
+// What is kept of messages besides their rows, for the copies: a statement for each run of UIDs.
+Status copy_kept(State& state, const Record& source, const Record& target,
+                 const std::vector<std::pair<Uid, Uid>>& uids) {
+    for (std::size_t i = 0; i < uids.size();) {
+        const auto [from, to] = uids[i];
+        std::size_t run = 1;
+        while (run < kCopiedAtOnce && i + run < uids.size() && uids[i + run].first == from + run &&
+               uids[i + run].second == to + run)
+            ++run;
+        const std::int64_t first = row_key(source.number, from);
+        for (const char* sql :
+             {"INSERT INTO structures(key, envelope, body_structure, structure) SELECT key + ?, envelope, "
+              "body_structure, structure FROM structures WHERE key BETWEEN ? AND ?",
+              "INSERT INTO previews(key, preview) SELECT key + ?, preview FROM previews WHERE key BETWEEN ? AND ?",
+              // The copy is in the same conversation, for good.
+              "INSERT INTO threads SELECT key + ?, thread, sent, own, ancestors, subject, reply FROM threads WHERE key "
+              "BETWEEN ? AND ?"}) {
+            GK_TRY(auto insert, state.index.prepare(sql));
+            insert.bind(row_key(target.number, to) - first).bind(first);
+            GK_CHECK(insert.bind(first + static_cast<std::int64_t>(run) - 1).run());
+        }
+        i += run;
+    }
+    return ok();
 }
 
-// The copy is in the same conversation, for good.
-Status copy_thread(State& state, std::int64_t from, std::int64_t to, std::string& fields) {
+// The field that says so in the uidlist.
+Status add_thread_field(State& state, std::int64_t from, std::string& fields) {
     GK_TRY(auto query, state.index.prepare("SELECT thread FROM threads WHERE key = ?"));
     GK_TRY(const bool row, query.bind(from).step());
     if (!row) return ok();
     fields = with_uidlist_field(fields, 'T', thread_id(static_cast<std::uint64_t>(query.integer(0))));
     query.reset();
-    GK_TRY(auto insert,
-           state.index.prepare("INSERT INTO threads SELECT ?, thread, sent, own, ancestors, subject, reply "
-                               "FROM threads WHERE key = ?"));
-    return insert.bind(to).bind(from).run();
+    return ok();
 }
 
 struct Transfer {
     State& state;
     bool moving;
-    std::string source_path, target_path;
+    Directory from, to;
     Copied copied;
     ModSeq source_modseq = 0;
 
@@ -137,7 +156,7 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
     const auto saved = now_s();
     std::string lines;
     bool high_keywords = false;
-    std::vector<Uid> gone;
+    std::vector<Row> gone;
     for (const auto& message : messages) {
         std::string file = message.file;
         // It has another name there, and stays the same message all the same.
@@ -148,13 +167,10 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
         const std::string base = maildir::unique_base() + std::string(size_fields(base_of_file(file)));
         arrived.file = "cur/" + base;
         arrived.file = renamed_file(arrived.file, arrived.row.flags, arrived.row.keywords);
-        const auto place = [&] {
-            const std::string from = source_path + '/' + file, to = target_path + '/' + arrived.file;
-            return moving ? renames.rename(from, to) : links.add(from, to);
-        };
+        const auto place = [&] { return moving ? renames.rename(file, arrived.file) : links.add(file, arrived.file); };
         auto done = place();
         if (!done && done.error().os_errno == ENOENT) {
-            file = find_file(source_path, base_of_file(file));
+            file = find_file(from.path, base_of_file(file));
             if (file.empty()) continue;  // a foreign tool removed it
             done = place();
         }
@@ -162,23 +178,23 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
         arrived.row.uid = target.uidnext++;
         arrived.row.modseq = modseq;
         arrived.row.saved_date = saved_date_of(arrived.file, saved);
-        GK_CHECK(copy_thread(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid),
-                             arrived.extra));
+        GK_CHECK(add_thread_field(state, row_key(source.number, message.row.uid), arrived.extra));
         GK_CHECK(insert_message(state, target, arrived));
-        GK_CHECK(
-            copy_structure(state, row_key(source.number, message.row.uid), row_key(target.number, arrived.row.uid)));
         maildir::append_uidlist_line(lines, arrived.row.uid, arrived.extra, base);
         high_keywords |= (arrived.row.keywords & ~kLetterKeywords) != 0;
         copied.uids.emplace_back(message.row.uid, arrived.row.uid);
         if (!moving) continue;
-        GK_CHECK(delete_message(state, source, message.row));
-        gone.push_back(message.row.uid);
+        gone.push_back(message.row);
     }
     if (copied.uids.empty()) return ok();
+    GK_CHECK(copy_kept(state, source, target, copied.uids));
     GK_CHECK(append_uidlist(state, target, lines, copied.uids.size()));
     if (!gone.empty()) {
+        GK_CHECK(delete_messages(state, source, gone));
         source_modseq = ++source.modseq;
-        GK_CHECK(record_expunged(state, source, gone, source_modseq));
+        std::vector<Uid> expunged;
+        for (const Row& row : gone) expunged.push_back(row.uid);
+        GK_CHECK(record_expunged(state, source, expunged, source_modseq));
     }
     if (high_keywords) GK_CHECK(write_state(state, target));
     source_change.done(state, source);
@@ -193,32 +209,32 @@ Status Transfer::run(Record& source, Record& target, std::span<const Uid> uids, 
 Result<Copied> transfer(Account& account, std::int64_t number, std::uint32_t uidvalidity, std::span<const Uid> uids,
                         std::string_view target_name, bool moving, ModSeq* modseq) {
     State& state = account.state();
-    Transfer work{state, moving, {}, {}, {}, 0};
+    std::optional<Transfer> work;
     {
         const Locked lock(state);
         GK_TRY(auto target, get_mailbox(state, target_name));
         GK_TRY(auto transaction, WriteTransaction::begin(state));
         GK_TRY(auto source, get_record(state, number, uidvalidity));
         GK_TRY(target, get_record(state, target.number, target.uidvalidity));
-        work.source_path = state.path_of(source.name);
-        work.target_path = state.path_of(target.name);
-        Links links;
-        Renames renames;
-        GK_CHECK(work.run(source, source.number == target.number ? source : target, uids, links, renames));
+        work.emplace(Transfer{
+            state, moving, Directory(state.path_of(source.name)), Directory(state.path_of(target.name)), {}, 0});
+        Links links(work->from, work->to);
+        Renames renames(work->from, work->to);
+        GK_CHECK(work->run(source, source.number == target.number ? source : target, uids, links, renames));
         GK_CHECK(transaction.commit());
         links.keep();
         renames.keep();
     }
-    if (modseq != nullptr) *modseq = work.source_modseq;
-    if (work.copied.uids.empty()) return std::move(work.copied);
+    if (modseq != nullptr) *modseq = work->source_modseq;
+    if (work->copied.uids.empty()) return std::move(work->copied);
     // The new names before the old ones are gone for good.
     maildir::Syncer& syncer = state.writer->syncer();
-    for (const auto* path : {&work.target_path, &work.source_path}) {
-        if (path == &work.source_path && (!moving || work.source_path == work.target_path)) continue;
-        GK_TRY(const auto directory, syncer.open(*path));
+    for (const auto* place : {&work->to, &work->from}) {
+        if (place == &work->from && (!moving || work->from.path == work->to.path)) continue;
+        GK_TRY(const auto directory, syncer.open(place->path));
         GK_CHECK(syncer.sync_directory(*directory, "cur"));
     }
-    return std::move(work.copied);
+    return std::move(work->copied);
 }
 
 }  // namespace

@@ -269,18 +269,21 @@ Status Reconciler::expunge_missing() {
     entries.reserve(again.size());
     for (std::size_t i = 0; i < again.size(); ++i) entries.emplace(again.base(i), i);
     std::vector<Uid> gone;
+    std::vector<Row> rows;
     for (auto& known : known_) {
         if (known.seen) continue;
         const auto at = entries.find(base_of_file(known.stored.file));
         if (at == entries.end()) {
-            GK_CHECK(delete_message(state_, record_, known.stored.row));
+            rows.push_back(known.stored.row);
             gone.push_back(known.stored.row.uid);
             continue;
         }
         known.seen = true;
         GK_CHECK(update(known, (again.is_new(at->second) ? "new/" : "cur/") + std::string(again.name(at->second))));
     }
-    return gone.empty() ? ok() : record_expunged(state_, record_, gone, modseq());
+    if (gone.empty()) return ok();
+    GK_CHECK(delete_messages(state_, record_, rows));
+    return record_expunged(state_, record_, gone, modseq());
 }
 
 Status Reconciler::add(const std::string& file, Uid uid, std::string_view extra) {

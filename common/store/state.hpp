@@ -169,7 +169,8 @@ Status delete_messages(State& state, std::int64_t mailbox);
 std::int64_t row_key(std::int64_t mailbox, Uid uid) noexcept;
 Status insert_message(State& state, Record& record, const StoredRow& message);  // counts it
 Status update_message(State& state, Record& record, const Row& before, const StoredRow& after);
-Status delete_message(State& state, Record& record, const Row& row);
+// ROWS: sorted by UID.
+Status delete_messages(State& state, Record& record, std::span<const Row> rows);
 // Forgets the older half of a history that has grown past kMaxHistory ranges, and moves RECORD's floor.
 Status record_expunged(State& state, Record& record, const std::vector<Uid>& uids, ModSeq modseq);
 // Those of UIDS that exist, in order.
@@ -259,19 +260,26 @@ std::string_view base_of_file(std::string_view file) noexcept;
 // When the message was put into its mailbox: the seconds that its file's name begins with, which no flag change and no
 // loss of the index alters, and which COPY and MOVE make anew. OTHERWISE where another tool's name does not say it.
 std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexcept;
-// Renames below DIRECTORY (which the kernel then need not look up again), and back again unless keep() was called.
+// A directory that the kernel need not look up again for each name below it.
+struct Directory {
+    explicit Directory(std::string at);
+    std::string path;
+    os::Fd fd;
+};
+// Renames from below FROM to below TO, and back again unless keep() was called. Both directories outlive it.
 class Renames {
 public:
-    explicit Renames(std::string directory = ".");
+    Renames(const Directory& from, const Directory& to) : from_(from), to_(to) {}
+    explicit Renames(const Directory& directory) : Renames(directory, directory) {}
     Renames(const Renames&) = delete;
     ~Renames();
     Status rename(const std::string& from, const std::string& to);
     void keep() noexcept { done_.clear(); }
 
 private:
-    std::string directory_;
-    os::Fd fd_;
-    std::vector<std::pair<std::string, std::string>> done_;
+    const Directory &from_, &to_;
+    std::string names_;                                      // each pair with its zeros, one behind the other
+    std::vector<std::pair<std::size_t, std::size_t>> done_;  // where in them
 };
 // The file of a message that is not under its name any more: searched by its base. Empty: it is gone.
 std::string find_file(const std::string& mailbox_path, std::string_view base);

@@ -141,7 +141,7 @@ Status Together::run() {
             GK_CHECK(reserve(state, from, 0));
             const OwnChange own(state, from);
             GK_CHECK(unlink_message(source_path, intent.base, old->file));
-            GK_CHECK(delete_message(state, from, old->row));
+            GK_CHECK(delete_messages(state, from, {&old->row, 1}));
             GK_CHECK(record_expunged(state, from, {replaced}, ++from.modseq));
             own.done(state, from);
             note_change(state, from);

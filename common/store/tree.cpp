@@ -342,7 +342,8 @@ Status Account::rename(std::string_view from, std::string_view to) {
     GK_TRY(auto moved, records_below(s, source));
     if (moved.empty()) return fail(Errc::NotFound, fmt::format("there is no mailbox '{}'", text::printable(source)));
     TreeChange change(s);
-    Renames renames(s.root);
+    const Directory root(s.root);
+    Renames renames(root);
     for (auto& record : moved) {
         std::string name = target + record.name.substr(source.size());
         GK_CHECK(check_name(name));
