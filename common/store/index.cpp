@@ -65,6 +65,12 @@ const std::vector<std::string>& schema() {
            CREATE TABLE message_ids(id INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
            CREATE TABLE threaded(mailbox INTEGER PRIMARY KEY, uid INTEGER NOT NULL);
            CREATE INDEX mailboxes_by_guid ON mailboxes(guid);)",
+        // See changed.cpp. Of what was before, all may have changed.
+        R"(DROP INDEX messages_by_modseq;
+           CREATE TABLE changed(
+             mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+             PRIMARY KEY(mailbox, modseq, first)) WITHOUT ROWID;
+           INSERT INTO changed SELECT number, modseq, 1, 4294967295 FROM mailboxes;)",
     };
     return steps;
 }
@@ -323,7 +329,7 @@ Status save_record(State& state, const Record& record) {
 Status delete_messages(State& state, std::int64_t mailbox) {
     GK_CHECK(delete_range(state, mailbox, 0, 0xffffffff));
     for (const char* sql : {"DELETE FROM expunged WHERE mailbox = ?", "DELETE FROM keywords WHERE mailbox = ?",
-                            "DELETE FROM threaded WHERE mailbox = ?"}) {
+                            "DELETE FROM changed WHERE mailbox = ?", "DELETE FROM threaded WHERE mailbox = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));
         GK_CHECK(remove.bind(mailbox).run());
     }
@@ -340,6 +346,7 @@ Status insert_message(State& state, Record& record, const StoredRow& m) {
     if (m.extra.empty()) insert.bind_null();
     else insert.bind(m.extra);
     GK_CHECK(insert.run());
+    note_touched(state, record.number, m.row.modseq, m.row.uid);
     count(record, m.row, 1);
     return ok();
 }
@@ -351,6 +358,7 @@ Status update_message(State& state, Record& record, const Row& before, const Sto
         .bind(after.file)
         .bind(row_key(record.number, after.row.uid));
     GK_CHECK(update.run());
+    if (after.row.modseq != before.modseq) note_touched(state, record.number, after.row.modseq, after.row.uid);
     count(record, before, -1);
     count(record, after.row, 1);
     return ok();

@@ -63,14 +63,7 @@ Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) 
         if (!row) break;
         ranges.push_back({static_cast<Uid>(query.integer(0)), static_cast<Uid>(query.integer(1))});
     }
-    std::sort(ranges.begin(), ranges.end(), [](const UidRange& a, const UidRange& b) { return a.first < b.first; });
-    std::vector<UidRange> joined;
-    for (const auto& range : ranges) {
-        if (!joined.empty() && range.first <= std::uint64_t{joined.back().last} + 1)
-            joined.back().last = std::max(joined.back().last, range.last);
-        else joined.push_back(range);
-    }
-    return Vanished{std::move(joined), true};
+    return Vanished{joined(std::move(ranges)), true};
 }
 
 // A session with write access has seen all there is: files leave new/, and nothing is recent to the next.
@@ -159,12 +152,14 @@ Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     changes.uidnext = record.uidnext;
     GK_TRY(changes.keywords, load_keywords(state, number_));
     if (record.modseq <= modseq) return changes;
-    // In the order of the index, which is that of mod-sequences: sorted here, not in SQL, which would leave the index.
     GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
-                                           "messages WHERE mailbox = ? AND modseq > ?"));
-    query.bind(number_).bind(static_cast<std::int64_t>(modseq));
-    GK_CHECK(read_rows(query, changes.rows));
-    std::sort(changes.rows.begin(), changes.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
+                                           "messages WHERE key BETWEEN ? AND ? AND modseq > ?"));
+    GK_TRY(const auto touched, touched_since(state, number_, modseq));
+    for (const UidRange& range : touched) {
+        query.bind(row_key(number_, range.first)).bind(row_key(number_, range.last));
+        query.bind(static_cast<std::int64_t>(modseq));
+        GK_CHECK(read_rows(query, changes.rows));
+    }
     GK_TRY(changes.vanished, vanished_in(state, record, modseq));
     return changes;
 }

@@ -94,6 +94,12 @@ struct Account::State {
         ModSeq modseq;
     };
     std::vector<Pending> changes;  // committed or about to be; told when the lock is released
+    struct Touched {
+        std::int64_t mailbox;
+        ModSeq modseq;
+        Uid first, last;
+    };
+    std::vector<Touched> touched;  // rows of the transaction under way that got a new mod-sequence; see changed.cpp
 
     std::mutex arrivals_mutex;  // guards the next line
     std::vector<Arrival*> arrivals;
@@ -176,6 +182,13 @@ Status record_expunged(State& state, Record& record, const std::vector<Uid>& uid
 // Those of UIDS that exist, in order.
 Result<std::vector<StoredRow>> load_messages(State& state, std::int64_t mailbox, std::span<const Uid> uids);
 Result<std::optional<StoredRow>> load_message(State& state, std::int64_t mailbox, Uid uid);
+
+// changed.cpp: which rows have a mod-sequence past another, without an index over all of them.
+void note_touched(State& state, std::int64_t mailbox, ModSeq modseq, Uid uid);
+Status save_touched(State& state);  // at the end of a write transaction
+// Ranges that hold every row changed after MODSEQ, and others too; sorted, disjoint.
+Result<std::vector<UidRange>> touched_since(State& state, std::int64_t mailbox, ModSeq modseq);
+std::vector<UidRange> joined(std::vector<UidRange> ranges);
 
 // contents.cpp
 KeptStructure kept_structure(const message::Structure& structure);

@@ -19,10 +19,13 @@ Result<WriteTransaction> WriteTransaction::begin(State& state) {
 }
 
 WriteTransaction::~WriteTransaction() {
-    if (state_ != nullptr && !committed_ && state_->changes.size() > noted_) state_->changes.resize(noted_);
+    if (state_ == nullptr || committed_) return;
+    state_->touched.clear();
+    if (state_->changes.size() > noted_) state_->changes.resize(noted_);
 }
 
 Status WriteTransaction::commit() {
+    GK_CHECK(save_touched(*state_));
     GK_CHECK(transaction_->commit());
     committed_ = true;
     return ok();
