@@ -20,5 +20,6 @@ int list(const Arguments& arguments);
 int show(const Arguments& arguments);
 int change(const Arguments& arguments, queue::Action action);
 int flush(const Arguments& arguments);
+int bounces(const Arguments& arguments);
 
 }  // namespace gk::queue_tool

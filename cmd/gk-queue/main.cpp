@@ -69,6 +69,11 @@ int main(int argc, char** argv) {
          {ids},
          act(queue::Action::Delete)},
         {"flush", "try all messages now", {}, {}, [&] { return queue_tool::flush(a); }},
+        {"bounces",
+         "list the reports that came back about what accounts sent, the latest first",
+         {{"-j,--json", &a.json, "one JSON object a line"}},
+         {},
+         [&] { return queue_tool::bounces(a); }},
     };
     tool.examples = {"gk-queue list --status deferred  # what could not be delivered yet, and why",
                      "gk-queue list --recipient @b.test | gk-queue retry -  # try all mail for b.test now",

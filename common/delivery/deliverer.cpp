@@ -7,10 +7,14 @@
 #include <system_error>
 #include <thread>
 
+#include "common/address/orcpt.hpp"
+#include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/config/message_limits.hpp"
+#include "common/message/delivery_report.hpp"
 #include "common/message/header.hpp"
 #include "common/message/quarantine.hpp"
+#include "common/queue/sent.hpp"
 #include "common/queue/spool.hpp"
 #include "common/store/incoming.hpp"
 
@@ -26,6 +30,20 @@ store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
 }
 
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
+
+// RFC 3461, 5.2.7: to how many the recipient led decides who reports success to its sender; see queue::local_fate.
+Answer delivered(const directory::Resolution& resolution) {
+    const auto count = resolution.accounts.size() + resolution.external.size();
+    if (count > 1) return {250, "2.0.0", fmt::format("{} to {} addresses", queue::kExpanded, count)};
+    return {250, "2.0.0", std::string(resolution.external.empty() ? "delivered" : queue::kForwarded)};
+}
+
+// What those that an alias stands for are asked to report: success is reported for the alias alone.
+unsigned notify_of_members(const Recipient& recipient) {
+    if (recipient.resolution.accounts.size() + recipient.resolution.external.size() == 1) return recipient.notify;
+    if (recipient.notify == queue::kNotifySuccess) return queue::kNotifyNever;
+    return recipient.notify & ~static_cast<unsigned>(queue::kNotifySuccess);
+}
 
 Answer answer_for(const Error& error) {
     if (error.code == Errc::Temporary && error.os_errno == ENOSPC)
@@ -63,6 +81,8 @@ Options Options::from(const config::Config& config) {
     options.sync.group_from = static_cast<std::size_t>(config.integer("delivery.group_flush_from"));
     options.sync.gather = std::chrono::microseconds(config.integer("delivery.gather_us"));
     options.sync.max_open_mailboxes = options.open_accounts;
+    options.known_reports_only =
+        config.string("delivery.bounces") == "known" && config.duration_s("queue.remember_sent") > 0;
     config::read_message_limits(config, options.message);
     return options;
 }
@@ -256,6 +276,25 @@ Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue
     return writer.commit();
 }
 
+// gk-queue knows what was sent: it ties a report (RFC 3464) to that. True where the report is about nothing that its
+// one account sent; never for want of an answer.
+bool Deliverer::is_unknown_report(const std::vector<Copy>& copies, const Envelope& envelope,
+                                  std::string_view message) const {
+    if (!envelope.reverse_path.empty()) return false;
+    const auto report = message::parse_delivery_report(message, options_.message);
+    if (!report) return false;
+    bool any_known = copies.size() != 1;
+    for (const Copy& copy : copies) {
+        const auto known = queue::tell_of_report(paths_.run + "/queue.sock", copy.target.account, *report);
+        any_known |= !known || *known;
+        if (!known)
+            log::Event("delivery.report_untold", log::Level::Debug)
+                .field("id", envelope.trace_id)
+                .field("error", known.error().text);
+    }
+    return !any_known;
+}
+
 std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
                                         std::string_view message, std::string_view mailbox) {
     std::vector<Outcome> outcomes(recipients.size());
@@ -285,14 +324,17 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             else same->recipients.push_back(i);
         }
         for (const auto& external : recipient.resolution.external) {
-            leaving.push_back({.address = external,
-                               .orcpt = recipient.orcpt.empty() ? "rfc822;" + recipient.address : recipient.orcpt,
-                               .notify = recipient.notify});
+            leaving.push_back(
+                {.address = external,
+                 .orcpt = recipient.orcpt.empty() ? address::make_orcpt(recipient.address) : recipient.orcpt,
+                 .notify = notify_of_members(recipient)});
             leaving_for.push_back(i);
         }
     }
 
-    if (copies.size() == 1) {
+    if (is_unknown_report(copies, envelope, message) && options_.known_reports_only) {
+        copies.front().answer = {550, "5.7.1", "a report about a message that was not sent from here"};
+    } else if (copies.size() == 1) {
         write(copies.front(), envelope, message, mailbox);
     } else if (!copies.empty()) {
         // Flushes of different accounts wait side by side.
@@ -322,7 +364,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; }))
             continue;
         leaving.push_back(
-            {.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = recipients[i].notify});
+            {.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])});
         leaving_for.push_back(i);
         copy.answer = {};
     }
@@ -344,8 +386,8 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         }
         if (!copy.filed.mailbox.empty()) outcomes[copy.recipients.front()].filed.push_back(copy.filed);
     }
-    for (Outcome& outcome : outcomes)
-        if (outcome.answer.positive()) outcome.answer = {250, "2.0.0", "delivered"};
+    for (std::size_t i = 0; i < outcomes.size(); ++i)
+        if (outcomes[i].answer.positive()) outcomes[i].answer = delivered(recipients[i].resolution);
     return outcomes;
 }
 

@@ -26,6 +26,7 @@ struct Options {
     enum class Subaddress { Never, Existing, Create } subaddress = Subaddress::Existing;
     std::size_t parallel = 8;  // accounts that one message is written to at the same time
     std::size_t open_accounts = 256;
+    bool known_reports_only = false;    // refuse a DSN about what its account never sent
     std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
     maildir::SyncOptions sync;
     message::Limits message;  // how far messages are looked into
@@ -107,6 +108,7 @@ private:
     Answer over_quota_of_domain(const std::string& account, std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
     void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
+    bool is_unknown_report(const std::vector<Copy>& copies, const Envelope& envelope, std::string_view message) const;
     Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
                               std::string_view front, std::string_view message);
 

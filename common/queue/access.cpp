@@ -107,6 +107,15 @@ public:
         return count;
     }
 
+    Result<bool> take_report(const std::string&, const message::DeliveryReport&) override {
+        return fail(Errc::Temporary, "the queue is not running");
+    }
+
+    Status bounces(const std::function<void(const Bounce&)>& each) override {
+        GK_TRY(auto sent, SentLog::open(dir_ + "/sent.db"));
+        return sent.list(each);
+    }
+
 private:
     Status append(SpoolFile& file, OutcomeKind kind) {
         Outcome outcome;

@@ -10,6 +10,7 @@
 #include "common/net/stream.hpp"
 #include "common/queue/envelope.hpp"
 #include "common/queue/index.hpp"
+#include "common/queue/sent.hpp"
 #include "common/queue/spool_file.hpp"
 
 // What a person may ask of the queue, and do to it: through the running daemon's socket, or on the files.
@@ -36,6 +37,10 @@ public:
     virtual Status change(Action action, const std::string& id) = 0;
     // All that wait, and are not held, are tried now. The count of messages in the queue.
     virtual Result<std::uint64_t> flush() = 0;
+    // A delivery status notification that came to ACCOUNT. False: about nothing that ACCOUNT sent.
+    virtual Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) = 0;
+    // What came back of mail that accounts sent, the latest first.
+    virtual Status bounces(const std::function<void(const Bounce&)>& each) = 0;
 };
 
 // The daemon's socket at SOCKET_PATH where one listens, else the files below SPOOL_DIR, locked meanwhile.
@@ -48,6 +53,9 @@ Result<os::Fd> lock_spool(const std::string& spool_dir);
 //   {"op":"list","sender":"","recipient":"","status":"","limit":0}  answered by {"message":{…}} …, {"ok":true}
 //   {"op":"show","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…"}
 //   {"op":"hold|release|retry|delete","id":"…"}   {"op":"flush"}   {"ok":true,"count":1}
+//   {"op":"bounces"}  answered by {"bounce":{…}} …, {"ok":true}
+//   {"op":"report","account":"…","envid":"…","message_id":"…","mta":"…","recipients":[{"original":"…","final":"…",
+//    "action":"failed","status":"5.1.1","text":"…"} …]}                         {"ok":true,"known":true}
 //   {"ok":false,"code":"not-found","text":"…"}
 void serve_control(net::Stream& client, Access& access);
 

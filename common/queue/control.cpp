@@ -15,7 +15,9 @@ namespace json = boost::json;
 
 // An envelope of 10,000 recipients and its outcomes go over as one line.
 constexpr std::size_t kMaxLine = 512u << 20;
+constexpr std::size_t kMaxRequest = 1 << 20;  // a report of 100 recipients
 constexpr net::milliseconds kTimeout{60'000};
+constexpr net::milliseconds kReportTimeout{3'000};  // a delivery waits for it
 constexpr net::milliseconds kClientPatience{300'000};
 
 constexpr std::pair<std::string_view, Action> kActions[] = {
@@ -43,6 +45,36 @@ Error error_of(const json::object& answer) {
         if (errc_name(static_cast<Errc>(i)) == code) return Error{static_cast<Errc>(i), text_of(answer, "text")};
     return Error{Errc::Temporary, text_of(answer, "text")};
 }
+
+constexpr std::pair<std::string_view, std::string message::DeliveryReport::Recipient::*> kReported[] = {
+    {"original", &message::DeliveryReport::Recipient::original},
+    {"final", &message::DeliveryReport::Recipient::final},
+    {"action", &message::DeliveryReport::Recipient::action},
+    {"status", &message::DeliveryReport::Recipient::status},
+    {"text", &message::DeliveryReport::Recipient::diagnostic}};
+
+message::DeliveryReport report_of(const json::object& request) {
+    message::DeliveryReport report{
+        text_of(request, "envid"), text_of(request, "mta"), text_of(request, "message_id"), {}};
+    const auto* recipients = request.if_contains("recipients");
+    if (!recipients || !recipients->is_array()) return report;
+    for (const auto& each : recipients->as_array()) {
+        if (!each.is_object() || report.recipients.size() == message::kMostReported) continue;
+        auto& recipient = report.recipients.emplace_back();
+        for (const auto& [name, member] : kReported) recipient.*member = text_of(each.as_object(), name);
+    }
+    return report;
+}
+
+constexpr std::pair<std::string_view, std::string Bounce::*> kBounce[] = {{"id", &Bounce::queue},
+                                                                          {"trace", &Bounce::trace},
+                                                                          {"account", &Bounce::account},
+                                                                          {"recipient", &Bounce::recipient},
+                                                                          {"action", &Bounce::action},
+                                                                          {"status", &Bounce::status},
+                                                                          {"text", &Bounce::text},
+                                                                          {"mta", &Bounce::reporting_mta},
+                                                                          {"message_id", &Bounce::message_id}};
 
 json::object answer(const json::object& request, Access& access,
                     const std::function<Status(const json::object&)>& send) {
@@ -73,6 +105,17 @@ json::object answer(const json::object& request, Access& access,
         if (!count) return error_object(count.error());
         return {{"ok", true}, {"count", *count}};
     }
+    if (op == "bounces") {
+        Status sent = ok();
+        auto done = access.bounces([&](const Bounce& bounce) {
+            if (sent) sent = send({{"bounce", to_json(bounce)}});
+        });
+        return done ? json::object{{"ok", true}} : error_object(done.error());
+    }
+    if (op == "report") {
+        auto done = access.take_report(text_of(request, "account"), report_of(request));
+        return done ? json::object{{"ok", true}, {"known", *done}} : error_object(done.error());
+    }
     for (const auto& [name, action] : kActions) {
         if (op != name) continue;
         auto done = access.change(action, id);
@@ -83,8 +126,8 @@ json::object answer(const json::object& request, Access& access,
 
 class SocketAccess final : public Access {
 public:
-    explicit SocketAccess(std::unique_ptr<net::SocketStream> socket)
-        : socket_(std::move(socket)), reader_(*socket_, kMaxLine) {}
+    explicit SocketAccess(std::unique_ptr<net::SocketStream> socket, net::milliseconds timeout = kTimeout)
+        : socket_(std::move(socket)), reader_(*socket_, kMaxLine), timeout_(timeout) {}
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
         GK_CHECK(send({{"op", "list"},
@@ -124,11 +167,43 @@ public:
         return number_of(line, "count");
     }
 
+    Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) override {
+        json::array recipients;
+        for (const auto& each : report.recipients) {
+            json::object recipient;
+            for (const auto& [name, member] : kReported) recipient[name] = each.*member;
+            recipients.push_back(std::move(recipient));
+        }
+        GK_CHECK(send({{"op", "report"},
+                       {"account", account},
+                       {"envid", report.envelope_id},
+                       {"mta", report.reporting_mta},
+                       {"message_id", report.message_id},
+                       {"recipients", std::move(recipients)}}));
+        GK_TRY(const json::object line, receive());
+        const auto* known = line.if_contains("known");
+        return known != nullptr && known->is_bool() && known->as_bool();
+    }
+
+    Status bounces(const std::function<void(const Bounce&)>& each) override {
+        GK_CHECK(send({{"op", "bounces"}}));
+        for (;;) {
+            GK_TRY(const json::object line, receive());
+            const auto* found = line.if_contains("bounce");
+            if (!found) return ok();
+            if (!found->is_object()) continue;
+            Bounce bounce;
+            for (const auto& [name, member] : kBounce) bounce.*member = text_of(found->as_object(), name);
+            bounce.at = parse_rfc3339(text_of(found->as_object(), "time")).value_or(TimePoint{});
+            each(bounce);
+        }
+    }
+
 private:
-    Status send(const json::object& object) { return socket_->write_all(json::serialize(object) + "\n", kTimeout); }
+    Status send(const json::object& object) { return socket_->write_all(json::serialize(object) + "\n", timeout_); }
 
     Result<json::object> receive() {
-        GK_TRY(const std::string line, reader_.read_line(kTimeout));
+        GK_TRY(const std::string line, reader_.read_line(timeout_));
         boost::system::error_code error;
         auto value = json::parse(line, error);
         if (error || !value.is_object()) return fail(Errc::Bug, "gk-queue's answer is no JSON object");
@@ -139,6 +214,7 @@ private:
 
     std::unique_ptr<net::SocketStream> socket_;
     net::LineReader reader_;
+    net::milliseconds timeout_;
 };
 
 }  // namespace
@@ -156,6 +232,12 @@ json::object to_json(const Summary& s) {
                         {"recipients_total", s.recipients_total},
                         {"reason", s.reason}};
     if (s.next) object["next"] = format_rfc3339(std::max(*s.next, s.arrival));
+    return object;
+}
+
+json::object to_json(const Bounce& bounce) {
+    json::object object{{"v", 1}, {"time", format_rfc3339(bounce.at)}};
+    for (const auto& [name, member] : kBounce) object[name] = bounce.*member;
     return object;
 }
 
@@ -178,7 +260,7 @@ Summary summary_from(const json::object& object) {
 }
 
 void serve_control(net::Stream& socket, Access& access) {
-    net::LineReader reader(socket, 64 * 1024);
+    net::LineReader reader(socket, kMaxRequest);
     const auto send = [&](const json::object& object) {
         return socket.write_all(json::serialize(object) + "\n", kTimeout);
     };
@@ -194,6 +276,12 @@ void serve_control(net::Stream& socket, Access& access) {
                        : error_object({Errc::BadInput, "not a JSON object"})))
             return;
     }
+}
+
+Result<bool> tell_of_report(const std::string& socket_path, const std::string& account,
+                            const message::DeliveryReport& report) {
+    GK_TRY(auto socket, net::connect_unix(socket_path, kReportTimeout));
+    return SocketAccess(std::move(socket), kReportTimeout).take_report(account, report);
 }
 
 std::unique_ptr<Access> connect_control(const std::string& socket_path) {

@@ -74,6 +74,12 @@ public:
     Result<std::uint64_t> flush() override {
         return with([](Engine& engine) { return engine.flush(); });
     }
+    Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) override {
+        return with([&](Engine& engine) { return engine.take_report(account, report); });
+    }
+    Status bounces(const std::function<void(const Bounce&)>& each) override {
+        return with([&](Engine& engine) { return engine.bounces(each); });
+    }
 
 private:
     template <class F>

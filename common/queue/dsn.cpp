@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "common/address/orcpt.hpp"
 #include "common/base/ids.hpp"
 #include "common/base/text.hpp"
+#include "common/queue/dsn_words.hpp"
 #include "common/queue/spool.hpp"
 
 namespace gk::queue {
@@ -39,35 +41,21 @@ std::string_view action_name(DsnAction action) {
         case DsnAction::Delayed: return "delayed";
         case DsnAction::Delivered: return "delivered";
         case DsnAction::Relayed: return "relayed";
+        case DsnAction::Expanded: return "expanded";
     }
     return "failed";
 }
 
-std::string_view subject_of(DsnAction action) {
-    switch (action) {
-        case DsnAction::Failed: return "Undelivered mail returned to sender";
-        case DsnAction::Delayed: return "Mail delayed, still being tried";
-        case DsnAction::Delivered: return "Mail delivered";
-        case DsnAction::Relayed: return "Mail relayed";
-    }
-    return "";
+// RFC 3464, 2.3.4 wants a code, and RFC 3463, 2 its class to agree with the action.
+std::string status_of(const RecipientState& state, DsnAction action) {
+    const char wanted = action == DsnAction::Failed ? '5' : action == DsnAction::Delayed ? '4' : '2';
+    if (state.status.size() < 5) return fmt::format("{}.0.0", wanted);
+    return wanted + state.status.substr(1);
 }
 
-std::string_view story_of(DsnAction action) {
-    switch (action) {
-        case DsnAction::Failed:
-            return "Your message could not be delivered to the recipients below. It has been given\r\n"
-                   "up for them, and they have not received it.\r\n";
-        case DsnAction::Delayed:
-            return "Your message has not been delivered to the recipients below yet. THIS IS ONLY A\r\n"
-                   "WARNING: delivery is still being tried, and you need not send it again.\r\n";
-        case DsnAction::Delivered:
-            return "Your message has been delivered to the recipients below, as you asked to be told.\r\n";
-        case DsnAction::Relayed:
-            return "Your message has been passed on to the servers of the recipients below, which\r\n"
-                   "cannot confirm delivery. You may hear nothing more.\r\n";
-    }
-    return "";
+// Lines of text, each but the first four blanks in.
+std::string indented(std::string_view text) {
+    return text::replace_all(field("", text).substr(2), "\r\n ", "\r\n    ");
 }
 
 bool is_reply(std::string_view s) {
@@ -77,7 +65,7 @@ bool is_reply(std::string_view s) {
 
 std::string typed_address(std::string_view address, bool utf8_dsn) {
     if (text::is_ascii(address)) return fmt::format("rfc822; {}", address);
-    return fmt::format("utf-8; {}", utf8_dsn ? std::string(address) : utf8_addr_xtext(address));
+    return fmt::format("utf-8; {}", utf8_dsn ? std::string(address) : address::encode_utf8_address(address));
 }
 
 // "mx.b.test [192.0.2.1]:25" names mx.b.test; where only the address is known, that.
@@ -91,30 +79,25 @@ std::string recipient_fields(const Envelope& envelope, const RecipientState& sta
                              bool utf8_dsn) {
     const Recipient& recipient = envelope.recipients[which.index];
     std::string out = "\r\n";
-    if (!recipient.orcpt.empty()) {
-        const auto semicolon = recipient.orcpt.find(';');
-        if (semicolon != std::string::npos) {
-            const std::string address = decode_xtext(std::string_view(recipient.orcpt).substr(semicolon + 1));
-            const std::string shown = text::is_ascii(address) || utf8_dsn ? address : utf8_addr_xtext(address);
-            // xtext may stand for any byte, line ends too.
-            const bool sound =
-                std::none_of(shown.begin(), shown.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
-            if (sound)
-                out += field("Original-Recipient", fmt::format("{}; {}", recipient.orcpt.substr(0, semicolon), shown));
-        }
+    if (const auto original = address::parse_orcpt(recipient.orcpt); !original.type.empty()) {
+        const bool plain = text::is_ascii(original.address) || utf8_dsn;
+        const std::string shown = plain ? original.address : address::encode_utf8_address(original.address);
+        // xtext may stand for any byte, line ends too.
+        const bool sound = text::is_utf8(shown) && std::none_of(shown.begin(), shown.end(), [](char c) {
+                               return (c >= 0 && c < ' ') || c == 0x7f;
+                           });
+        if (sound) out += field("Original-Recipient", fmt::format("{}; {}", original.type, shown));
     }
     out += field("Final-Recipient", typed_address(recipient.address, utf8_dsn));
     out += field("Action", action_name(which.action));
-    out += field("Status", state.status.empty() ? (which.action == DsnAction::Failed    ? "5.0.0"
-                                                   : which.action == DsnAction::Delayed ? "4.0.0"
-                                                                                        : "2.0.0")
-                                                : state.status);
+    out += field("Status", status_of(state, which.action));
     if (!state.peer.empty() && !state.peer.starts_with("unix:")) out += field("Remote-MTA", remote_mta(state.peer));
     const std::string said = text::printable(state.text, kMostShown);
     if (!said.empty())
         out += field("Diagnostic-Code",
                      (is_reply(said) ? "smtp; " : "x-gk; ") + (utf8_dsn ? said : text::ascii_only(said)));
     if (state.last != TimePoint{}) out += field("Last-Attempt-Date", format_mail_date(state.last));
+    out += field("Final-Log-ID", envelope.id);
     if (which.action == DsnAction::Delayed) out += field("Will-Retry-Until", format_mail_date(which.will_retry_until));
     return out;
 }
@@ -139,42 +122,6 @@ std::string message_id_of(std::string_view headers) {
 }
 
 }  // namespace
-
-std::string decode_xtext(std::string_view xtext) {
-    std::string out;
-    for (std::size_t i = 0; i < xtext.size(); ++i) {
-        if (xtext[i] == '+' && i + 2 < xtext.size()) {
-            if (const auto byte = text::from_hex(xtext.substr(i + 1, 2))) {
-                out += *byte;
-                i += 2;
-                continue;
-            }
-        }
-        out += xtext[i];
-    }
-    return out;
-}
-
-std::string utf8_addr_xtext(std::string_view address) {
-    std::string out;
-    for (std::size_t i = 0; i < address.size();) {
-        const auto byte = static_cast<unsigned char>(address[i]);
-        if (byte < 0x80) {
-            if (byte == '\\' || byte == '+' || byte == '=' || byte <= ' ' || byte == 0x7F)
-                out += fmt::format("\\x{{{:02X}}}", byte);
-            else out += address[i];
-            ++i;
-            continue;
-        }
-        const int more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : 0;
-        std::uint32_t point = more == 3 ? byte & 7u : more == 2 ? byte & 15u : byte & 31u;
-        ++i;
-        for (int k = 0; k < more && i < address.size(); ++k, ++i)
-            point = point << 6 | (static_cast<unsigned char>(address[i]) & 63u);
-        out += fmt::format("\\x{{{:X}}}", point);
-    }
-    return out;
-}
 
 std::string compose_dsn(const Envelope& envelope, const MessageState& state,
                         const std::vector<DsnRecipient>& recipients, const DsnSettings& settings,
@@ -209,26 +156,29 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state,
     for (const auto& which : recipients) {
         const auto& address = envelope.recipients[which.index].address;
         const auto& r = state.recipients[which.index];
-        out += fmt::format("<{}>:\r\n", utf8_dsn || text::is_ascii(address) ? address : utf8_addr_xtext(address));
+        out += fmt::format("<{}>:\r\n",
+                           utf8_dsn || text::is_ascii(address) ? address : address::encode_utf8_address(address));
         if (!r.peer.empty() && !r.peer.starts_with("unix:") && is_reply(r.text))
             out += fmt::format("    {} answered\r\n", text::printable(r.peer, 300));
         if (!r.text.empty()) {
             const std::string shown = text::printable(r.text, kMostShown);
-            auto said = field("", utf8_dsn ? shown : text::ascii_only(shown));
-            said = text::replace_all(said.substr(2), "\r\n ", "\r\n    ");
-            out += "    " + said;
+            out += "    " + indented(utf8_dsn ? shown : text::ascii_only(shown));
         }
         if (which.action == DsnAction::Delayed)
             out += fmt::format("    It will be tried until {}.\r\n", format_mail_date(which.will_retry_until));
+        if (const auto advice = advice_for(which.action, status_of(r, which.action)); !advice.empty())
+            out += "\r\n    " + indented(advice);
         out += "\r\n";
     }
+    if (action == DsnAction::Failed)
+        out += fmt::format("If you need help, ask postmaster@{} and name {}.\r\n\r\n", settings.hostname, envelope.id);
 
     out += fmt::format("--{}\r\nContent-Description: Delivery report\r\nContent-Type: message/{}delivery-status\r\n",
                        boundary, utf8_dsn ? "global-" : "");
     if (utf8_dsn) out += "Content-Transfer-Encoding: 8bit\r\n";
     out += "\r\n";
     if (!envelope.envid.empty())
-        out += field("Original-Envelope-Id", text::ascii_only(text::printable(decode_xtext(envelope.envid))));
+        out += field("Original-Envelope-Id", text::ascii_only(text::printable(address::decode_xtext(envelope.envid))));
     out += field("Reporting-MTA", fmt::format("dns; {}", settings.hostname));
     out += field("X-Gk-Queue-Id", envelope.id);
     out += field("Arrival-Date", format_mail_date(envelope.arrival));
@@ -236,8 +186,9 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state,
         out += recipient_fields(envelope, state.recipients[which.index], which, utf8_dsn);
 
     // RFC 6533, 5: what has UTF-8 in its header fields is message/global.
-    const char* type = original_is_full ? (envelope.smtputf8 ? "message/global" : "message/rfc822")
-                                        : (envelope.smtputf8 ? "message/global-headers" : "text/rfc822-headers");
+    const bool global = envelope.smtputf8 && !text::is_ascii(original.substr(0, original.find("\r\n\r\n")));
+    const char* type = original_is_full ? (global ? "message/global" : "message/rfc822")
+                                        : (global ? "message/global-headers" : "text/rfc822-headers");
     out += fmt::format("\r\n--{}\r\nContent-Description: {}\r\nContent-Type: {}\r\n", boundary,
                        original_is_full ? "Your message" : "Headers of your message", type);
     if (!text::is_ascii(original)) out += "Content-Transfer-Encoding: 8bit\r\n";

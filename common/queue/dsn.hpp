@@ -13,7 +13,7 @@
 // internationalized forms (RFC 6533).
 namespace gk::queue {
 
-enum class DsnAction { Failed, Delayed, Delivered, Relayed };
+enum class DsnAction { Failed, Delayed, Delivered, Relayed, Expanded };
 
 struct DsnRecipient {
     std::size_t index = 0;  // into Envelope::recipients
@@ -35,10 +35,5 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
 std::string compose_dsn(const Envelope& envelope, const MessageState& state,
                         const std::vector<DsnRecipient>& recipients, const DsnSettings& settings,
                         std::string_view original, bool original_is_full, const std::string& dsn_id, TimePoint when);
-
-// RFC 3461, 4: xtext decoded; the text itself where it is not xtext.
-std::string decode_xtext(std::string_view xtext);
-// RFC 6533, 3: an address in 7 bits, as "\x{E4}".
-std::string utf8_addr_xtext(std::string_view address);
 
 }  // namespace gk::queue

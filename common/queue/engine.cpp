@@ -54,6 +54,7 @@ Status Engine::Impl::prepare() {
     GK_CHECK(create_spool(dir));
     GK_TRY(lock, lock_spool(dir));
     GK_TRY(index, Index::open(dir + "/queue.db"));
+    GK_TRY(sent, SentLog::open(dir + "/sent.db"));
     wake = os::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return fail_errno("cannot create an event descriptor");
     GK_CHECK(watch());
@@ -171,6 +172,7 @@ void Engine::Impl::close_idle() {
         if (Steady::now() - renewed > kRenewPolicies) {
             renewed = Steady::now();
             plan()->connector->renew_policies();
+            forget_sent();
         }
         guard.lock();
     }

@@ -32,6 +32,8 @@ public:
     Result<Detail> show(const std::string& id) override;
     Status change(Action action, const std::string& id) override;
     Result<std::uint64_t> flush() override;
+    Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) override;
+    Status bounces(const std::function<void(const Bounce&)>& each) override;
 
     // For tests: nothing is under way and nothing is due within SPAN.
     bool is_idle(std::chrono::milliseconds span = std::chrono::milliseconds(0));

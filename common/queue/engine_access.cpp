@@ -123,6 +123,56 @@ Result<std::uint64_t> Engine::flush() {
     return impl_->index->count();
 }
 
+// What other servers took over for an account of ours.
+void Engine::Impl::remember(const ActiveMessage& message, const std::vector<Attempt>& attempts) {
+    const Envelope& envelope = message.file.envelope();
+    // A report of ours comes from an address that may have a mailbox.
+    const auto& account = envelope.is_own ? envelope.reverse_path : envelope.account;
+    if (account.empty() || plan()->settings.remember_sent.count() == 0) return;
+    Sent taken{message.id, message.trace(), account, message.message_id, {}, now()};
+    for (const auto& attempt : attempts)
+        if (attempt.verdict.kind == smtp_client::Verdict::Kind::Delivered && !attempt.is_lmtp)
+            taken.recipients.push_back(envelope.recipients[attempt.recipient].address);
+    if (taken.recipients.empty()) return;
+    if (const auto kept = sent->add(taken); !kept)
+        log::Event("queue.not_remembered", log::Level::Warning)
+            .field("id", message.trace())
+            .field("queue", message.id)
+            .field("error", kept.error().text);
+}
+
+void Engine::Impl::forget_sent() {
+    constexpr std::uint64_t kMost = 1'000'000;
+    if (const auto done = sent->forget(now() - plan()->settings.remember_sent, kMost); !done)
+        log::Event("queue.trouble", log::Level::Error).field("error", done.error().text);
+}
+
+// A report can be here before it is written down that its message was taken over.
+bool Engine::Impl::is_under_way(const message::DeliveryReport& report) {
+    const std::lock_guard guard(mutex);
+    if (active.contains(report.envelope_id)) return true;
+    return std::any_of(active.begin(), active.end(), [&](const auto& each) {
+        return !report.message_id.empty() && each.second->message_id == report.message_id;
+    });
+}
+
+Result<bool> Engine::take_report(const std::string& account, const message::DeliveryReport& report) {
+    GK_TRY(const auto bounces, impl_->sent->take(account, report, now()));
+    for (const auto& bounce : bounces) {
+        log::Event event(bounce.queue.empty() ? "queue.bounce_unknown" : "queue.bounce_received");
+        if (!bounce.queue.empty()) event.field("id", bounce.trace).field("queue", bounce.queue);
+        event.field("account", bounce.account)
+            .field("recipient", bounce.recipient)
+            .field("action", bounce.action)
+            .field("status", bounce.status)
+            .field("reporting_mta", bounce.reporting_mta)
+            .field("text", bounce.text);
+    }
+    return bounces.empty() || !bounces.front().queue.empty() || impl_->is_under_way(report);
+}
+
+Status Engine::bounces(const std::function<void(const Bounce&)>& each) { return impl_->sent->list(each); }
+
 bool Engine::is_idle(std::chrono::milliseconds span) {
     // In the order in which a message goes through them.
     auto entries = os::list_directory(impl_->dir + "/new");

@@ -19,8 +19,10 @@
 #include "common/queue/connector.hpp"
 #include "common/queue/dsn.hpp"
 #include "common/queue/engine.hpp"
+#include "common/queue/forms.hpp"
 #include "common/queue/index.hpp"
 #include "common/queue/routes.hpp"
+#include "common/queue/sent.hpp"
 #include "common/queue/spool_file.hpp"
 #include "common/queue/state.hpp"
 #include "common/queue/turns.hpp"
@@ -32,7 +34,7 @@ using Steady = std::chrono::steady_clock;
 // Messages in memory at a time; the others wait on disk.
 constexpr std::size_t kMaxActive = 2000;
 
-// A message under way. MUTEX guards all but PATH, TICKET, GROUPS_LEFT (which Impl::mutex guards) and SIGNATURES.
+// A message under way. MUTEX guards all but PATH, TICKET, GROUPS_LEFT (which Impl::mutex guards) and FORMS.
 struct ActiveMessage {
     std::mutex mutex;
     std::string id, path;
@@ -42,13 +44,12 @@ struct ActiveMessage {
     bool deleted = false;
     bool needs_smtputf8 = false;
     tlspolicy::Wish wish = tlspolicy::Wish::None;
+    std::string message_id;   // of an account's message; "<1@a.test>"
     bool is_indexed = false;  // has a row in the index
     bool is_forced = false;   // to be tried now, whatever its next attempt says
     Admission::Ticket ticket;
     std::size_t groups_left = 0;
-    // Made once, by the first session that needs it; SIGNING guards it.
-    std::mutex signing;
-    std::optional<Result<std::string>> signatures;
+    Forms forms;
     const std::string& trace() const noexcept { return file.envelope().trace_id; }
     const std::string& sender() const noexcept { return file.envelope().reverse_path; }
 };
@@ -109,6 +110,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::shared_ptr<const Plan> current_plan;
     std::shared_ptr<const Plan> plan() const;  // for one step; a reload puts another in its place
     std::optional<Index> index;                // never called with MUTEX held
+    std::optional<SentLog> sent;
     os::Fd lock, inotify, wake;
 
     std::mutex mutex;
@@ -185,10 +187,11 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
                    const std::string& peer);
     void succeeded(Destination& destination, const Group& group);
     void close_lanes(const Group& group, std::chrono::seconds wait);
-    std::string seal_of(ActiveMessage& message);
+    std::string seal_of(ActiveMessage& message, Content& content);
     void signing_failed(ActiveMessage& message, const Group& group, const Error& why);
+    void not_prepared(ActiveMessage& message, const Group& group, const Error& why);
     void group_done(const std::shared_ptr<ActiveMessage>& message);
-    Result<std::string> signatures_of(ActiveMessage& message);
+    Result<std::string> signatures_of(ActiveMessage& message, Content& content);
     smtp_client::Transaction transaction_for(const ActiveMessage& message, const Group& group, bool is_lmtp) const;
 
     // finish.cpp: recording it
@@ -209,6 +212,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     Status notify(ActiveMessage& message);
     Status send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark);
     Result<std::string> id_of(const std::string& id_or_trace);
+    void remember(const ActiveMessage& message, const std::vector<Attempt>& attempts);
+    void forget_sent();
+    bool is_under_way(const message::DeliveryReport& report);
 };
 
 }  // namespace gk::queue

@@ -18,6 +18,9 @@ enum Notify : unsigned { kNotifyUnset = 0, kNotifyNever = 1, kNotifySuccess = 2,
 enum class Ret { Unset, Full, Headers };                 // RFC 3461, 4.3
 enum class Body { SevenBit, EightBitMime, BinaryMime };  // RFC 6152, RFC 3030
 
+// The words behind gk-deliver's 250 that tell what an alias did; see local_fate.
+inline constexpr std::string_view kForwarded = "forwarded", kExpanded = "expanded";
+
 struct Recipient {
     std::string address;  // "ann@a.test": as in RCPT TO, without <>; never empty
     std::string orcpt;    // as in ORCPT=, still xtext: "rfc822;ann@a.test"; empty where not given

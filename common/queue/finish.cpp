@@ -43,8 +43,9 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
         switch (attempt.verdict.kind) {
             case Kind::Delivered:
                 // A success report is ours to make where the next server will not (RFC 3461, 5.2.2), and after local
-                // delivery, which makes none.
-                outcome.kind = wants_success_notice(envelope, recipient) && (!attempt.dsn_relayed || attempt.is_lmtp)
+                // delivery, which makes none; but where an alias sent it on, another server takes over.
+                outcome.kind = wants_success_notice(envelope, recipient) && (!attempt.dsn_relayed || attempt.is_lmtp) &&
+                                       !(attempt.is_lmtp && local_fate(outcome.text) == LocalFate::Forwarded)
                                    ? OutcomeKind::Relayed
                                    : OutcomeKind::Delivered;
                 break;
@@ -73,6 +74,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
     // Where all are delivered the file goes at once, and that it is gone says as much as a line in it would.
     // Else at once, to keep the time short in which a kill would repeat a delivery. What fails, finish() does again.
     if (!message.state.finished()) (void)write_out(message);
+    remember(message, attempts);
 }
 
 // The destination is known to be away: nothing was tried, and nothing need be recorded unless it has become too late.
@@ -145,12 +147,14 @@ Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRe
 
 Status Engine::Impl::notify(ActiveMessage& message) {
     const Envelope& envelope = message.file.envelope();
-    std::vector<DsnRecipient> failed, delivered, relayed, delayed;
+    std::vector<DsnRecipient> failed, delivered, expanded, relayed, delayed;
     for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
         const auto& r = message.state.recipients[i];
         if (r.owes_notice && r.kind == RecipientState::Kind::Failed) failed.push_back({i, DsnAction::Failed, {}});
         if (r.owes_notice && r.kind == RecipientState::Kind::Delivered) {
-            if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
+            if (r.peer.starts_with("unix:") && local_fate(r.text) == LocalFate::Expanded)
+                expanded.push_back({i, DsnAction::Expanded, {}});
+            else if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
             else relayed.push_back({i, DsnAction::Relayed, {}});
         }
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
@@ -159,6 +163,7 @@ Status Engine::Impl::notify(ActiveMessage& message) {
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
+    GK_CHECK(send_notice(message, expanded, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
     if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned &&
         now() - envelope.arrival >= plan()->settings.schedule.delay_warning)

@@ -28,9 +28,9 @@ std::string alias_domain(std::string_view header) {
 
 bool is_passed_on(const Envelope& envelope) noexcept { return !is_ours_to_sign(envelope); }
 
-Result<Signatures> seal_message(const SpoolFile& file, const SealingSettings& settings, dkim_client::ClientPool& pool,
-                                TimePoint when) {
-    GK_TRY(std::string begin, read_header(file));
+Result<Signatures> seal_message(const smtp_client::Source& message, const SealingSettings& settings,
+                                dkim_client::ClientPool& pool, TimePoint when) {
+    GK_TRY(std::string begin, read_header(message));
     const auto header = std::string_view(begin).substr(0, message::header_length(begin));
     const auto recorded = arc::recorded_results(header, settings.ids);
     if (!recorded) return unsealed({}, recorded.error().text);
@@ -47,7 +47,7 @@ Result<Signatures> seal_message(const SpoolFile& file, const SealingSettings& se
 
     arc::Sealer sealer({.timestamp_s = to_unix_s(when)});
     GK_TRY(const bool regular,
-           read_pieces(file, std::move(begin), [&](std::string_view bytes) { sealer.feed(bytes); }));
+           read_pieces(message, std::move(begin), [&](std::string_view bytes) { sealer.feed(bytes); }));
     if (!regular) return unsealed(key->domain, "bare CR or LF in the message");
     auto fields = sealer.finish(*key, recorded->payload, *recorded->status);
     if (!fields) return unsealed(key->domain, fields.error().text);

@@ -21,7 +21,7 @@ bool is_passed_on(const Envelope& envelope) noexcept;
 // A new set of ARC fields by an active key of the domain or the nearest one above it, where gk-smtpd wrote down what it
 // found of the message. WHY_NOT otherwise: a seal is never worth waiting for, so nothing here is an error of delivery
 // but a disk that cannot be read.
-Result<Signatures> seal_message(const SpoolFile& file, const SealingSettings& settings, dkim_client::ClientPool& pool,
-                                TimePoint when);
+Result<Signatures> seal_message(const smtp_client::Source& message, const SealingSettings& settings,
+                                dkim_client::ClientPool& pool, TimePoint when);
 
 }  // namespace gk::queue

@@ -50,6 +50,7 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.connect_timeout = in_ms(config.duration_s("queue.connect_timeout"));
     s.drain_timeout = in_ms(config.duration_s("server.drain_timeout"));
     s.dsn_size = config.size("queue.dsn_size");
+    s.remember_sent = seconds(config.duration_s("queue.remember_sent"));
     s.routes = config.table("queue.routes");
     s.credentials = config.table("queue.credentials");
     const auto& canon = config.string("dkim.canonicalization");

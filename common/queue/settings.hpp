@@ -32,6 +32,7 @@ struct Settings {
     std::chrono::milliseconds drain_timeout{30'000};
     std::chrono::milliseconds stuck_retry{10'000};  // after a record that the disk did not take
     std::uint64_t dsn_size = 256 * 1024;
+    std::chrono::seconds remember_sent{0};
     std::map<std::string, std::string> routes, credentials;
     dns::Options dns;
     SigningSettings signing;

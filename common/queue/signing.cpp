@@ -37,10 +37,10 @@ Signatures unsigned_for(std::string domain, std::string why) { return {{}, std::
 
 }  // namespace
 
-Result<std::string> read_header(const SpoolFile& file) {
+Result<std::string> read_header(const smtp_client::Source& message) {
     std::string bytes;
     for (;;) {
-        GK_TRY(const std::string piece, file.read_message(bytes.size(), kPiece));
+        GK_TRY(const std::string piece, message(bytes.size(), kPiece));
         const std::size_t from = bytes.size() < 3 ? 0 : bytes.size() - 3;
         bytes += piece;
         if (piece.size() < kPiece || bytes.size() > kMaxHeader || bytes.find("\r\n\r\n", from) != std::string::npos)
@@ -48,14 +48,15 @@ Result<std::string> read_header(const SpoolFile& file) {
     }
 }
 
-Result<bool> read_pieces(const SpoolFile& file, std::string begin, const std::function<void(std::string_view)>& each) {
+Result<bool> read_pieces(const smtp_client::Source& message, std::string begin,
+                         const std::function<void(std::string_view)>& each) {
     BareLineEnds bare;
     std::string piece = std::move(begin);
     for (std::uint64_t at = 0; !piece.empty();) {
         bare.feed(piece);
         each(piece);
         at += piece.size();
-        GK_TRY(piece, file.read_message(at, kPiece));
+        GK_TRY(piece, message(at, kPiece));
     }
     return !bare.found();
 }
@@ -84,9 +85,9 @@ Result<std::string> author_domain(std::string_view header) {
     return domain;
 }
 
-Result<Signatures> sign_message(const SpoolFile& file, const SigningSettings& settings, dkim_client::ClientPool& pool,
-                                TimePoint when) {
-    GK_TRY(std::string piece, read_header(file));
+Result<Signatures> sign_message(const smtp_client::Source& message, const SigningSettings& settings,
+                                dkim_client::ClientPool& pool, TimePoint when) {
+    GK_TRY(std::string piece, read_header(message));
     const auto author = author_domain(std::string_view(piece).substr(0, message::header_length(piece)));
     if (!author) return unsigned_for({}, author.error().text);
     const auto keys = dkim_client::nearest_signing_keys(pool, *author);
@@ -102,7 +103,7 @@ Result<Signatures> sign_message(const SpoolFile& file, const SigningSettings& se
     if (settings.expires.count() > 0) options.expires_s = options.timestamp_s + settings.expires.count();
     mailauth::dkim::Signer signer(std::move(options));
     GK_TRY(const bool regular,
-           read_pieces(file, std::move(piece), [&](std::string_view bytes) { signer.feed(bytes); }));
+           read_pieces(message, std::move(piece), [&](std::string_view bytes) { signer.feed(bytes); }));
     if (!regular) return unsigned_for(*author, "bare CR or LF in the message");
     auto fields = signer.finish(*keys);
     // NotFound: the key was retired or revoked since we asked; the next attempt sees the ones that are active then.

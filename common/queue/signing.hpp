@@ -8,7 +8,8 @@
 
 #include "common/dkim_client/client.hpp"
 #include "common/mailauth/dkim/canonical.hpp"
-#include "common/queue/spool_file.hpp"
+#include "common/queue/envelope.hpp"
+#include "common/smtp_client/session.hpp"
 
 // DKIM signatures on what leaves the host. The keys are gk-dkim's: it is asked to sign hashes.
 namespace gk::queue {
@@ -36,13 +37,14 @@ struct Signatures {
 };
 // By every active key of the author's domain or the nearest one above it. Reads the message once, in pieces, and only
 // where there is a key. Temporary: gk-dkim could not be asked, or the disk not read.
-Result<Signatures> sign_message(const SpoolFile& file, const SigningSettings& settings, dkim_client::ClientPool& pool,
-                                TimePoint when);
+Result<Signatures> sign_message(const smtp_client::Source& message, const SigningSettings& settings,
+                                dkim_client::ClientPool& pool, TimePoint when);
 
 // The begin of a message up to the end of its header at least, at most one piece more.
-Result<std::string> read_header(const SpoolFile& file);
+Result<std::string> read_header(const smtp_client::Source& message);
 // All of a message in pieces, of which BEGIN was read already. False where it has a bare CR or LF: what the next server
 // makes of these is not known, so neither is what a verifier will hash.
-Result<bool> read_pieces(const SpoolFile& file, std::string begin, const std::function<void(std::string_view)>& each);
+Result<bool> read_pieces(const smtp_client::Source& message, std::string begin,
+                         const std::function<void(std::string_view)>& each);
 
 }  // namespace gk::queue

@@ -72,6 +72,7 @@ public:
     // The file has another name now, which is its id too.
     void moved_to(std::string path);
     std::uint64_t message_size() const noexcept { return head_.message_length; }
+    std::uint64_t message_offset() const noexcept { return kHeadLength + head_.envelope_length; }  // in the file
 
     // Up to COUNT message bytes from OFFSET on; empty at the end.
     Result<std::string> read_message(std::uint64_t offset, std::size_t count) const;

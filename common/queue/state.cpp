@@ -13,6 +13,12 @@ std::string status_of_reply(std::string_view reply) {
     return std::string(1, reply[0]) + ".0.0";
 }
 
+LocalFate local_fate(std::string_view reply) noexcept {
+    const auto words = reply.substr(std::min(reply.find(' ', 4), reply.size()));  // past "250 2.0.0"
+    if (text::trim(words).starts_with(kForwarded)) return LocalFate::Forwarded;
+    return text::trim(words).starts_with(kExpanded) ? LocalFate::Expanded : LocalFate::Delivered;
+}
+
 bool wants_failure_notice(const Envelope& envelope, const Recipient& recipient) noexcept {
     return !envelope.reverse_path.empty() && (recipient.notify == kNotifyUnset || (recipient.notify & kNotifyFailure));
 }

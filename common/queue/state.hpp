@@ -40,6 +40,10 @@ struct MessageState {
 
 // "5.2.2" in "552 5.2.2 mailbox full", or the general code of the reply's class; "5.0.0" for no reply at all.
 std::string status_of_reply(std::string_view reply);
+// What became of a recipient for whom gk-deliver answered 250 with REPLY (RFC 3461, 5.2.7): it is in the mailbox; or an
+// alias sent it on to one address, whose server reports in our place; or to several, and its own success is reported.
+enum class LocalFate { Delivered, Forwarded, Expanded };
+LocalFate local_fate(std::string_view reply) noexcept;
 // True where the DSN rules (RFC 3461, 4.1) let the sender be told. Never true for a null reverse-path.
 bool wants_failure_notice(const Envelope& envelope, const Recipient& recipient) noexcept;
 bool wants_delay_notice(const Envelope& envelope, const Recipient& recipient) noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
@@ -23,6 +24,14 @@ constexpr std::size_t kShortHeader = 4096, kScannedHeader = 64 * 1024;
 // gk-dkim is ours too: it comes back within seconds, or somebody must look.
 constexpr std::chrono::seconds kSigningWait{30};
 
+// An ASCII local part at an internationalized domain can be written in ASCII altogether.
+std::string in_ascii(const std::string& address) {
+    const auto at = address.rfind('@');
+    if (at == std::string::npos || text::is_ascii(address) || !text::is_ascii(std::string_view(address).substr(0, at)))
+        return address;
+    return address.substr(0, at + 1) + domain_of(address);
+}
+
 // What the header has to say about the way that the message goes.
 void read_header(ActiveMessage& message) {
     const auto& envelope = message.file.envelope();
@@ -32,6 +41,8 @@ void read_header(ActiveMessage& message) {
     const auto header = bytes ? std::string_view(*bytes).substr(0, bytes->find("\r\n\r\n")) : std::string_view();
     // RFC 6531, 3.5: the extension is needed for UTF-8 in the envelope or header, not because a client asked for it.
     message.needs_smtputf8 = envelope.smtputf8 && (!bytes || !text::is_ascii(header));
+    if (const auto id = message::find_field(header, "Message-ID"); id && (!envelope.account.empty() || envelope.is_own))
+        message.message_id = message::unfold(*id, 1000);
     // RFC 8689, 5: the envelope's word outweighs the header's.
     if (envelope.require_tls) message.wish = tlspolicy::Wish::RequireTls;
     else if (const auto field = message::find_field(header, "TLS-Required"))
@@ -225,36 +236,28 @@ smtp_client::Transaction Engine::Impl::transaction_for(const ActiveMessage& mess
                                                        bool is_lmtp) const {
     const auto& envelope = message.file.envelope();
     smtp_client::Transaction t;
-    t.reverse_path = envelope.reverse_path;
+    t.reverse_path = is_lmtp ? envelope.reverse_path : in_ascii(envelope.reverse_path);
     t.ret = envelope.ret == Ret::Full ? "FULL" : envelope.ret == Ret::Headers ? "HDRS" : "";
-    t.envid = envelope.envid;
-    t.eight_bit = envelope.body != Body::SevenBit;
-    t.binary = envelope.body == Body::BinaryMime;
+    // RFC 3461, 4.4: what our account's client did not name is named by us, so that a report that comes back is known.
+    t.envid = envelope.envid.empty() && !envelope.account.empty() && !is_lmtp ? envelope.id : envelope.envid;
     t.smtputf8 = message.needs_smtputf8;
     t.require_tls = envelope.require_tls;
-    t.size = message.file.message_size();
     t.trace_id = envelope.trace_id;
     for (const auto i : group.recipients) {
         const auto& r = envelope.recipients[i];
-        std::string address = r.address;
-        // An ASCII local part at an internationalized domain can be written in ASCII altogether.
-        const auto at = address.rfind('@');
-        if (!is_lmtp && at != std::string::npos && !text::is_ascii(address) &&
-            text::is_ascii(std::string_view(address).substr(0, at)))
-            address = address.substr(0, at + 1) + domain_of(address);
-        t.recipients.push_back({std::move(address), r.orcpt, format_notify(r.notify)});
+        t.recipients.push_back({is_lmtp ? r.address : in_ascii(r.address), r.orcpt, format_notify(r.notify)});
     }
     return t;
 }
 
 // Never an error: mail does not wait for a seal.
-std::string Engine::Impl::seal_of(ActiveMessage& message) {
+std::string Engine::Impl::seal_of(ActiveMessage& message, Content& content) {
     const auto current = plan();
     const auto& settings = current->settings.sealing;
     if (!settings.seal) return {};
-    const std::lock_guard guard(message.signing);
-    if (message.signatures) return message.signatures->value_or("");
-    auto made = seal_message(message.file, settings, *current->signers, now());
+    const std::lock_guard guard(message.forms.mutex());
+    if (content.signatures) return content.signatures->value_or("");
+    auto made = seal_message(content.source, settings, *current->signers, now());
     const bool sealed = made && !made->fields.empty();
     {
         log::Event event(sealed ? "queue.sealed" : "queue.unsealed", sealed ? log::Level::Info : log::Level::Debug);
@@ -262,19 +265,19 @@ std::string Engine::Impl::seal_of(ActiveMessage& message) {
         if (made && !made->domain.empty()) event.field("domain", made->domain);
         if (!sealed) event.field("reason", made ? made->why_not : made.error().text);
     }
-    message.signatures = sealed ? std::move(made->fields) : std::string();
-    return **message.signatures;
+    content.signatures = sealed ? std::move(made->fields) : std::string();
+    return **content.signatures;
 }
 
 // What goes in front of the message: DKIM-Signature fields, an ARC set, or nothing. An error: it must wait.
-Result<std::string> Engine::Impl::signatures_of(ActiveMessage& message) {
-    if (is_passed_on(message.file.envelope())) return seal_of(message);
+Result<std::string> Engine::Impl::signatures_of(ActiveMessage& message, Content& content) {
+    if (is_passed_on(message.file.envelope())) return seal_of(message, content);
     const auto current = plan();
     const auto& settings = current->settings.signing;
     if (!settings.sign) return std::string();
-    const std::lock_guard guard(message.signing);
-    if (message.signatures) return *message.signatures;
-    auto made = sign_message(message.file, settings, *current->signers, now());
+    const std::lock_guard guard(message.forms.mutex());
+    if (content.signatures) return *content.signatures;
+    auto made = sign_message(content.source, settings, *current->signers, now());
     const bool waits = !made && settings.required;
     log::Event event(made && !made->fields.empty() ? "queue.signed" : "queue.unsigned",
                      made ? log::Level::Info : log::Level::Error);
@@ -282,9 +285,9 @@ Result<std::string> Engine::Impl::signatures_of(ActiveMessage& message) {
     if (made && !made->domain.empty()) event.field("domain", made->domain);
     if (!made) event.field("error", made.error().text).field("waits", waits);
     else if (!made->why_not.empty()) event.field("reason", made->why_not);
-    if (waits) message.signatures = fail(made.error());
-    else message.signatures = made ? std::move(made->fields) : std::string();
-    return *message.signatures;
+    if (waits) content.signatures = fail(made.error());
+    else content.signatures = made ? std::move(made->fields) : std::string();
+    return *content.signatures;
 }
 
 bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSession>& session) {
@@ -297,23 +300,36 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;
     auto transaction = transaction_for(message, group, is_lmtp);
     std::string front;
+    ChosenContent chosen;
     const auto source = [&](std::uint64_t offset, std::size_t count) -> Result<std::string> {
-        if (offset >= front.size()) return message.file.read_message(offset - front.size(), count);
+        if (offset >= front.size()) return chosen.content->source(offset - front.size(), count);
         std::string piece = front.substr(offset, count);
         if (piece.size() == count) return piece;
-        GK_TRY(const std::string rest, message.file.read_message(0, count - piece.size()));
+        GK_TRY(const std::string rest, chosen.content->source(0, count - piece.size()));
         return piece + rest;
     };
-    // Only once there is a session: a destination that is away costs no signature.
-    const auto sign = [&]() -> bool {
-        if (is_local || !front.empty()) return true;
-        auto made = signatures_of(message);
-        if (!made) {
-            signing_failed(message, group, made.error());
+    // Only once there is a session: a destination that is away costs no signature, and the peer's extensions decide in
+    // what form it gets the message. Signatures are made over that.
+    const auto prepare = [&](const smtp_client::Capabilities& peer) -> bool {
+        auto form = message.forms.choose(message.file, message.path, dir, peer);
+        if (!form) {
+            not_prepared(message, group, form.error());
             return false;
         }
-        front = std::move(*made);
-        transaction.size += front.size();
+        chosen = *form;
+        transaction.eight_bit = chosen.eight_bit;
+        transaction.binary = chosen.binary;
+        transaction.smtputf8 |= chosen.utf8_header;
+        front.clear();
+        if (!is_local) {
+            auto made = signatures_of(message, *chosen.content);
+            if (!made) {
+                signing_failed(message, group, made.error());
+                return false;
+            }
+            front = std::move(*made);
+        }
+        transaction.size = chosen.content->size + front.size();
         return true;
     };
 
@@ -324,7 +340,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
         if (session && Steady::now() < d.down_until && d.refusals > 0) session.reset();
     }
     if (session) {
-        if (!sign()) return true;
+        if (!prepare(session->session->capabilities())) return true;
         outcome = session->session->send(transaction, source);
         if (outcome->stale) {
             outcome.reset();
@@ -367,7 +383,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
             d.failures = 0;
             d.down_until = {};
         }
-        if (!sign()) return true;
+        if (!prepare(session->session->capabilities())) return true;
         outcome = session->session->send(transaction, source);
     }
     ++session->messages;
@@ -378,7 +394,11 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     if (refusal != outcome->verdicts.end()) throttled(d, group, *refusal, session->peer);
     else if (outcome->reusable) succeeded(d, group);
     std::vector<Attempt> attempts;
-    for (std::size_t i = 0; i < group.recipients.size(); ++i)
+    // Those that the peer takes no more of in one transaction come next.
+    std::vector<std::size_t> rest;
+    for (const auto i : outcome->untried) rest.push_back(group.recipients[i]);
+    for (std::size_t i = 0; i < group.recipients.size(); ++i) {
+        if (std::binary_search(outcome->untried.begin(), outcome->untried.end(), i)) continue;
         attempts.push_back({group.recipients[i],
                             outcome->verdicts[i],
                             session->peer,
@@ -387,12 +407,15 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
                             is_lmtp,
                             {},
                             is_local ? std::optional(RetryClass::Local) : std::nullopt});
+    }
     record(message, attempts);
     if (!outcome->reusable) {
         session->session->quit();
         session.reset();
     }
-    return true;
+    if (rest.empty()) return true;
+    group.recipients = std::move(rest);
+    return false;
 }
 
 void Engine::Impl::open_failed(Destination& d, const Group& group, const Opened& opened) {
@@ -464,6 +487,27 @@ void Engine::Impl::close_lanes(const Group& group, std::chrono::seconds wait) {
     for (const auto& domain : group.domains) index->close(domain, now() + wait);
     const std::lock_guard guard(mutex);
     for (const auto& domain : group.domains) admission.failed(domain, Steady::now() + wait);
+}
+
+// The message has no form that the peer takes (RFC 6152, 3; RFC 3030, 3), or the disk does not let it be made now.
+void Engine::Impl::not_prepared(ActiveMessage& message, const Group& group, const Error& why) {
+    const bool never = why.code == Errc::BadInput;
+    const std::string text =
+        never
+            ? "the next server does not take 8-bit or binary content, and the message cannot be rewritten: " + why.text
+            : "cannot be rewritten for the next server now: " + why.text;
+    std::vector<Attempt> attempts;
+    for (const auto i : group.recipients)
+        attempts.push_back({i,
+                            {never ? smtp_client::Verdict::Kind::Failed : smtp_client::Verdict::Kind::Deferred, text,
+                             never ? "5.6.3" : "4.3.0", false},
+                            {},
+                            {},
+                            false,
+                            false,
+                            {},
+                            {}});
+    record(message, attempts);
 }
 
 void Engine::Impl::signing_failed(ActiveMessage& message, const Group& group, const Error& why) {

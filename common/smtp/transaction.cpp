@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "common/queue/spool.hpp"
+#include "common/queue/state.hpp"
 
 namespace gk::smtp {
 namespace {
@@ -132,7 +133,7 @@ void Transaction::deliver(const std::string& prefix) {
 // RFC 3461, 5.2.3: who asked to hear of success does, also where the mailbox is ours.
 bool Transaction::owes_notice(const Recipient& recipient) const {
     return recipient.outcome.code != 0 && recipient.outcome.positive() && (recipient.notify & kNotifySuccess) != 0 &&
-           !mail_.path.is_null();
+           !mail_.path.is_null() && queue::local_fate(one_line(recipient.outcome)) != queue::LocalFate::Forwarded;
 }
 
 Status Transaction::spool(const std::string& prefix, const std::string& account) {

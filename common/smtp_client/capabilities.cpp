@@ -9,6 +9,8 @@ void parse_limits(Capabilities& c, const std::vector<std::string_view>& words) {
     for (const auto word : words) {
         if (text::starts_with_nocase(word, "RCPTMAX=")) c.recipients = text::to_uint(word.substr(8)).value_or(0);
         if (text::starts_with_nocase(word, "MAILMAX=")) c.messages = text::to_uint(word.substr(8)).value_or(0);
+        if (text::starts_with_nocase(word, "RCPTDOMAINMAX="))
+            c.recipient_domains = text::to_uint(word.substr(14)).value_or(0);
     }
 }
 
@@ -64,7 +66,7 @@ void DotStuffer::append(std::string& out, std::string_view piece) {
             out += ' ';
             line_start_ = false;
         }
-        if (line_start_ && piece.front() == '.') out += '.';
+        if (dots_ && line_start_ && piece.front() == '.') out += '.';
         const auto lf = piece.find('\n');
         const auto cr = piece.substr(0, lf).find('\r');
         if (cr != std::string_view::npos) {
@@ -89,7 +91,7 @@ void DotStuffer::finish(std::string& out) {
     if (pending_cr_ || !line_start_) out += "\r\n";
     pending_cr_ = false;
     line_start_ = true;
-    out += ".\r\n";
+    if (dots_) out += ".\r\n";
 }
 
 }  // namespace gk::smtp_client

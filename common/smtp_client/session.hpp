@@ -55,10 +55,12 @@ struct Options {
 struct Capabilities {
     bool esmtp = false, pipelining = false, eight_bit = false, smtputf8 = false, starttls = false, dsn = false,
          enhanced = false, chunking = false, binary = false, size_given = false, trace = false, requiretls = false;
-    std::uint64_t size = 0;         // 0: no limit said
-    std::uint64_t recipients = 0;   // LIMITS RCPTMAX (RFC 9422, 4.2); 0: not said
-    std::uint64_t messages = 0;     // LIMITS MAILMAX; 0: not said
-    std::vector<std::string> auth;  // mechanisms, upper case
+    std::uint64_t size = 0;  // 0: no limit said
+    // LIMITS (RFC 9422, 4); 0: not said.
+    std::uint64_t messages = 0;           // MAILMAX: transactions in a session
+    std::uint64_t recipients = 0;         // RCPTMAX: recipients in a transaction
+    std::uint64_t recipient_domains = 0;  // RCPTDOMAINMAX: domains in a transaction
+    std::vector<std::string> auth;        // mechanisms, upper case
 };
 Capabilities parse_capabilities(const Reply& ehlo);
 
@@ -71,7 +73,8 @@ struct Transaction {
     std::string reverse_path;           // empty: null
     std::vector<Recipient> recipients;  // 1 or more
     std::string ret, envid;             // "FULL", "HDRS"; xtext
-    bool eight_bit = false, binary = false, smtputf8 = false;
+    bool eight_bit = false, binary = false;
+    bool smtputf8 = false;     // the header needs it (RFC 6532); addresses are looked at
     bool require_tls = false;  // REQUIRETLS (RFC 8689), where the server has it
     std::uint64_t size = 0;    // of the message
     std::string trace_id;      // for a server that knows XGKTRACE
@@ -90,9 +93,12 @@ struct Verdict {
 
 struct Outcome {
     std::vector<Verdict> verdicts;  // one for each recipient, in order
-    bool reusable = false;          // the session may carry another transaction
-    bool dsn_relayed = false;       // the peer took over the DSN parameters
-    bool stale = false;             // a reused session was dead already: nothing was tried, open another
+    // Recipients of whom there is no verdict: the server takes no more in one transaction (RFC 9422, or 452 at RCPT:
+    // RFC 5321, 4.5.3.1.10). They want another one, now; each call settles one recipient at least.
+    std::vector<std::size_t> untried;
+    bool reusable = false;     // the session may carry another transaction
+    bool dsn_relayed = false;  // the peer took over the DSN parameters
+    bool stale = false;        // a reused session was dead already: nothing was tried, open another
 };
 
 // How far TLS came in opening a session, whether that succeeded or not.
@@ -140,13 +146,15 @@ private:
     Result<Reply> read_reply(milliseconds timeout);
     Result<Reply> command(std::string_view line, milliseconds timeout);
     std::string mail_command(const Transaction& transaction) const;
-    std::string rcpt_command(const Recipient& recipient) const;
+    std::string rcpt_command(const Recipient& recipient, bool utf8) const;
     std::optional<Verdict> refuse_beforehand(const Transaction& transaction) const;
-    Status envelope(const Transaction& transaction, Outcome& outcome, std::vector<std::size_t>& accepted);
+    std::vector<std::size_t> choose_recipients(const Transaction& transaction, Outcome& outcome) const;
+    Status envelope(const Transaction& transaction, const std::vector<std::size_t>& chosen, Outcome& outcome,
+                    std::vector<std::size_t>& accepted);
     Status content(const Transaction& transaction, const Source& source, Outcome& outcome,
                    const std::vector<std::size_t>& accepted);
     Status send_data(const Source& source);
-    Status send_bdat(const Source& source, std::uint64_t size);
+    Result<std::optional<Reply>> send_chunks(const Source& source, bool binary);
     net::Stream& stream() noexcept;
 
     Options options_;
@@ -157,18 +165,23 @@ private:
     ReplyParser parser_;
     std::string unread_, tls_failure_;
     TlsTrace trace_;
+    std::uint64_t transactions_ = 0;
     bool used_ = false, broken_ = false;
 };
 
 // Message bytes as DATA wants them: a dot at a line's begin is doubled (RFC 5321, 4.5.2), and since bare CR and LF
-// must not be sent (2.3.8), a bare LF becomes CRLF and a bare CR a blank. Keeps state between pieces.
+// must not be sent (2.3.8), a bare LF becomes CRLF and a bare CR a blank. Keeps state between pieces. For BDAT the dots
+// stay as they are.
 class DotStuffer {
 public:
+    enum class For { Data, Bdat };
+    explicit DotStuffer(For which = For::Data) noexcept : dots_(which == For::Data) {}
     void append(std::string& out, std::string_view piece);
     // CRLF where the last line lacks it, and the final dot.
     void finish(std::string& out);
 
 private:
+    bool dots_;
     bool line_start_ = true;
     bool pending_cr_ = false;
 };

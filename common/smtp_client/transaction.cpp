@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <algorithm>
+#include <set>
 
+#include "common/address/orcpt.hpp"
 #include "common/base/text.hpp"
 #include "common/smtp_client/session.hpp"
 
@@ -9,6 +12,8 @@ namespace gk::smtp_client {
 namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kChunk = 256 * 1024;  // of BDAT
+constexpr std::size_t kChunksAhead = 16;    // sent before their replies are read; these are short
 // Commands sent before their replies are read. The replies (100 bytes each, or more) must fit the socket buffers,
 // or both sides would wait for each other to read (RFC 2920, 3.1).
 constexpr std::size_t kWindow = 50;
@@ -33,17 +38,29 @@ bool is_utf8_needed(const Transaction& t) {
     return t.smtputf8;
 }
 
+// RFC 5321, 4.5.3.1.10: 452 at RCPT, once some were accepted, asks for another transaction.
+bool is_enough_recipients(const Reply& reply) {
+    return reply.code == 452 && (reply.enhanced.empty() || reply.enhanced == "4.5.3");
+}
+
 }  // namespace
 
 // What the peer's announcements rule out: said without asking, so that the reason is clear.
 std::optional<Verdict> Session::refuse_beforehand(const Transaction& t) const {
-    // RFC 6531, 3.5 and RFC 6533: not to be sent to a server without the extension.
-    if (is_utf8_needed(t) && !capabilities_.smtputf8)
-        return Verdict{Verdict::Kind::Failed, "the next server does not support internationalized mail (SMTPUTF8)",
-                       "5.6.7", false};
+    // RFC 6531, 3.5 and 3.7.4.2: not to be sent to a server without the extension, and the codes for it.
+    if (!text::is_ascii(t.reverse_path) && !capabilities_.smtputf8)
+        return Verdict{
+            Verdict::Kind::Failed,
+            "the next server does not support internationalized addresses (SMTPUTF8), and the sender has one", "5.6.7",
+            false};
+    if (t.smtputf8 && !capabilities_.smtputf8)
+        return Verdict{
+            Verdict::Kind::Failed,
+            "the next server does not support internationalized mail (SMTPUTF8), and the message's header is", "5.6.9",
+            false};
     // RFC 3030, 3: binary content needs BDAT and a server that keeps it.
     if (t.binary && !(capabilities_.binary && capabilities_.chunking))
-        return Verdict{Verdict::Kind::Failed, "the next server does not support binary messages (BINARYMIME)", "5.6.1",
+        return Verdict{Verdict::Kind::Failed, "the next server does not support binary messages (BINARYMIME)", "5.6.3",
                        false};
     // RFC 1870, 6.1
     if (capabilities_.size != 0 && t.size > capabilities_.size)
@@ -68,14 +85,42 @@ std::string Session::mail_command(const Transaction& t) const {
     return line + "\r\n";
 }
 
-std::string Session::rcpt_command(const Recipient& recipient) const {
+std::string Session::rcpt_command(const Recipient& recipient, bool utf8) const {
     std::string line = fmt::format("RCPT TO:<{}>", recipient.address);
     if (capabilities_.dsn && !recipient.notify.empty()) line += " NOTIFY=" + recipient.notify;
-    if (capabilities_.dsn && !recipient.orcpt.empty()) line += " ORCPT=" + recipient.orcpt;
+    // RFC 6533, 3: without SMTPUTF8 in the transaction ORCPT has to be in 7 bits.
+    if (capabilities_.dsn && !recipient.orcpt.empty())
+        line += " ORCPT=" + (utf8 ? recipient.orcpt : address::orcpt_in_ascii(recipient.orcpt));
     return line + "\r\n";
 }
 
-Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std::size_t>& accepted) {
+// Those that this server can be asked about in one transaction; of the others OUTCOME tells.
+std::vector<std::size_t> Session::choose_recipients(const Transaction& t, Outcome& outcome) const {
+    std::vector<std::size_t> chosen;
+    std::set<std::string> domains;
+    for (std::size_t i = 0; i < t.recipients.size(); ++i) {
+        const std::string_view address = t.recipients[i].address;
+        if (!capabilities_.smtputf8 && !text::is_ascii(address)) {
+            outcome.verdicts[i] = {
+                Verdict::Kind::Failed,
+                "the next server does not support internationalized addresses (SMTPUTF8), and this is one", "5.6.7",
+                false};
+            continue;
+        }
+        bool fits = capabilities_.recipients == 0 || chosen.size() < capabilities_.recipients;
+        if (fits && capabilities_.recipient_domains != 0) {
+            const auto domain = text::lower(address.substr(std::min(address.rfind('@'), address.size())));
+            fits = domains.contains(domain) || domains.size() < capabilities_.recipient_domains;
+            if (fits) domains.insert(domain);
+        }
+        (fits ? chosen : outcome.untried).push_back(i);
+    }
+    return chosen;
+}
+
+Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& chosen, Outcome& outcome,
+                         std::vector<std::size_t>& accepted) {
+    const bool utf8 = capabilities_.smtputf8 && is_utf8_needed(t);
     const auto timeout = options_.timeouts.command;
     const std::size_t window = capabilities_.pipelining ? kWindow : 1;
     const bool reset = std::exchange(used_, true);
@@ -93,8 +138,10 @@ Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std
     const auto read_mail = [&]() -> Status {
         GK_TRY(const Reply reply, read_reply(timeout));
         mail_accepted = reply.positive();
-        if (!mail_accepted)
-            for (auto& verdict : outcome.verdicts) verdict = verdict_of(reply);
+        if (mail_accepted) return ok();
+        for (auto& verdict : outcome.verdicts)
+            if (verdict.text.empty()) verdict = verdict_of(reply);
+        outcome.untried.clear();
         return ok();
     };
     std::string out;
@@ -111,9 +158,9 @@ Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std
         GK_CHECK(read_mail());
         if (!mail_accepted) return ok();
     }
-    for (std::size_t begin = 0; begin < t.recipients.size() && !broken_; begin += window) {
-        const std::size_t end = std::min(begin + window, t.recipients.size());
-        for (std::size_t i = begin; i < end; ++i) out += rcpt_command(t.recipients[i]);
+    for (std::size_t begin = 0; begin < chosen.size() && !broken_; begin += window) {
+        const std::size_t end = std::min(begin + window, chosen.size());
+        for (std::size_t n = begin; n < end; ++n) out += rcpt_command(t.recipients[chosen[n]], utf8);
         if (reset && begin == 0) outcome.stale = capabilities_.pipelining;
         GK_CHECK(write(out, timeout));
         out.clear();
@@ -121,7 +168,8 @@ Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std
             if (reset) GK_CHECK(read_reset());
             GK_CHECK(read_mail());
         }
-        for (std::size_t i = begin; i < end && !broken_; ++i) {
+        for (std::size_t n = begin; n < end && !broken_; ++n) {
+            const std::size_t i = chosen[n];
             GK_TRY(const Reply reply, read_reply(timeout));
             if (!mail_accepted) continue;
             if (reply.positive()) {
@@ -129,6 +177,10 @@ Status Session::envelope(const Transaction& t, Outcome& outcome, std::vector<std
                 continue;
             }
             if (reply.intermediate()) return fail(Errc::BadInput, "an intermediate reply to RCPT: " + reply.text());
+            if (is_enough_recipients(reply) && !accepted.empty()) {
+                outcome.untried.push_back(i);
+                continue;
+            }
             outcome.verdicts[i] = verdict_of(reply);
             // RFC 5321, 4.5.3.1.10: a plain 552 here once meant "too many recipients", which passes.
             if (reply.code == 552 && reply.enhanced.empty()) outcome.verdicts[i].kind = Verdict::Kind::Deferred;
@@ -152,21 +204,55 @@ Status Session::send_data(const Source& source) {
     }
 }
 
-// RFC 3030, 2: the length, then the bytes as they are.
-Status Session::send_bdat(const Source& source, std::uint64_t size) {
-    GK_CHECK(write(fmt::format("BDAT {} LAST\r\n", size), options_.timeouts.data_block));
-    for (std::uint64_t offset = 0; offset < size;) {
-        GK_TRY(const std::string piece, source(offset, kPiece));
-        if (piece.empty()) return fail(Errc::Temporary, "message became shorter while it was sent");
-        GK_CHECK(write(piece, options_.timeouts.data_block));
+// RFC 3030, 2: each piece behind its length; all but the last are answered as commands are, and with PIPELINING several
+// are under way. The reply that ended the message early, or nothing: the last piece is sent and its reply still to
+// come.
+Result<std::optional<Reply>> Session::send_chunks(const Source& source, bool binary) {
+    DotStuffer lines(DotStuffer::For::Bdat);
+    const std::size_t ahead = capabilities_.pipelining ? kChunksAhead : 1;
+    std::optional<Reply> refusal;
+    std::string bytes;
+    std::size_t unanswered = 0;
+    const auto read_one = [&]() -> Status {
+        GK_TRY(Reply reply, read_reply(options_.timeouts.data_end));
+        --unanswered;
+        if (!reply.positive() && !refusal) refusal = std::move(reply);
+        return ok();
+    };
+    bool last = false;
+    for (std::uint64_t offset = 0; !last && !refusal;) {
+        GK_TRY(std::string piece, source(offset, kChunk));
         offset += piece.size();
+        last = piece.size() < kChunk;
+        bytes.clear();
+        if (binary) {
+            bytes = std::move(piece);
+        } else {
+            lines.append(bytes, piece);
+            if (last) lines.finish(bytes);
+        }
+        GK_CHECK(write(fmt::format("BDAT {}{}\r\n", bytes.size(), last ? " LAST" : ""), options_.timeouts.data_block));
+        GK_CHECK(write(bytes, options_.timeouts.data_block));
+        if (last) break;
+        ++unanswered;
+        if (unanswered >= ahead) GK_CHECK(read_one());
     }
-    return ok();
+    while (unanswered > 0) GK_CHECK(read_one());
+    // What followed a refused piece was refused with it (RFC 3030, 2), and the last one's reply is to be read too.
+    if (refusal && last) {
+        GK_TRY(const Reply ignored, read_reply(options_.timeouts.data_end));
+        (void)ignored;
+    }
+    // How often LMTP answers here is nowhere said.
+    if (refusal && options_.lmtp) broken_ = true;
+    return refusal;
 }
 
 Status Session::content(const Transaction& t, const Source& source, Outcome& outcome,
                         const std::vector<std::size_t>& accepted) {
-    if (!t.binary) {
+    const bool in_chunks = t.binary || capabilities_.chunking;
+    std::optional<Reply> refusal;
+    if (!in_chunks) {
         GK_TRY(const Reply go, command("DATA", options_.timeouts.command));
         if (go.code != 354) {
             for (const auto i : accepted) outcome.verdicts[i] = verdict_of(go);
@@ -178,7 +264,14 @@ Status Session::content(const Transaction& t, const Source& source, Outcome& out
             return ok();
         }
     }
-    if (auto sent = t.binary ? send_bdat(source, t.size) : send_data(source); !sent) {
+    const auto send_content = [&]() -> Status {
+        if (!in_chunks) return send_data(source);
+        // As for a command: what is there before we ask is no answer.
+        if (!unread_.empty()) return fail(Errc::BadInput, "the peer sent a reply that nothing had asked for");
+        GK_TRY(refusal, send_chunks(source, t.binary));
+        return ok();
+    };
+    if (auto sent = send_content(); !sent) {
         const bool peer_gone = broken_;
         broken_ = true;  // the peer is in the middle of a message
         if (!peer_gone) return sent;
@@ -190,9 +283,9 @@ Status Session::content(const Transaction& t, const Source& source, Outcome& out
         return sent;
     }
     // RFC 2033, 4.2: LMTP answers once for each recipient accepted.
-    std::optional<Reply> reply;
+    std::optional<Reply> reply = refusal;
     for (const auto i : accepted) {
-        if (!reply || options_.lmtp) {
+        if (!reply || (options_.lmtp && !refusal)) {
             GK_TRY(reply, read_reply(options_.timeouts.data_end));
         }
         outcome.verdicts[i] = verdict_of(*reply);
@@ -210,8 +303,14 @@ Outcome Session::send(const Transaction& t, const Source& source) {
         outcome.reusable = !broken_;
         return outcome;
     }
+    const auto chosen = choose_recipients(t, outcome);
+    if (chosen.empty()) {
+        outcome.reusable = !broken_;
+        return outcome;
+    }
+    ++transactions_;
     std::vector<std::size_t> accepted;
-    auto done = envelope(t, outcome, accepted);
+    auto done = envelope(t, chosen, outcome, accepted);
     const char* when = "during the envelope";
     if (done && !accepted.empty() && !broken_) {
         when = "while the message was sent";
@@ -220,9 +319,13 @@ Outcome Session::send(const Transaction& t, const Source& source) {
     if (!done) broken_ = true;
     // Accepted at RCPT but without a final answer: nothing was promised, so it will be sent again.
     const Error lost = done ? Error{Errc::Closed, "the peer ended the connection"} : done.error();
-    for (auto& verdict : outcome.verdicts)
-        if (verdict.text.empty()) verdict = verdict_of(lost, when);
-    outcome.reusable = !broken_ && unread_.empty();  // a reply too many would be the next message's
+    std::sort(outcome.untried.begin(), outcome.untried.end());
+    for (std::size_t i = 0; i < outcome.verdicts.size(); ++i)
+        if (outcome.verdicts[i].text.empty() && !std::binary_search(outcome.untried.begin(), outcome.untried.end(), i))
+            outcome.verdicts[i] = verdict_of(lost, when);
+    // RFC 9422, 4.1; and a reply too many would be the next message's.
+    outcome.reusable =
+        !broken_ && unread_.empty() && (capabilities_.messages == 0 || transactions_ < capabilities_.messages);
     return outcome;
 }
 

@@ -50,3 +50,6 @@ complete -c gk-queue -n '__fish_seen_subcommand_from delete' -l dry-run -d 'say 
 complete -c gk-queue -n '__fish_seen_subcommand_from delete' -s y -d 'do not ask'
 complete -c gk-queue -n '__fish_seen_subcommand_from delete' -l yes -d 'do not ask'
 complete -c gk-queue -n __fish_use_subcommand -f -a flush -d 'try all messages now'
+complete -c gk-queue -n __fish_use_subcommand -f -a bounces -d 'list the reports that came back about what accounts sent, the latest first'
+complete -c gk-queue -n '__fish_seen_subcommand_from bounces' -s j -d 'one JSON object a line'
+complete -c gk-queue -n '__fish_seen_subcommand_from bounces' -l json -d 'one JSON object a line'

@@ -197,6 +197,23 @@ TEST_F(Delivery, SendsWhatLeavesToTheSpoolInOnePiece) {
     EXPECT_NE(file.find("Subject: hello\r\n"), std::string::npos);
 }
 
+// RFC 3461, 5.2.7.
+TEST_F(Delivery, SaysWhoReportsSuccess) {
+    EXPECT_EQ(deliver({"ann@a.test"})[0].answer.text, "delivered");
+    EXPECT_EQ(deliver({"out@a.test"})[0].answer.text, "forwarded");
+    EXPECT_EQ(deliver({"mixed@a.test"})[0].answer.text, "expanded to 3 addresses");
+    Recipient recipient;
+    recipient.address = "mixed+x@a.test";
+    recipient.notify = queue::kNotifySuccess;
+    ASSERT_TRUE(deliverer_->check(recipient, 0).positive());
+    EXPECT_TRUE(deliverer_->deliver({.reverse_path = "bob@b.test"}, {recipient}, kMessage)[0].answer.positive());
+    bool found = false;
+    for (const auto& file : spooled())
+        found |= file.find("orcpt=rfc822;mixed%2B2Bx@a.test\tnotify=NEVER") != std::string::npos ||
+                 file.find("orcpt=rfc822;mixed+2Bx@a.test\tnotify=NEVER") != std::string::npos;
+    EXPECT_TRUE(found);
+}
+
 TEST_F(Delivery, RefusesAMessageThatCameBackToAnAliasThatLeadsOut) {
     const std::string been = "Delivered-To: Mixed@A.test\r\n" + std::string(kMessage);
     const auto outcomes = deliver({"mixed@a.test", "ben@a.test"}, been);

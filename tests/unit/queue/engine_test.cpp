@@ -54,9 +54,9 @@ struct Bed {
         for (auto& r : recipients) e.recipients.push_back({std::move(r), "", kNotifyUnset, {}});
         return put_envelope(e);
     }
-    std::string put_envelope(const Envelope& e) {
+    std::string put_envelope(const Envelope& e, std::string_view message = kMessage) {
         auto writer = SpoolWriter::create(settings.spool_dir, e);
-        EXPECT_TRUE(writer && writer->write(kMessage));
+        EXPECT_TRUE(writer && writer->write(message));
         auto id = writer->commit();
         EXPECT_TRUE(id);
         return id.value_or("");
@@ -528,6 +528,101 @@ TEST(QueueAccess, TheSocketSaysTheSameAsTheEngine) {
         EXPECT_EQ(*(*access)->flush(), 1u);
     }
     server.join();
+}
+
+constexpr std::string_view kEightBit =
+    "Subject: hi\r\nMessage-ID: <1@a.test>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: 8bit\r\n\r\nGr\xC3\xBC\xC3\x9F"
+    "e an alle, die dies lesen\r\n";
+
+Envelope eight_bit_envelope() {
+    Envelope e;
+    e.reverse_path = "ann@a.test";
+    e.body = Body::EightBitMime;
+    e.recipients.push_back({"bob@b.test", "", kNotifyUnset, {}});
+    return e;
+}
+
+TEST(QueueEngine, RewritesForAPeerThatTakesSevenBitsOnly) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.ehlo = {"peer.test", "PIPELINING", "SIZE 10000000"};
+        return b;
+    });
+    bed.start();
+    bed.put_envelope(eight_bit_envelope(), kEightBit);
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    ASSERT_EQ(bed.peer.received().size(), 1u);
+    const auto got = bed.peer.received()[0];
+    EXPECT_THAT(
+        got.data,
+        HasSubstr("Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe an alle, die dies lesen\r\n"));
+    EXPECT_EQ(got.mail, fmt::format("MAIL FROM:<ann@a.test> SIZE={}", got.data.size()));
+    EXPECT_TRUE(os::list_directory(bed.settings.spool_dir + "/tmp")->empty());
+}
+
+TEST(QueueEngine, ReturnsWhatHasNoFormInSevenBits) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.ehlo = {"peer.test"};
+        return b;
+    });
+    bed.start();
+    bed.put_envelope(eight_bit_envelope(),
+                     "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xC3\xA4\r\n--b--\r\n");
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Status: 5.6.3\r\n"));
+    EXPECT_TRUE(bed.peer.received().empty());
+}
+
+TEST(QueueEngine, BinaryGoesInChunksOrAsBase64) {
+    const std::string message(
+        "MIME-Version: 1.0\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n\x89\n\0", 84);
+    for (const bool takes_it : {true, false}) {
+        Bed bed([&](int) {
+            Behaviour b;
+            if (takes_it) b.ehlo.insert(b.ehlo.end(), {"CHUNKING", "BINARYMIME"});
+            return b;
+        });
+        bed.start();
+        auto e = eight_bit_envelope();
+        e.body = Body::BinaryMime;
+        bed.put_envelope(e, message);
+        ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+        ASSERT_EQ(bed.peer.received().size(), 1u);
+        if (takes_it) EXPECT_EQ(bed.peer.received()[0].data, message);
+        else EXPECT_THAT(bed.peer.received()[0].data, HasSubstr("Content-Transfer-Encoding: base64\r\n\r\niQoA\r\n"));
+    }
+}
+
+TEST(QueueEngine, AnInternationalizedHeaderIsReturnedWhereThePeerDoesNotKnowIt) {
+    Bed bed;
+    bed.start();
+    auto e = eight_bit_envelope();
+    e.smtputf8 = true;
+    bed.put_envelope(e,
+                     "Subject: Gr\xC3\xBC\xC3\x9F"
+                     "e\r\n\r\nhello\r\n");
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Status: 5.6.9\r\n"));
+    // A header in ASCII needs nothing, whatever its client said.
+    bed.put_envelope(e, kEightBit);
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0 && bed.peer.received().size() == 1; }));
+}
+
+TEST(QueueEngine, SplitsByThePeersLimitsWithoutADelay) {
+    Bed bed([](int) {
+        Behaviour b;
+        b.ehlo.push_back("LIMITS RCPTMAX=2 MAILMAX=2");
+        return b;
+    });
+    bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
+    bed.start();
+    bed.put({"a@b.test", "b@b.test", "c@b.test", "d@b.test", "e@b.test"});
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    ASSERT_EQ(bed.peer.received().size(), 3u);
+    EXPECT_EQ(bed.peer.received()[2].rcpt.size(), 1u);
+    EXPECT_EQ(bed.peer.connections(), 2);
 }
 
 }  // namespace

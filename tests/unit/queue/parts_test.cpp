@@ -6,6 +6,7 @@
 #include "common/queue/admission.hpp"
 #include "common/queue/connector.hpp"
 #include "common/queue/dsn.hpp"
+#include "common/queue/dsn_words.hpp"
 #include "common/queue/index.hpp"
 #include "common/queue/routes.hpp"
 #include "common/queue/schedule.hpp"
@@ -180,6 +181,31 @@ TEST(Dsn, SaysWhatRfc3464Wants) {
         EXPECT_THAT(dsn, HasSubstr(part));
     for (const auto line : text::split(dsn, '\n')) EXPECT_LT(line.size(), 998u);
     EXPECT_EQ(dsn.find('\n') == 0 || dsn[dsn.find('\n') - 1] == '\r', true);
+}
+
+TEST(Dsn, TellsPeopleWhatTheyCanDo) {
+    auto e = envelope();
+    const auto dsn = compose(e, DsnAction::Failed, "Subject: x\r\n\r\n", false);
+    EXPECT_THAT(dsn, HasSubstr("Nobody has this address. Check it for typing errors"));
+    EXPECT_THAT(dsn, HasSubstr("If you need help, ask postmaster@mx.a.test and name QUEUEID.\r\n"));
+    EXPECT_THAT(dsn, HasSubstr("Final-Log-ID: QUEUEID\r\n"));
+    EXPECT_EQ(advice_for(DsnAction::Failed, "5.7.26"), advice_for(DsnAction::Failed, "5.7.1"));
+    EXPECT_NE(advice_for(DsnAction::Failed, "5.1.10"), advice_for(DsnAction::Failed, "5.1.1"));
+    EXPECT_EQ(advice_for(DsnAction::Delayed, "4.4.1"), "");
+}
+
+TEST(Dsn, TheStatusAgreesWithTheAction) {
+    auto e = envelope();
+    e.recipients[0].failed = "450 4.2.0 later, again and again";
+    EXPECT_THAT(compose(e, DsnAction::Failed, "", false), HasSubstr("Status: 5.2.0\r\n"));
+}
+
+TEST(Dsn, WhatAnAliasDidIsReadOffTheReply) {
+    EXPECT_EQ(local_fate("250 2.0.0 forwarded"), LocalFate::Forwarded);
+    EXPECT_EQ(local_fate("250 2.0.0 expanded to 3 addresses"), LocalFate::Expanded);
+    EXPECT_EQ(local_fate("250 2.0.0 delivered"), LocalFate::Delivered);
+    EXPECT_EQ(local_fate("250"), LocalFate::Delivered);
+    EXPECT_EQ(local_fate(""), LocalFate::Delivered);
 }
 
 TEST(Dsn, AWarningSaysThatItIsOne) {

@@ -15,6 +15,7 @@
 #include "common/mailauth/dns_table.hpp"
 #include "common/os/file.hpp"
 #include "common/queue/engine.hpp"
+#include "common/queue/forms.hpp"
 #include "common/queue/spool.hpp"
 #include "tests/unit/smtp_client/scripted_peer.hpp"
 
@@ -141,7 +142,8 @@ struct Bed {
         return received.size() == 1 ? received[0].data : std::string();
     }
     std::string dir;
-    gk::testing::ScriptedPeer peer{[](int) { return gk::testing::Behaviour{}; }};
+    gk::testing::Behaviour behaviour;
+    gk::testing::ScriptedPeer peer{[this](int) { return behaviour; }};
     Settings settings;
     std::unique_ptr<FakeDkim> dkim;
     std::unique_ptr<Engine> engine;
@@ -160,6 +162,20 @@ TEST(QueueSigning, SignsWhatAnAccountSends) {
     bed.put(kMessage, of_account());
     const std::string data = bed.sent();
     EXPECT_TRUE(data.ends_with(kMessage)) << data;
+    EXPECT_EQ(verdict(data), "pass a.test;");
+}
+
+TEST(QueueSigning, SignsTheFormThatThePeerGets) {
+    Bed bed;
+    bed.behaviour.ehlo = {"peer.test"};  // no 8BITMIME
+    bed.start_dkim();
+    bed.start();
+    bed.put(
+        "From: Ann <ann@a.test>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGr\xC3\xBC\xC3\x9F und alles "
+        "Gute\r\n",
+        of_account());
+    const std::string data = bed.sent();
+    EXPECT_THAT(data, HasSubstr("Gr=C3=BC=C3=9F und alles Gute\r\n"));
     EXPECT_EQ(verdict(data), "pass a.test;");
 }
 
@@ -318,7 +334,7 @@ TEST(QueueSigning, LeavesBareLineEndsUnsigned) {
         ASSERT_TRUE(writer && writer->write(std::string(kMessage) + std::string(body)));
         const auto id = writer->commit().value();
         const auto file = SpoolFile::open(bed.settings.spool_dir + "/new/" + id).value();
-        const auto made = sign_message(file, bed.settings.signing, pool, now());
+        const auto made = sign_message(source_of(file), bed.settings.signing, pool, now());
         ASSERT_TRUE(made);
         EXPECT_EQ(made->fields, "");
         EXPECT_THAT(made->why_not, HasSubstr("bare CR or LF"));

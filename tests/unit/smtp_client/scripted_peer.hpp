@@ -161,7 +161,8 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
             const auto size = text::to_uint(text::words(*line)[1]);
             const auto bytes = lines->read_exactly(static_cast<std::size_t>(size.value_or(0)), kWait);
             if (!bytes) return;
-            message.data = *bytes;
+            message.data += *bytes;
+            if (!text::equals_nocase(text::words(*line).back(), "LAST")) continue;
             const std::lock_guard lock(mutex_);
             received_.push_back(message);
         }

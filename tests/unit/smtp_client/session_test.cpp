@@ -367,7 +367,7 @@ TEST(SmtpSession, RefusesBeforehandWhatThePeerCannotTake) {
     EXPECT_EQ((*session)->send(large, source()).verdicts[0].status, "5.3.4");
     auto binary = transaction();
     binary.binary = true;
-    EXPECT_EQ((*session)->send(binary, source()).verdicts[0].status, "5.6.1");
+    EXPECT_EQ((*session)->send(binary, source()).verdicts[0].status, "5.6.3");
     EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
 }
 
@@ -421,6 +421,132 @@ TEST(SmtpSession, AKeptSessionThatIsSilentIsStaleLongBeforeACommandTimesOut) {
         const auto begun = std::chrono::steady_clock::now();
         EXPECT_TRUE((*session)->send(transaction({"carl@b.test"}), source()).stale);
         EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+    }
+}
+
+TEST(SmtpSession, SendsInChunksWhereThePeerTakesThem) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("CHUNKING");
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    // Several pieces, lines that begin with a dot, a bare LF that is mended, and no line end at the end.
+    std::string message = "Subject: big\r\n\r\n.dot\nbare\r\n";
+    while (message.size() < 600 * 1024) message.append(70, 'x').append("\r\n");
+    message += "end";
+    auto t = transaction();
+    t.size = message.size();
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ((*session)->send(t, source(message)).verdicts[0].kind, Verdict::Kind::Delivered);
+    peer.stop();
+    ASSERT_EQ(peer.received().size(), 2u);
+    EXPECT_EQ(peer.received()[1].data, text::replace_all(message, ".dot\nbare", ".dot\r\nbare") + "\r\n");
+    for (const auto& command : peer.commands()) EXPECT_NE(command, "DATA");
+}
+
+TEST(SmtpSession, ARefusedChunkEndsTheMessageNotTheSession) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("CHUNKING");
+        b.replies["BDAT 262144"] = "552 5.3.4 too much\r\n";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    // What is refused is not read by the scripted peer: it takes the content for commands, each of which it likes.
+    const std::string big(300 * 1024, 'x');
+    const auto outcome = (*session)->send(transaction(), source(big));
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Failed);
+    EXPECT_EQ(outcome.verdicts[0].status, "5.3.4");
+}
+
+TEST(SmtpSession, BinaryContentArrivesAsItIs) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.insert(b.ehlo.end(), {"CHUNKING", "BINARYMIME"});
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    const std::string message("A: b\r\n\r\n\0\n\r.", 12);
+    auto t = transaction();
+    t.binary = true;
+    EXPECT_EQ((*session)->send(t, source(message)).verdicts[0].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(peer.received().at(0).data, message);
+    EXPECT_THAT(peer.received().at(0).mail, ::testing::HasSubstr("BODY=BINARYMIME"));
+}
+
+TEST(SmtpSession, AsksForNoMoreThanThePeersLimits) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.ehlo.push_back("LIMITS RCPTMAX=3 RCPTDOMAINMAX=2 MAILMAX=2");
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    const auto t = transaction({"a@one.test", "b@ONE.test", "c@two.test", "d@one.test", "e@three.test"});
+    auto outcome = (*session)->send(t, source());
+    EXPECT_EQ(outcome.untried, (std::vector<std::size_t>{3, 4}));
+    EXPECT_TRUE(outcome.reusable);
+    EXPECT_EQ(outcome.verdicts[2].kind, Verdict::Kind::Delivered);
+    EXPECT_EQ(outcome.verdicts[3].text, "");
+    const auto domains = transaction({"a@one.test", "c@two.test", "e@three.test"});
+    outcome = (*session)->send(domains, source());
+    EXPECT_EQ(outcome.untried, (std::vector<std::size_t>{2}));
+    EXPECT_FALSE(outcome.reusable);  // two messages were its most
+}
+
+TEST(SmtpSession, TooManyRecipientsIsNoVerdictOnThoseLeft) {
+    ScriptedPeer peer([](int) {
+        Behaviour b;
+        b.replies["RCPT TO:<c@b.test>"] = "452 4.5.3 too many\r\n";
+        b.replies["RCPT TO:<full@b.test>"] = "452 4.2.2 full\r\n";
+        return b;
+    });
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    auto outcome = (*session)->send(transaction({"a@b.test", "full@b.test", "c@b.test"}), source());
+    EXPECT_EQ(outcome.untried, (std::vector<std::size_t>{2}));
+    EXPECT_EQ(outcome.verdicts[1].kind, Verdict::Kind::Deferred);
+    // Alone it is a verdict: else it would be asked for ever.
+    outcome = (*session)->send(transaction({"c@b.test"}), source());
+    EXPECT_TRUE(outcome.untried.empty());
+    EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Deferred);
+}
+
+TEST(SmtpSession, InternationalizedMailIsRefusedByWhatIsInTheWay) {
+    ScriptedPeer peer;
+    auto session = open(peer);
+    ASSERT_TRUE(session);
+    auto outcome = (*session)->send(transaction({"j\xC3\xBCrgen@b.test", "b@b.test"}), source());
+    EXPECT_EQ(outcome.verdicts[0].status, "5.6.7");
+    EXPECT_EQ(outcome.verdicts[1].kind, Verdict::Kind::Delivered);
+    auto t = transaction();
+    t.smtputf8 = true;
+    EXPECT_EQ((*session)->send(t, source()).verdicts[0].status, "5.6.9");
+    t = transaction();
+    t.reverse_path = "\xC3\xA4nn@a.test";
+    EXPECT_EQ((*session)->send(t, source()).verdicts[0].status, "5.6.7");
+    EXPECT_EQ(peer.received().size(), 1u);
+}
+
+TEST(SmtpSession, OrcptIsInSevenBitsWhereThePeerKnowsNoOther) {
+    for (const bool utf8 : {true, false}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            if (utf8) b.ehlo.push_back("SMTPUTF8");
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        auto t = transaction();
+        if (utf8) t.smtputf8 = true;
+        t.recipients[0].orcpt = "utf-8;j\xC3\xBCrgen@b.test";
+        EXPECT_EQ((*session)->send(t, source()).verdicts[0].kind, Verdict::Kind::Delivered);
+        EXPECT_THAT(peer.received().at(0).rcpt.at(0),
+                    ::testing::HasSubstr(utf8 ? "utf-8;j\xC3\xBCrgen" : "utf-8;j\\x{FC}rgen"));
     }
 }
 
