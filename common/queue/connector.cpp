@@ -3,6 +3,9 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <algorithm>
+#include <cerrno>
+#include <functional>
 
 #include "common/base/text.hpp"
 #include "common/net/network.hpp"
@@ -16,6 +19,8 @@ constexpr std::size_t kMaxAddresses = 12;
 // The same for hosts whose names lead nowhere, and for the whole of it: a worker has other mail to send.
 constexpr std::size_t kMaxHosts = 20;
 constexpr std::chrono::minutes kMaxSearch{10};
+constexpr std::chrono::milliseconds kLeastConnect{1'000};
+constexpr const char* kLoop = "5.4.6";  // RFC 3463, 3.5
 
 bool is_ip(const std::string& s) {
     unsigned char bytes[16];
@@ -48,7 +53,9 @@ Opened refused(const Error& error, const std::string& peer) {
         }
     }
     // Refused credentials are ours to mend, not the sender's: the message waits.
-    return failure(error.code == Errc::Permanent, std::move(text), std::move(status), peer);
+    const bool permanent = error.code == Errc::Permanent;
+    if (!permanent && status.starts_with('5')) status[0] = '4';
+    return failure(permanent, std::move(text), std::move(status), peer);
 }
 
 smtp_client::TlsPolicy tls_policy_for(tlspolicy::Demand demand) {
@@ -67,6 +74,20 @@ tlspolicy::Problem bogus_problem(const Error& error) {
 }
 
 }  // namespace
+
+std::optional<std::string> choose_source(const std::map<std::string, std::string>& sources,
+                                         const std::vector<std::string>& choice, const std::string& ip,
+                                         const std::string& host) {
+    std::vector<std::string> fitting;
+    const auto add = [&](const std::string& own) {
+        if ((own.find(':') == std::string::npos) == (ip.find(':') == std::string::npos)) fitting.push_back(own);
+    };
+    if (choice.empty())
+        for (const auto& [own, helo] : sources) add(own);
+    else std::for_each(choice.begin(), choice.end(), add);
+    if (fitting.empty()) return std::nullopt;
+    return fitting[std::hash<std::string>{}(host) % fitting.size()];
+}
 
 bool drop_own_host(std::vector<dns::Mx>& hosts, std::string_view own_name) {
     int own = -1;
@@ -142,10 +163,11 @@ Opened Connector::open_lmtp(const Route& route) {
     return last;
 }
 
-Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::HostPlan& host, const std::string& ip,
+Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::HostPlan& host, const Way& way,
                             std::uint16_t port, bool& policy_failed) {
-    const std::string peer = peer_text(host.host, ip, port);
+    const std::string peer = peer_text(host.host, way.ip, port);
     auto options = options_for(host.host, port, false);
+    options.helo = way.helo;
     // An MX record of others may name a host that we log in at; our password is for those who configured it alone.
     if (!plan.is_configured) options.credentials.reset();
     options.peer = host.demand.peer;
@@ -155,14 +177,19 @@ Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::
     smtp_client::TlsTrace trace;
     auto session = smtp_client::Session::open(
         [&] {
-            auto socket = net::connect_tcp(ip, port, settings_.connect_timeout);
-            if (socket) own_ip = net::local_of((*socket)->fd()).ip;
+            auto socket = net::connect_tcp(way.ip, port, way.timeout, way.own_ip);
+            if (socket) {
+                own_ip = net::local_of((*socket)->fd()).ip;
+                reachability_.answered(way.ip);
+            } else if (socket.error().os_errno != EADDRNOTAVAIL) {  // that one is of ours
+                reachability_.failed(way.ip, socket.error());
+            }
             return socket;
         },
         options, &trace);
     const auto problem = tls_problem(host, trace);
     const bool is_counted = !plan.is_configured && host.demand.demand != tlspolicy::Demand::Plain;
-    const Connection connection{host.host, ip, own_ip};
+    const Connection connection{host.host, way.ip, own_ip};
     // Who does not answer at all says nothing of TLS.
     if (is_counted && (problem || trace.greeted)) {
         const bool is_mismatch = host.demand.noticed && host.demand.policy == tlspolicy::PolicyType::Sts;
@@ -176,6 +203,11 @@ Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::
         policy_failed = problem && is_fatal(host.demand);
         return policy_failed ? failure(false, problem->text, problem->status, peer) : refused(session.error(), peer);
     }
+    // We have come to ourselves, by a name or address of ours that the MX records have and the settings do not.
+    if (!plan.is_configured && text::equals_nocase(trace.helo, settings_.hostname)) {
+        (*session)->quit();
+        return failure(true, fmt::format("mail for {} loops back to this host", plan.domain), kLoop, peer);
+    }
     if (plan.wish == tlspolicy::Wish::RequireTls && !(*session)->capabilities().requiretls) {
         (*session)->quit();
         return failure(true, fmt::format("the sender demands REQUIRETLS, which {} does not support", host.host),
@@ -186,13 +218,37 @@ Opened Connector::open_host(const tlspolicy::DomainPlan& plan, const tlspolicy::
     return {std::move(*session), peer, false, {}, {}, std::move(tls)};
 }
 
-Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t port) {
+std::vector<Connector::Way> Connector::ways_to(const tlspolicy::HostPlan& host, const std::string& sender) const {
+    const auto& sources = settings_.source_addresses;
+    const auto choice = settings_.sender_addresses.find(sender);
+    std::vector<Way> ways;
+    for (auto& ip : reachability_.order(host.ips)) {
+        Way way{std::move(ip), {}, settings_.hostname, settings_.connect_timeout};
+        if (!sources.empty()) {
+            auto own = choose_source(
+                sources, choice == settings_.sender_addresses.end() ? std::vector<std::string>() : choice->second,
+                way.ip, host.host);
+            if (!own) continue;
+            way.helo = sources.at(*own);
+            way.own_ip = std::move(*own);
+        }
+        ways.push_back(std::move(way));
+    }
+    // While there is another address to go on to, a silent one gets less.
+    for (std::size_t i = 0; i + 1 < ways.size(); ++i)
+        ways[i].timeout = std::min(ways[i].timeout, std::max(ways[i].timeout / 3, kLeastConnect));
+    return ways;
+}
+
+Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, const Route& route) {
+    const auto port = route.port;
     Opened last = failure(true, "no host to send to", "5.4.4");
     Opened policy;  // the first failure of that kind: what there is to mend
-    bool any_temporary = false;
+    bool any_temporary = false, is_looped = false;
     std::size_t tried = 0, hosts = 0;
     const auto given_up = std::chrono::steady_clock::now() + kMaxSearch;
     for (const auto& mx : plan.mail_hosts.hosts) {
+        if (is_looped) break;
         if (tried >= kMaxAddresses || ++hosts > kMaxHosts || std::chrono::steady_clock::now() > given_up) {
             any_temporary = true;
             break;
@@ -221,11 +277,23 @@ Opened Connector::open_hosts(const tlspolicy::DomainPlan& plan, std::uint16_t po
             if (!plan.is_configured) observe(settings_.reports_dir, plan, &*host, *blocked, {mx.host, {}, {}}, nullptr);
             continue;
         }
-        for (const auto& ip : host->ips) {
+        const auto ways = ways_to(*host, route.sender);
+        if (ways.empty()) {
+            any_temporary = true;
+            last =
+                failure(false, "no address in queue.source_addresses is of the family of " + mx.host, "4.4.4", mx.host);
+        }
+        for (const auto& way : ways) {
             if (++tried > kMaxAddresses) break;
             bool policy_failed = false;
-            Opened opened = open_host(plan, *host, ip, port, policy_failed);
+            Opened opened = open_host(plan, *host, way, port, policy_failed);
             if (opened.session) return opened;
+            // RFC 5321, 5.1: from here on only hosts that would send it back to us; a better one may yet come back.
+            if (opened.status == kLoop) {
+                if (!any_temporary) return opened;
+                is_looped = true;
+                break;
+            }
             any_temporary |= !opened.permanent;
             if (policy_failed && policy.text.empty()) policy = failure(false, opened.text, opened.status, opened.peer);
             last = std::move(opened);
@@ -261,12 +329,12 @@ Opened Connector::open_mx(const Route& route, bool is_report) {
     // RFC 7505, 4
     if (found.null_mx) return failure(true, fmt::format("domain {} accepts no mail (null MX)", route.host), "5.1.10");
     if (drop_own_host(found.hosts, settings_.hostname) && found.hosts.empty())
-        return failure(true, fmt::format("mail for {} loops back to this host", route.host), "5.4.6");
-    return open_hosts(*plan, route.port);
+        return failure(true, fmt::format("mail for {} loops back to this host", route.host), kLoop);
+    return open_hosts(*plan, route);
 }
 
 Opened Connector::open_configured(const Route& route) {
-    Opened opened = open_hosts(planner_->configured(route.host, route.wish), route.port);
+    Opened opened = open_hosts(planner_->configured(route.host, route.wish), route);
     // A smarthost without an address is a configuration to mend, not the sender's fault.
     if (!opened.session && opened.peer.empty()) opened.permanent = false, opened.status = "4.4.4";
     return opened;

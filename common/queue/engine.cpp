@@ -38,7 +38,10 @@ Result<std::shared_ptr<const Plan>> make_plan(const Settings& settings,
                                               std::function<Result<bool>(std::string_view)> is_local) {
     auto plan = std::make_shared<Plan>();
     plan->settings = settings;
-    GK_TRY(plan->routes, Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket));
+    SenderTables senders{settings.sender_routes, {}};
+    for (const auto& [sender, ips] : settings.sender_addresses) senders.addresses.insert(sender);
+    GK_TRY(plan->routes,
+           Routes::create(settings.routes, settings.mx_port, std::move(is_local), settings.local_socket, senders));
     GK_TRY(plan->connector, Connector::create(plan->settings));
     plan->signers =
         std::make_unique<dkim_client::ClientPool>(settings.signing.socket, settings.threads, settings.signing.timeout);

@@ -30,9 +30,9 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
     const std::lock_guard guard(message.mutex);
     const Envelope& envelope = message.file.envelope();
     const TimePoint at = now();
-    const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
     for (const auto& attempt : attempts) {
         const auto& recipient = envelope.recipients[attempt.recipient];
+        const auto expire = plan()->settings.expire(envelope, recipient.address);
         Outcome outcome;
         outcome.recipient = static_cast<int>(attempt.recipient);
         outcome.at = at;
@@ -83,9 +83,9 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
     {
         const std::lock_guard guard(message.mutex);
         const Envelope& envelope = message.file.envelope();
-        const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
-        const bool too_late = now() - envelope.arrival >= expire;
         for (const auto i : group.recipients) {
+            const bool too_late =
+                now() - envelope.arrival >= plan()->settings.expire(envelope, envelope.recipients[i].address);
             if (too_late)
                 expired.push_back({i,
                                    {Kind::Deferred, why.text, why.status, false},
@@ -159,7 +159,8 @@ Status Engine::Impl::notify(ActiveMessage& message) {
         }
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
             wants_delay_notice(envelope, envelope.recipients[i]))
-            delayed.push_back({i, DsnAction::Delayed, envelope.arrival + plan()->settings.schedule.expire});
+            delayed.push_back({i, DsnAction::Delayed,
+                               envelope.arrival + plan()->settings.expire(envelope, envelope.recipients[i].address)});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));

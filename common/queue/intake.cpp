@@ -213,9 +213,15 @@ void Engine::Impl::activate_file(const std::string& id, SpoolFile file, bool is_
 Summary Engine::Impl::row_of(const SpoolFile& file, const MessageState& state) const {
     Summary row = summarize(file, state);
     const auto& envelope = file.envelope();
-    const auto& schedule = plan()->settings.schedule;
+    const auto current = plan();
+    const auto& schedule = current->settings.schedule;
     const TimePoint begin = std::max(envelope.arrival, envelope.hold_until);
-    TimePoint deadline = begin + (envelope.is_dsn ? schedule.expire_dsn : schedule.expire);
+    auto expire = std::chrono::seconds::max();
+    for (std::size_t i = 0; i < envelope.recipients.size(); ++i)
+        if (state.recipients[i].kind == RecipientState::Kind::Waiting)
+            expire = std::min(expire, current->settings.expire(envelope, envelope.recipients[i].address));
+    if (expire == std::chrono::seconds::max()) expire = schedule.expire;
+    TimePoint deadline = begin + expire;
     const TimePoint warning = begin + schedule.delay_warning;
     if (schedule.delay_warning.count() > 0 && !state.warned && !envelope.reverse_path.empty() && warning > now())
         deadline = std::min(deadline, warning);

@@ -27,13 +27,29 @@ Result<std::string> literal_ip(std::string_view domain) {
     return ip;
 }
 
+// The row of TABLE for a reverse-path; its end where there is none.
+template <class Table>
+auto find_sender(const Table& table, std::string_view reverse_path) {
+    const std::string sender = text::lower(reverse_path);
+    if (const auto at = sender.rfind('@'); at != std::string::npos) {
+        if (const auto own = table.find(sender); own != table.end()) return own;
+        const auto domain = std::string_view(sender).substr(at + 1);
+        if (const auto whole = table.find(domain); whole != table.end()) return whole;
+        for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.', dot + 1))
+            if (const auto parent = table.find(domain.substr(dot)); parent != table.end()) return parent;
+    }
+    return table.find("*");
+}
+
 }  // namespace
 
 std::string Route::key() const {
     if (kind == Kind::LmtpUnix) return "lmtp:unix:" + path;
-    const std::string_view suffix = wish == tlspolicy::Wish::RequireTls    ? " (REQUIRETLS)"
-                                    : wish == tlspolicy::Wish::TlsOptional ? " (TLS-Required: No)"
-                                                                           : "";
+    std::string suffix = wish == tlspolicy::Wish::RequireTls    ? " (REQUIRETLS)"
+                         : wish == tlspolicy::Wish::TlsOptional ? " (TLS-Required: No)"
+                                                                : "";
+    // Connections from one address of ours carry no mail that belongs to another.
+    if (!sender.empty() && sender != "*" && !is_lmtp()) suffix += fmt::format(" (from {})", sender);
     if (kind == Kind::Mx) return fmt::format("{}{}", host, suffix);
     const std::string_view prefix = kind == Kind::LmtpHost ? "lmtp:" : "";
     return is_ip(host) ? fmt::format("{}[{}]:{}{}", prefix, host, port, suffix)
@@ -87,13 +103,19 @@ Result<Route> parse_route(std::string_view s, std::uint16_t default_port) {
 }
 
 Result<Routes> Routes::create(const std::map<std::string, std::string>& table, std::uint16_t mx_port, IsLocal is_local,
-                              const std::string& local_socket) {
+                              const std::string& local_socket, const SenderTables& senders) {
     Routes routes;
     for (const auto& [domain, value] : table) {
         auto route = parse_route(value);
         if (!route) return fail(route.error().in(fmt::format("queue.routes: '{}'", domain)));
         routes.table_[text::lower(domain)] = std::move(*route);
     }
+    for (const auto& [sender, value] : senders.routes) {
+        auto route = parse_route(value);
+        if (!route) return fail(route.error().in(fmt::format("queue.sender_routes: '{}'", sender)));
+        routes.sender_routes_[text::lower(sender)] = std::move(*route);
+    }
+    for (const auto& sender : senders.addresses) routes.sender_rows_[text::lower(sender)] = sender;
     routes.mx_port_ = mx_port;
     routes.is_local_ = std::move(is_local);
     routes.local_.kind = Route::Kind::LmtpUnix;
@@ -101,7 +123,14 @@ Result<Routes> Routes::create(const std::map<std::string, std::string>& table, s
     return routes;
 }
 
-Result<Route> Routes::find(std::string_view domain) const {
+Result<Route> Routes::find(std::string_view domain, std::string_view reverse_path) const {
+    GK_TRY(auto route, find_by_domain(domain, reverse_path));
+    if (const auto row = find_sender(sender_rows_, reverse_path); !route.is_lmtp() && row != sender_rows_.end())
+        route.sender = row->second;
+    return route;
+}
+
+Result<Route> Routes::find_by_domain(std::string_view domain, std::string_view reverse_path) const {
     if (const auto own = table_.find(domain); own != table_.end()) return own->second;
     for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.', dot + 1))
         if (const auto parent = table_.find(domain.substr(dot)); parent != table_.end()) return parent->second;
@@ -116,6 +145,7 @@ Result<Route> Routes::find(std::string_view domain) const {
         route.port = mx_port_;
         return route;
     }
+    if (const auto own = find_sender(sender_routes_, reverse_path); own != sender_routes_.end()) return own->second;
     if (const auto rest = table_.find("*"); rest != table_.end()) return rest->second;
     route.host = domain;
     route.port = mx_port_;

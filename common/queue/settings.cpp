@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/settings.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "common/address/path.hpp"
 #include "common/base/text.hpp"
+#include "common/net/network.hpp"
 #include "common/os/file.hpp"
 
 namespace gk::queue {
@@ -16,6 +19,31 @@ std::string system_hostname() {
 }
 
 std::chrono::milliseconds in_ms(std::int64_t seconds) { return std::chrono::milliseconds(seconds * 1000); }
+
+Status read_addresses(const config::Config& config, Settings& s) {
+    const auto bad = [](std::string_view setting, std::string_view row, std::string_view why) {
+        return fail(Errc::Config, fmt::format("{}: '{}' {}", setting, text::printable(row, 80), why));
+    };
+    for (const auto& [ip, name] : config.table("queue.source_addresses")) {
+        const auto bytes = net::parse_ip(ip);
+        if (!bytes) return bad("queue.source_addresses", ip, "is no IP address");
+        if (name.empty() || name.find_first_of(" \t\r\n") != std::string::npos || !text::is_ascii(name))
+            return bad("queue.source_addresses", name, "is no host name");
+        s.source_addresses[net::format_ip(*bytes)] = name;
+    }
+    for (const auto& [sender, value] : config.table("queue.sender_addresses")) {
+        auto& ips = s.sender_addresses[sender];
+        for (const auto word : text::split(value, ' ')) {
+            if (word.empty()) continue;
+            const auto bytes = net::parse_ip(word);
+            if (!bytes || !s.source_addresses.contains(net::format_ip(*bytes)))
+                return bad("queue.sender_addresses", word, "is not in queue.source_addresses");
+            ips.push_back(net::format_ip(*bytes));
+        }
+        if (ips.empty()) return bad("queue.sender_addresses", sender, "names no address");
+    }
+    return ok();
+}
 
 }  // namespace
 
@@ -32,6 +60,9 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.schedule.most = seconds(config.duration_s("queue.retry_most"));
     s.schedule.expire = seconds(config.duration_s("queue.expire"));
     s.schedule.expire_dsn = seconds(config.duration_s("queue.expire_dsn"));
+    s.expire_backup = seconds(config.duration_s("queue.expire_backup"));
+    for (const auto& [domain, recipients] : config.table("smtp.relay_domains"))
+        if (auto ascii = address::to_a_labels(domain)) s.backup_domains.insert(*ascii);
     s.schedule.delay_warning = seconds(config.duration_s("queue.delay_warning"));
     GK_CHECK(s.schedule.read(config.table("queue.retry")));
     s.threads = static_cast<unsigned>(config.integer("queue.threads"));
@@ -52,6 +83,8 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.dsn_size = config.size("queue.dsn_size");
     s.remember_sent = seconds(config.duration_s("queue.remember_sent"));
     s.routes = config.table("queue.routes");
+    s.sender_routes = config.table("queue.sender_routes");
+    GK_CHECK(read_addresses(config, s));
     s.credentials = config.table("queue.credentials");
     const auto& canon = config.string("dkim.canonicalization");
     const auto canon_of = [](std::string_view name) {
@@ -74,6 +107,15 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.dns.timeout = in_ms(config.duration_s("dns.timeout"));
     s.dns.max_in_flight = static_cast<unsigned>(config.integer("dns.queries"));
     return s;
+}
+
+seconds Settings::expire(const Envelope& envelope, const std::string& address) const {
+    if (envelope.is_dsn) return schedule.expire_dsn;
+    if (backup_domains.empty()) return schedule.expire;
+    const auto ascii = address::to_a_labels(std::string_view(address).substr(address.rfind('@') + 1));
+    // Its own host may be away for long, and knows it: that is what a backup is for (RFC 5321, 4.5.4.1: at least 4 to 5
+    // days).
+    return ascii && backup_domains.contains(*ascii) ? std::max(schedule.expire, expire_backup) : schedule.expire;
 }
 
 Result<smtp_client::Credentials> read_credentials(const std::string& path) {

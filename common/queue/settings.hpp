@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/config/config.hpp"
 #include "common/dns/resolver.hpp"
+#include "common/queue/envelope.hpp"
 #include "common/queue/schedule.hpp"
 #include "common/queue/sealing.hpp"
 #include "common/queue/signing.hpp"
@@ -33,7 +35,13 @@ struct Settings {
     std::chrono::milliseconds stuck_retry{10'000};  // after a record that the disk did not take
     std::uint64_t dsn_size = 256 * 1024;
     std::chrono::seconds remember_sent{0};
-    std::map<std::string, std::string> routes, credentials;
+    std::set<std::string> backup_domains;  // A-labels; what this host is a backup MX for
+    std::chrono::seconds expire_backup{14 * 86400};
+    // The age at which a message to ADDRESS is given up.
+    seconds expire(const Envelope& envelope, const std::string& address) const;
+    std::map<std::string, std::string> routes, sender_routes, credentials;
+    std::map<std::string, std::string> source_addresses;               // IP to the name that HELO says
+    std::map<std::string, std::vector<std::string>> sender_addresses;  // sender to IPs out of source_addresses
     dns::Options dns;
     SigningSettings signing;
     SealingSettings sealing;

@@ -104,7 +104,9 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             if (r.next > now() + std::chrono::seconds(1) && !is_wrong && !is_forced) continue;
             const std::string domain = domain_of(recipients[i].address);
             auto found = routes_found.find(domain);
-            if (found == routes_found.end()) found = routes_found.emplace(domain, plan()->routes.find(domain)).first;
+            if (found == routes_found.end())
+                found = routes_found.emplace(domain, plan()->routes.find(domain, message->file.envelope().reverse_path))
+                            .first;
             auto& route = found->second;
             if (!route) {
                 const bool bad = route.error().code == Errc::BadInput;

@@ -207,6 +207,7 @@ void Connection::on(const CheckRecipient& check) {
     RecipientFacts facts;
     facts.authenticated = !session_->account().empty();
     facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);
+    if (service_ == Service::Mx) facts.backup = settings_->relay_domains.find(check.rcpt.path);
     const Reply reply = transaction_.recipient(check.rcpt, std::move(facts));
     if (reply.transient() && !transaction_.trouble().empty())
         log_trouble("delivery.unreachable", transaction_.trouble());

@@ -66,6 +66,7 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     auto networks = net::Networks::parse(config.strings("smtp.relay_networks"));
     if (!networks) return fail(networks.error().in("smtp.relay_networks"));
     settings->relay_networks = std::move(*networks);
+    GK_TRY(settings->relay_domains, RelayDomains::parse(config.table("smtp.relay_domains")));
     GK_TRY(settings->gate, mailauth::gate::Options::from(config));
     // Nobody would ever read, or remove, what is counted for reports that are not sent.
     if (!config.string("reports.sender").empty() && config.boolean("reports.dmarc"))

@@ -13,6 +13,7 @@
 #include "common/net/server.hpp"
 #include "common/smtp/body.hpp"
 #include "common/smtp/inbound.hpp"
+#include "common/smtp/relay_domains.hpp"
 #include "common/smtp/session.hpp"
 #include "common/tls/tls.hpp"
 
@@ -32,6 +33,7 @@ struct HostSettings {
     bool check_from = true;
     std::uint64_t memory = 0;
     net::Networks relay_networks;
+    RelayDomains relay_domains;
     std::shared_ptr<const mailauth::gate::Options> gate;
     std::string reports;  // directory of observations for DMARC reports; empty: none are sent
     const SessionSettings& of(Service service) const noexcept;

@@ -9,6 +9,9 @@ RecipientVerdict judge_recipient(const RecipientFacts& facts) {
     if (delivery.positive()) return {Route::Local, {250, "2.1.5", "ok"}};
     if (delivery.code != 551) return {Route::Refused, delivery};
     if (facts.authenticated || facts.may_relay) return {Route::Remote, {250, "2.1.5", "ok"}};
+    if (facts.backup == RelayDomains::Answer::Taken) return {Route::Remote, {250, "2.1.5", "ok"}};
+    if (facts.backup == RelayDomains::Answer::NoSuchRecipient)
+        return {Route::Refused, {550, "5.1.1", "no such recipient in that domain"}};
     return {Route::Refused, {550, "5.7.1", "relaying denied"}};
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "common/smtp/relay_domains.hpp"
 #include "common/smtp/reply.hpp"
 #include "common/smtp/session.hpp"
 
@@ -11,9 +12,10 @@
 namespace gk::smtp {
 
 struct RecipientFacts {
-    bool authenticated = false;  // by SMTP AUTH
-    bool may_relay = false;      // the client is in smtp.relay_networks
-    Reply delivery;              // what gk-deliver says to the recipient
+    bool authenticated = false;                                   // by SMTP AUTH
+    bool may_relay = false;                                       // the client is in smtp.relay_networks
+    Reply delivery;                                               // what gk-deliver says to the recipient
+    RelayDomains::Answer backup = RelayDomains::Answer::NotOurs;  // what smtp.relay_domains says to the recipient
 };
 
 struct RecipientVerdict {
@@ -21,7 +23,8 @@ struct RecipientVerdict {
     Reply reply;
 };
 
-// gk-deliver says 551 to a domain that is not ours; only clients that may relay get further.
+// gk-deliver says 551 to a domain that is not ours; only clients that may relay, and recipients that
+// this host is a backup MX for, get further.
 RecipientVerdict judge_recipient(const RecipientFacts& facts);
 
 }  // namespace gk::smtp

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <poll.h>
 #include <algorithm>
 #include <set>
 
@@ -125,6 +126,12 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
     const std::size_t window = capabilities_.pipelining ? kWindow : 1;
     const bool reset = std::exchange(used_, true);
     bool mail_accepted = false;
+    // Whoever spoke meanwhile said goodbye, or what would be taken for the answer to the next command.
+    pollfd silence{secure_ ? secure_->socket().fd() : plain_->fd(), POLLIN, 0};
+    if (reset && ::poll(&silence, 1, 0) > 0) {
+        outcome.stale = true;
+        return fail(Errc::Closed, "the peer ended the session");
+    }
     // A session that the peer closed while it was idle shows it here; so does one whose network went away, which
     // would otherwise cost the whole time for a command.
     const auto read_reset = [&]() -> Status {

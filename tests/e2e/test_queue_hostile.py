@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import tempfile
+import threading
 import time
 import unittest
 
@@ -41,6 +42,19 @@ def go_on(text):
     """Replies TEXT, and goes on as if it were the usual."""
     def misdeed(dialogue, _):
         dialogue.say(text)
+        return True
+    return misdeed
+
+
+def go_on_and_say_later(text, late):
+    """Replies TEXT, and LATE unasked when a moment has passed; then `later` was seen."""
+    def misdeed(dialogue, _):
+        def speak():
+            with contextlib.suppress(OSError):
+                dialogue.say(late)
+            dialogue.peer.seen["later"] += 1
+        dialogue.say(text)
+        threading.Timer(0.5, speak).start()
         return True
     return misdeed
 
@@ -119,6 +133,7 @@ ROWS = [
     Row("taken-then-drop", {"end": say_and("250 2.0.0 taken", "drop")}, DELIVERED),
     Row("taken-then-babble", {"end": say_and("250 2.0.0 taken\n250 taken again\n550 or not", "stall")}, DELIVERED),
     Row("out-of-step", {"end": go_on("250 2.0.0 taken\n250 2.0.0 once more")}, DELIVERED, "", "", {"has_own_test": True}),
+    Row("out-of-step-late", {"end": go_on_and_say_later("250 2.0.0 taken", "250 2.0.0 once more")}, DELIVERED, "", "", {"has_own_test": True}),
     Row("stall-quit", {"quit": stall}, DELIVERED),
     # STARTTLS that fails: plain text where the domain's policy leaves it at that (RFC 7435), else never.
     Row("tls", {}, DELIVERED, "TLSv1"),
@@ -249,15 +264,25 @@ sign = false
             self.assertEqual(case.digest(peer.received[-1].message), case.digest(self.messages[row.name]))
 
     def test_replies_out_of_step_are_not_taken_for_the_next_message(self):
-        # Who had one reply too many gets no second message over that session: each recipient would get another's reply.
-        row = next(row for row in ROWS if row.name == "out-of-step")
+        self.judge_second(next(row for row in ROWS if row.name == "out-of-step"))
+
+    def test_nor_are_those_that_come_late(self):
+        self.judge_second(next(row for row in ROWS if row.name == "out-of-step-late"))
+
+    def judge_second(self, row):
+        """Who had one reply too many gets no second message over that session: each recipient would get another's reply."""
         self.judge(row)
-        self.peers[row.name].misdeeds["rcpt"] = lambda dialogue, _: dialogue.say("550 5.1.1 nobody")
+        peer = self.peers[row.name]
         with self.smtp_of() as smtp:
-            smtp.sendmail("ann@a.test", ["y@out-of-step.test", "z@out-of-step.test"], b"Subject: again\r\n\r\nhello\r\n")
+            smtp.sendmail("ann@a.test", [f"x@{row.name}.test"], b"Subject: first\r\n\r\nhello\r\n")
+            self.wait("the first message", lambda: len(self.events("queue.delivered", row)) == 2)
+            self.wait("the reply too many", lambda: "late" not in row.name or peer.seen["later"] == 2)
+            before = peer.connections
+            peer.misdeeds["rcpt"] = lambda dialogue, _: dialogue.say("550 5.1.1 nobody")
+            smtp.sendmail("ann@a.test", [f"y@{row.name}.test", f"z@{row.name}.test"], b"Subject: second\r\n\r\nhello\r\n")
         self.wait("both verdicts", lambda: len(self.events("queue.failed", row)) == 2)
         self.assertEqual({event["reply"] for event in self.events("queue.failed", row)}, {"550 5.1.1 nobody"})
-        self.assertEqual(self.peers[row.name].connections, 2)
+        self.assertEqual(peer.connections, before + 1)
 
 
 def _test_of(row):

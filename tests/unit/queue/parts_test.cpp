@@ -8,6 +8,7 @@
 #include "common/queue/dsn.hpp"
 #include "common/queue/dsn_words.hpp"
 #include "common/queue/index.hpp"
+#include "common/queue/reachability.hpp"
 #include "common/queue/routes.hpp"
 #include "common/queue/schedule.hpp"
 #include "common/queue/settings.hpp"
@@ -141,6 +142,110 @@ TEST(Routes, TheNearestOneCounts) {
     const auto plain = Routes::create({}, 2525, local, "/run/lmtp.sock");
     EXPECT_EQ(plain->find("c.test")->kind, Route::Kind::Mx);
     EXPECT_EQ(plain->find("c.test")->port, 2525);
+}
+
+TEST(Routes, ASendersRouteTakesThePlaceOfMxAlone) {
+    const auto local = [](std::string_view domain) -> Result<bool> { return domain == "local.test"; };
+    const SenderTables senders{{{"a.test", "[192.0.2.1]:25"}, {".a.test", "below:25"}, {"vip@a.test", "vip:25"}},
+                               {"a.test", "*"}};
+    const auto routes = Routes::create({{"b.test", "one:1"}, {"*", "rest:3"}}, 25, local, "/run/lmtp.sock", senders);
+    ASSERT_TRUE(routes) << routes.error().text;
+    EXPECT_EQ(routes->find("c.test", "x@A.test")->key(), "[192.0.2.1]:25 (from a.test)");
+    EXPECT_EQ(routes->find("c.test", "Vip@a.test")->key(), "vip:25 (from a.test)");
+    EXPECT_EQ(routes->find("c.test", "x@y.a.test")->key(), "below:25");
+    EXPECT_EQ(routes->find("c.test", "x@z.test")->key(), "rest:3");
+    EXPECT_EQ(routes->find("c.test", "")->key(), "rest:3");
+    EXPECT_EQ(routes->find("b.test", "x@a.test")->key(), "one:1 (from a.test)");
+    EXPECT_EQ(routes->find("local.test", "x@a.test")->key(), "lmtp:unix:/run/lmtp.sock");
+    EXPECT_EQ(routes->find("c.test", "x@z.test")->sender, "*");
+    EXPECT_FALSE(Routes::create({}, 25, local, "/run/lmtp.sock", {{{"a.test", "no route"}}, {}}));
+}
+
+TEST(Connector, ChoosesASourceOfTheFamily) {
+    const std::map<std::string, std::string> sources = {
+        {"192.0.2.10", "one.test"}, {"192.0.2.11", "two.test"}, {"2001:db8::10", "six.test"}};
+    EXPECT_EQ(choose_source(sources, {}, "2001:db8::99", "mx.test"), "2001:db8::10");
+    EXPECT_EQ(choose_source(sources, {"192.0.2.11"}, "198.51.100.1", "mx.test"), "192.0.2.11");
+    EXPECT_EQ(choose_source(sources, {"192.0.2.11"}, "2001:db8::99", "mx.test"), std::nullopt);
+    // All are used, one host always from the same.
+    std::set<std::string> used;
+    for (int i = 0; i < 50; ++i) {
+        const auto host = fmt::format("mx{}.test", i);
+        const auto own = choose_source(sources, {}, "198.51.100.1", host);
+        EXPECT_EQ(own, choose_source(sources, {}, "198.51.100.2", host));
+        used.insert(own.value_or(""));
+    }
+    EXPECT_EQ(used, (std::set<std::string>{"192.0.2.10", "192.0.2.11"}));
+}
+
+TEST(Settings, AddressesOfOursAreChecked) {
+    const auto read = [](const std::string& toml) {
+        return Settings::from(config::Config::parse(toml, config::Paths::under("/r")).value());
+    };
+    const std::string sources = "[queue.source_addresses]\n\"192.0.2.10\" = \"mail1.a.test\"\n";
+    const auto settings = read(sources + "[queue.sender_addresses]\n\"a.test\" = \" 192.0.2.10  192.0.2.10\"\n");
+    ASSERT_TRUE(settings) << settings.error().text;
+    EXPECT_EQ(settings->source_addresses.at("192.0.2.10"), "mail1.a.test");
+    EXPECT_EQ(settings->sender_addresses.at("a.test").size(), 2u);
+    for (const std::string bad : {"[queue.source_addresses]\n\"mail1\" = \"mail1.a.test\"\n",
+                                  "[queue.source_addresses]\n\"192.0.2.10\" = \"two words\"\n",
+                                  "[queue.source_addresses]\n\"192.0.2.10\" = \"\"\n"})
+        EXPECT_FALSE(read(bad)) << bad;
+    for (const std::string bad : {"192.0.2.11", "mail1.a.test", " "})
+        EXPECT_FALSE(read(sources + "[queue.sender_addresses]\n\"a.test\" = \"" + bad + "\"\n")) << bad;
+}
+
+TEST(Settings, MailThatThisHostIsABackupForWaitsLonger) {
+    Settings s;
+    s.backup_domains = {"b.test"};
+    s.schedule.expire = seconds(100);
+    s.schedule.expire_dsn = seconds(50);
+    s.expire_backup = seconds(1000);
+    EXPECT_EQ(s.expire({}, "x@B.test"), seconds(1000));
+    EXPECT_EQ(s.expire({}, "x@c.test"), seconds(100));
+    Envelope dsn;
+    dsn.is_dsn = true;
+    EXPECT_EQ(s.expire(dsn, "x@b.test"), seconds(50));
+    s.schedule.expire = seconds(5000);
+    EXPECT_EQ(s.expire({}, "x@b.test"), seconds(5000));
+}
+
+TEST(Reachability, WhatDoesNotAnswerGoesLastForAWhile) {
+    Reachability known;
+    const std::vector<std::string> ips = {"2001:db8::1", "2001:db8::2", "192.0.2.1"};
+    const auto began = Reachability::Clock::now();
+    const Error silence{Errc::Timeout, "timed out", 0};
+    EXPECT_EQ(known.order(ips, began), ips);
+    known.failed("2001:db8::1", silence, began);
+    EXPECT_THAT(known.order(ips, began), ::testing::ElementsAre("2001:db8::2", "192.0.2.1", "2001:db8::1"));
+    EXPECT_EQ(known.order(ips, began + Reachability::kRemembered), ips);
+    known.answered("2001:db8::1");
+    EXPECT_EQ(known.order(ips, began), ips);
+}
+
+TEST(Reachability, AFamilyThatNeverAnswersIsTakenForDead) {
+    Reachability known;
+    const auto began = Reachability::Clock::now();
+    const std::vector<std::string> ips = {"2001:db8::99", "192.0.2.1"};
+    const Error silence{Errc::Timeout, "timed out", 0};
+    const Error refusal{Errc::Temporary, "refused", ECONNREFUSED};
+    const auto fail_three = [&](const Error& last) {
+        known.failed("2001:db8::1", silence, began);
+        known.failed("2001:db8::2", silence, began);
+        known.failed("2001:db8::3", last, began);
+    };
+    // A host that refuses is one that answers.
+    fail_three(refusal);
+    EXPECT_EQ(known.order(ips, began), ips);
+    // The same address again and again is no family.
+    for (int i = 0; i < 10; ++i) known.failed("2001:db8::3", silence, began);
+    EXPECT_EQ(known.order(ips, began), ips);
+    Reachability other;
+    for (const char* ip : {"2001:db8::1", "2001:db8::2", "2001:db8::3"}) other.failed(ip, silence, began);
+    EXPECT_THAT(other.order(ips, began), ::testing::ElementsAre("192.0.2.1", "2001:db8::99"));
+    EXPECT_EQ(other.order(ips, began + Reachability::kRemembered), ips);
+    other.answered("2001:db8::3");
+    EXPECT_EQ(other.order(ips, began), ips);
 }
 
 TEST(Connector, LeavesOutItselfAndWhatIsWorse) {

@@ -242,6 +242,33 @@ TEST(SmtpPolicy, RelaysOnlyForThoseWhoMay) {
     EXPECT_EQ(judge_recipient({true, true, none}).route, Route::Refused);
 }
 
+TEST(SmtpPolicy, TakesMailThatThisHostIsABackupFor) {
+    using Route = RecipientVerdict::Route;
+    using Answer = RelayDomains::Answer;
+    const auto relay = RelayDomains::parse({{"Any.test", "*"}, {"some.test", "ann  Bob"}, {"b\u00fccher.test", "*"}});
+    ASSERT_TRUE(relay) << relay.error().text;
+    const auto ask = [&](const char* address) { return relay->find(*parse_path(address)); };
+    EXPECT_EQ(ask("<x@ANY.test>"), Answer::Taken);
+    EXPECT_EQ(ask("<ANN@some.test>"), Answer::Taken);
+    EXPECT_EQ(ask("<bob@some.test>"), Answer::Taken);
+    EXPECT_EQ(ask("<postmaster@some.test>"), Answer::Taken);
+    EXPECT_EQ(ask("<eve@some.test>"), Answer::NoSuchRecipient);
+    EXPECT_EQ(ask("<x@xn--bcher-kva.test>"), Answer::Taken);
+    EXPECT_EQ(ask("<x@below.any.test>"), Answer::NotOurs);
+    EXPECT_EQ(ask("<postmaster>"), Answer::NotOurs);
+    EXPECT_EQ(ask("<x@[192.0.2.1]>"), Answer::NotOurs);
+    for (const char* bad : {"", " ", "  "}) EXPECT_FALSE(RelayDomains::parse({{"any.test", bad}}));
+    EXPECT_FALSE(RelayDomains::parse({{"[192.0.2.1]", "*"}}));
+
+    const Reply not_ours{551, "5.7.1", "not ours"}, none{550, "5.1.1", "no such user"};
+    EXPECT_EQ(judge_recipient({false, false, not_ours, Answer::Taken}).route, Route::Remote);
+    EXPECT_EQ(judge_recipient({false, false, not_ours, Answer::NoSuchRecipient}).reply.enhanced, "5.1.1");
+    // Our own domains are ours, whatever the table says.
+    EXPECT_EQ(judge_recipient({false, false, none, Answer::Taken}).route, Route::Refused);
+    // Who may send anywhere is not held to the list.
+    EXPECT_EQ(judge_recipient({true, false, not_ours, Answer::NoSuchRecipient}).route, Route::Remote);
+}
+
 TEST(HeaderWatch, SeesTheSameAtEverySplit) {
     const std::string_view messages[] = {
         "From: a@x.test\r\n b@x.test\r\nReceived: x\r\n\tfrom: y\r\nFROM : c@x.test\r\nnonsense\r\n "
