@@ -31,6 +31,7 @@ public:
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override;
     Result<Detail> show(const std::string& id) override;
     Status change(Action action, const std::string& id) override;
+    Status schedule(const std::string& id, TimePoint until) override;
     Result<std::uint64_t> flush() override;
 
     // For tests: nothing is under way and nothing is due within SPAN.

@@ -57,7 +57,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
                                                            random_u64(), kind, domain_of(recipient.address));
                 if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
                 outcome.until = at + wait;
-                if (at - envelope.arrival >= expire) {
+                if (at - message.state.since(envelope) >= expire) {
                     outcome.kind = OutcomeKind::Failed;
                     outcome.until = {};
                     outcome.status = "5.4.7";
@@ -82,7 +82,7 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
         const std::lock_guard guard(message.mutex);
         const Envelope& envelope = message.file.envelope();
         const auto expire = envelope.is_dsn ? plan()->settings.schedule.expire_dsn : plan()->settings.schedule.expire;
-        const bool too_late = now() - envelope.arrival >= expire;
+        const bool too_late = now() - message.state.since(envelope) >= expire;
         for (const auto i : group.recipients) {
             if (too_late)
                 expired.push_back({i,
@@ -155,13 +155,14 @@ Status Engine::Impl::notify(ActiveMessage& message) {
         }
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
             wants_delay_notice(envelope, envelope.recipients[i]))
-            delayed.push_back({i, DsnAction::Delayed, envelope.arrival + plan()->settings.schedule.expire});
+            delayed.push_back(
+                {i, DsnAction::Delayed, message.state.since(envelope) + plan()->settings.schedule.expire});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
     if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned &&
-        now() - envelope.arrival >= plan()->settings.schedule.delay_warning)
+        now() - message.state.since(envelope) >= plan()->settings.schedule.delay_warning)
         GK_CHECK(send_notice(message, delayed, OutcomeKind::Warned));
     return ok();
 }

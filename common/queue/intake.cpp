@@ -150,6 +150,11 @@ bool Engine::Impl::take_named(const std::string& name) {
         .field("sender", envelope.reverse_path)
         .field("recipients", envelope.recipients.size())
         .field("size", file->message_size());
+    if (state.begins > now())
+        log::Event("queue.scheduled")
+            .field("id", envelope.trace_id)
+            .field("queue", id)
+            .field("until", format_rfc3339(state.begins));
     if (answer == Admission::Answer::OnDisk && put_row(*file, state)) return true;
     activate_file(id, std::move(*file), true, false);
     return true;
@@ -214,7 +219,7 @@ Summary Engine::Impl::row_of(const SpoolFile& file, const MessageState& state) c
     Summary row = summarize(file, state);
     const auto& envelope = file.envelope();
     const auto& schedule = plan()->settings.schedule;
-    const TimePoint begin = std::max(envelope.arrival, envelope.hold_until);
+    const TimePoint begin = state.since(envelope);
     TimePoint deadline = begin + (envelope.is_dsn ? schedule.expire_dsn : schedule.expire);
     const TimePoint warning = begin + schedule.delay_warning;
     if (schedule.delay_warning.count() > 0 && !state.warned && !envelope.reverse_path.empty() && warning > now())
