@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 Result<std::unique_ptr<queue::Access>> open(const Arguments& arguments) {
-    static const std::vector<std::string> kStatuses = {"new", "active", "deferred", "held", "bouncing"};
+    static const std::vector<std::string> kStatuses = {"new", "scheduled", "active", "deferred", "held", "bouncing"};
     if (!arguments.status.empty() && std::find(kStatuses.begin(), kStatuses.end(), arguments.status) == kStatuses.end())
         return fail(Errc::BadInput, fmt::format("--status is one of {}, not '{}'", text::join(kStatuses, ", "),
                                                 text::printable(arguments.status, 60)));
@@ -30,20 +30,6 @@ queue::Filter filter_of(const Arguments& a) {
 }
 
 bool has_filter(const Arguments& a) { return !a.sender.empty() || !a.recipient.empty() || !a.status.empty(); }
-
-// Operands, "-" replaced by what stdin lists; the first column counts, so that a list can be piped in.
-std::vector<std::string> ids_of(const Arguments& arguments) {
-    std::vector<std::string> ids;
-    for (const auto& operand : arguments.ids) {
-        if (operand != "-") {
-            ids.push_back(operand);
-            continue;
-        }
-        for (const auto& item : cli::read_items(arguments.nul))
-            if (const auto words = text::words(item); !words.empty()) ids.emplace_back(words[0]);
-    }
-    return ids;
-}
 
 // For people: a few, and how many there are.
 std::string joined(const std::vector<std::string>& recipients, std::size_t total) {
@@ -141,6 +127,19 @@ std::string_view verb(queue::Action action) {
 }
 
 }  // namespace
+
+std::vector<std::string> ids_of(const Arguments& arguments) {
+    std::vector<std::string> ids;
+    for (const auto& operand : arguments.ids) {
+        if (operand != "-") {
+            ids.push_back(operand);
+            continue;
+        }
+        for (const auto& item : cli::read_items(arguments.nul))
+            if (const auto words = text::words(item); !words.empty()) ids.emplace_back(words[0]);
+    }
+    return ids;
+}
 
 int list(const Arguments& arguments) {
     const auto access = open(arguments);

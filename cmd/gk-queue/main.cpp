@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
          "only messages with this reverse-path; @DOMAIN for all of a domain, <> for the null one", "ADDRESS"},
         {"--recipient", &a.recipient, "only messages that wait for this recipient; @DOMAIN for all of a domain",
          "ADDRESS"},
-        {"--status", &a.status, "only messages that are new, active, deferred, held or bouncing", "STATUS"}};
+        {"--status", &a.status, "only messages that are new, scheduled, active, deferred, held or bouncing", "STATUS"}};
     const auto with_filters = [&](std::vector<cli::Option> more) {
         more.insert(more.begin(), filters.begin(), filters.end());
         return more;
@@ -68,15 +68,36 @@ int main(int argc, char** argv) {
          with_filters({nul, dry_run, {"-y,--yes", &a.yes, "do not ask"}}),
          {ids},
          act(queue::Action::Delete)},
-        {"flush", "try all messages now", {}, {}, [&] { return queue_tool::flush(a); }},
         {"bounces",
          "list the reports that came back about what accounts sent, the latest first",
          {{"-j,--json", &a.json, "one JSON object a line"}},
          {},
          [&] { return queue_tool::bounces(a); }},
+        {"send",
+         "send a message from stdin, at once or at a time",
+         {{"--from", &a.from, "the sender (reverse-path); the user's own address where not given, <> for the null one",
+           "ADDRESS"},
+          {"--to", &a.to, "a recipient, or several; without any, those that the header names", "ADDRESS"},
+          {"--at", &a.at,
+           "not before: +2h, 2027-01-31T09:00:00+01:00, \"2027-01-31 09:00 Europe/Berlin\", \"tomorrow 09:00\"",
+           "TIME"}},
+         {},
+         [&] { return queue_tool::send(a); }},
+        {"reschedule",
+         "give messages that are scheduled another time",
+         {{"--at", &a.at, "as with send", "TIME"}, nul},
+         {some_ids},
+         [&] { return queue_tool::reschedule(a); }},
+        {"flush",
+         "try all messages now, but for those that are scheduled",
+         {},
+         {},
+         [&] { return queue_tool::flush(a); }},
     };
-    tool.examples = {"gk-queue list --status deferred  # what could not be delivered yet, and why",
-                     "gk-queue list --recipient @b.test | gk-queue retry -  # try all mail for b.test now",
-                     "gk-queue show 06G3Z2Q8XJ5K7M9P1R4T  # a message's history"};
+    tool.examples = {
+        "gk-queue list --status deferred  # what could not be delivered yet, and why",
+        "gk-queue list --recipient @b.test | gk-queue retry -  # try all mail for b.test now",
+        "gk-queue send --to ann@a.test --at \"tomorrow 09:00\" < message  # leave it to the queue until then",
+        "gk-queue show 06G3Z2Q8XJ5K7M9P1R4T  # a message's history"};
     return cli::run(tool, argc, argv);
 }

@@ -43,6 +43,12 @@ Summary summarize(const SpoolFile& file, const MessageState& state) {
     return s;
 }
 
+Status check_scheduled(const Envelope& envelope, const MessageState& state) {
+    constexpr std::chrono::seconds kGrace{2};
+    if (state.summary() == "scheduled" && state.begins > now() + kGrace) return ok();
+    return fail(Errc::BadInput, fmt::format("message '{}' is not scheduled, or leaves now", envelope.id));
+}
+
 Result<os::Fd> lock_spool(const std::string& spool_dir) {
     const std::string path = spool_dir + "/lock";
     os::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
@@ -94,6 +100,13 @@ public:
                                                               : OutcomeKind::Retry);
     }
 
+    Status schedule(const std::string& id, TimePoint until) override {
+        GK_TRY(auto file, find(id));
+        GK_CHECK(
+            check_scheduled(file.first.envelope(), MessageState::of(file.first.envelope(), file.first.outcomes())));
+        return append(file.first, OutcomeKind::Schedule, until);
+    }
+
     Result<std::uint64_t> flush() override {
         std::uint64_t count = 0;
         GK_TRY(const auto files, all());
@@ -102,7 +115,8 @@ public:
             if (!file) continue;
             ++count;
             const auto state = MessageState::of(file->envelope(), file->outcomes());
-            if (!state.held && state.has_waiting()) GK_CHECK(append(*file, OutcomeKind::Retry));
+            if (state.has_waiting() && !state.held && state.summary() != "scheduled")
+                GK_CHECK(append(*file, OutcomeKind::Retry));
         }
         return count;
     }
@@ -117,8 +131,9 @@ public:
     }
 
 private:
-    Status append(SpoolFile& file, OutcomeKind kind) {
+    Status append(SpoolFile& file, OutcomeKind kind, TimePoint until = {}) {
         Outcome outcome;
+        outcome.until = until;
         outcome.kind = kind;
         outcome.at = now();
         outcome.text = "by command";

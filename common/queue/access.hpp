@@ -35,7 +35,9 @@ public:
     virtual Result<Detail> show(const std::string& id) = 0;
     // Durable on return. A message that is being sent is held or deleted for what is not sent yet.
     virtual Status change(Action action, const std::string& id) = 0;
-    // All that wait, and are not held, are tried now. The count of messages in the queue.
+    // Another time for a message that is scheduled; BadInput where it is not, or is due this moment. Durable on return.
+    virtual Status schedule(const std::string& id, TimePoint until) = 0;
+    // All that wait, and are neither held nor scheduled, are tried now. The count of messages in the queue.
     virtual Result<std::uint64_t> flush() = 0;
     // A delivery status notification that came to ACCOUNT. False: about nothing that ACCOUNT sent.
     virtual Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) = 0;
@@ -52,12 +54,17 @@ Result<os::Fd> lock_spool(const std::string& spool_dir);
 // One connection of the control socket: requests and answers are JSON objects, one a line. Ends with the client.
 //   {"op":"list","sender":"","recipient":"","status":"","limit":0}  answered by {"message":{…}} …, {"ok":true}
 //   {"op":"show","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…"}
+//   {"op":"schedule","id":"…","until":"2027-01-31T08:00:00Z"}
 //   {"op":"hold|release|retry|delete","id":"…"}   {"op":"flush"}   {"ok":true,"count":1}
 //   {"op":"bounces"}  answered by {"bounce":{…}} …, {"ok":true}
 //   {"op":"report","account":"…","envid":"…","message_id":"…","mta":"…","recipients":[{"original":"…","final":"…",
 //    "action":"failed","status":"5.1.1","text":"…"} …]}                         {"ok":true,"known":true}
 //   {"ok":false,"code":"not-found","text":"…"}
 void serve_control(net::Stream& client, Access& access);
+
+// Whether ENVELOPE's message, in STATE, can still be given another time: a moment's grace, so that it does not leave
+// meanwhile.
+Status check_scheduled(const Envelope& envelope, const MessageState& state);
 
 Summary summarize(const SpoolFile& file, const MessageState& state);
 

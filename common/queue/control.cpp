@@ -100,6 +100,12 @@ json::object answer(const json::object& request, Access& access,
                 {"size", detail->size},
                 {"status", detail->status}};
     }
+    if (op == "schedule") {
+        const auto until = parse_rfc3339(text_of(request, "until"));
+        if (!until) return error_object({Errc::BadInput, "schedule wants until, a time as in RFC 3339"});
+        auto done = access.schedule(id, *until);
+        return done ? json::object{{"ok", true}} : error_object(done.error());
+    }
     if (op == "flush") {
         auto count = access.flush();
         if (!count) return error_object(count.error());
@@ -157,6 +163,12 @@ public:
     Status change(Action action, const std::string& id) override {
         for (const auto& [name, value] : kActions)
             if (value == action) GK_CHECK(send({{"op", std::string(name)}, {"id", id}}));
+        GK_TRY(const json::object line, receive());
+        return ok();
+    }
+
+    Status schedule(const std::string& id, TimePoint until) override {
+        GK_CHECK(send({{"op", "schedule"}, {"id", id}, {"until", format_rfc3339(until)}}));
         GK_TRY(const json::object line, receive());
         return ok();
     }

@@ -71,6 +71,9 @@ public:
     Status change(Action action, const std::string& id) override {
         return with([&](Engine& engine) { return engine.change(action, id); });
     }
+    Status schedule(const std::string& id, TimePoint until) override {
+        return with([&](Engine& engine) { return engine.schedule(id, until); });
+    }
     Result<std::uint64_t> flush() override {
         return with([](Engine& engine) { return engine.flush(); });
     }

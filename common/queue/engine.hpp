@@ -31,6 +31,7 @@ public:
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override;
     Result<Detail> show(const std::string& id) override;
     Status change(Action action, const std::string& id) override;
+    Status schedule(const std::string& id, TimePoint until) override;
     Result<std::uint64_t> flush() override;
     Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) override;
     Status bounces(const std::function<void(const Bounce&)>& each) override;

@@ -117,6 +117,28 @@ Status Engine::change(Action action, const std::string& id_or_trace) {
     return ok();
 }
 
+Status Engine::schedule(const std::string& id_or_trace, TimePoint until) {
+    auto& impl = *impl_;
+    GK_TRY(const std::string id, impl.id_of(id_or_trace));
+    {
+        const std::lock_guard guard(impl.mutex);
+        if (impl.active.contains(id)) return fail(Errc::BadInput, fmt::format("message '{}' is being sent", id));
+    }
+    GK_TRY(auto file, SpoolFile::open(fmt::format("{}/active/{}", impl.dir, id)));
+    auto state = MessageState::of(file.envelope(), file.outcomes());
+    GK_CHECK(check_scheduled(file.envelope(), state));
+    const Outcome outcome{OutcomeKind::Schedule, -1, now(), until, "by command", {}, {}, {}};
+    GK_CHECK(file.append(std::span(&outcome, 1)));
+    state.apply(file.envelope(), outcome);
+    log::Event("queue.scheduled")
+        .field("id", file.envelope().trace_id)
+        .field("queue", id)
+        .field("until", format_rfc3339(until));
+    GK_CHECK(impl.put_row(file, state));
+    impl.wake_scheduler();
+    return ok();
+}
+
 Result<std::uint64_t> Engine::flush() {
     GK_CHECK(impl_->index->make_due(now()));
     impl_->reopen();

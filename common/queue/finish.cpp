@@ -58,7 +58,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
                                                            random_u64(), kind, domain_of(recipient.address));
                 if (attempt.most_wait.count() > 0) wait = std::min(wait, attempt.most_wait);
                 outcome.until = at + wait;
-                if (at - envelope.arrival >= expire) {
+                if (at - message.state.since(envelope) >= expire) {
                     outcome.kind = OutcomeKind::Failed;
                     outcome.until = {};
                     outcome.status = "5.4.7";
@@ -84,8 +84,8 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
         const std::lock_guard guard(message.mutex);
         const Envelope& envelope = message.file.envelope();
         for (const auto i : group.recipients) {
-            const bool too_late =
-                now() - envelope.arrival >= plan()->settings.expire(envelope, envelope.recipients[i].address);
+            const bool too_late = now() - message.state.since(envelope) >=
+                                  plan()->settings.expire(envelope, envelope.recipients[i].address);
             if (too_late)
                 expired.push_back({i,
                                    {Kind::Deferred, why.text, why.status, false},
@@ -160,14 +160,15 @@ Status Engine::Impl::notify(ActiveMessage& message) {
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
             wants_delay_notice(envelope, envelope.recipients[i]))
             delayed.push_back({i, DsnAction::Delayed,
-                               envelope.arrival + plan()->settings.expire(envelope, envelope.recipients[i].address)});
+                               message.state.since(envelope) +
+                                   plan()->settings.expire(envelope, envelope.recipients[i].address)});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, expanded, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, relayed, OutcomeKind::Notified));
     if (plan()->settings.schedule.delay_warning.count() > 0 && !message.state.warned &&
-        now() - envelope.arrival >= plan()->settings.schedule.delay_warning)
+        now() - message.state.since(envelope) >= plan()->settings.schedule.delay_warning)
         GK_CHECK(send_notice(message, delayed, OutcomeKind::Warned));
     return ok();
 }

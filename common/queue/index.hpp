@@ -23,7 +23,7 @@ std::string domain_of(std::string_view address);
 
 // One queued message as a list shows it.
 struct Summary {
-    std::string id, trace_id, sender, status;  // status: new, active, deferred, held, bouncing
+    std::string id, trace_id, sender, status;  // status: new, scheduled, active, deferred, held, bouncing
     std::uint64_t size = 0;
     TimePoint arrival{};
     std::optional<TimePoint> next;  // the next attempt

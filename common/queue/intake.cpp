@@ -150,6 +150,11 @@ bool Engine::Impl::take_named(const std::string& name) {
         .field("sender", envelope.reverse_path)
         .field("recipients", envelope.recipients.size())
         .field("size", file->message_size());
+    if (state.begins > now())
+        log::Event("queue.scheduled")
+            .field("id", envelope.trace_id)
+            .field("queue", id)
+            .field("until", format_rfc3339(state.begins));
     if (answer == Admission::Answer::OnDisk && put_row(*file, state)) return true;
     activate_file(id, std::move(*file), true, false);
     return true;
@@ -215,7 +220,7 @@ Summary Engine::Impl::row_of(const SpoolFile& file, const MessageState& state) c
     const auto& envelope = file.envelope();
     const auto current = plan();
     const auto& schedule = current->settings.schedule;
-    const TimePoint begin = std::max(envelope.arrival, envelope.hold_until);
+    const TimePoint begin = state.since(envelope);
     auto expire = std::chrono::seconds::max();
     for (std::size_t i = 0; i < envelope.recipients.size(); ++i)
         if (state.recipients[i].kind == RecipientState::Kind::Waiting)

@@ -20,8 +20,9 @@ constexpr std::uint64_t kMaxEnvelope = 32u << 20;
 // Years of retries of that many recipients; what is beyond is not read.
 constexpr std::uint64_t kMaxOutcomes = 256u << 20;
 
-constexpr std::array<std::string_view, 10> kKinds = {"attempt",  "delivered", "relayed", "deferred", "failed",
-                                                     "notified", "warned",    "hold",    "release",  "retry"};
+constexpr std::array<std::string_view, 11> kKinds = {"attempt", "delivered", "relayed", "deferred",
+                                                     "failed",  "notified",  "warned",  "hold",
+                                                     "release", "retry",     "schedule"};
 
 // Slicing by four: four tables, four bytes a step.
 constexpr auto make_tables() {

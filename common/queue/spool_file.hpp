@@ -33,14 +33,15 @@ enum class OutcomeKind {
     Warned,     // the one warning of delay is durable
     Hold,       // by command; recipient < 0
     Release,
-    Retry,  // by command: due now
+    Retry,     // by command: due now
+    Schedule,  // by command: not to be tried before until
 };
 
 struct Outcome {
     OutcomeKind kind{};
     int recipient = -1;  // index into Envelope::recipients; -1: all of the message
     TimePoint at{};
-    TimePoint until{};   // Deferred
+    TimePoint until{};   // Deferred, Schedule
     std::string text;    // "250 2.0.0 Ok: queued as …", "connection to … refused"
     std::string status;  // enhanced status code, "4.4.1"
     std::string peer;    // "mx.b.test [192.0.2.1]:25"

@@ -33,6 +33,7 @@ bool wants_success_notice(const Envelope& envelope, const Recipient& recipient) 
 
 MessageState MessageState::of(const Envelope& envelope, std::span<const Outcome> outcomes) {
     MessageState state;
+    state.begins = envelope.hold_until;
     for (const auto& recipient : envelope.recipients) {
         RecipientState r;
         r.next = envelope.hold_until;
@@ -61,6 +62,8 @@ void MessageState::apply(const Envelope& envelope, const Outcome& o) {
         case OutcomeKind::Hold: held = true; return;
         case OutcomeKind::Release: held = false; return;
         case OutcomeKind::Warned: warned = true; return;
+        case OutcomeKind::Schedule: begins = o.until; break;
+        case OutcomeKind::Retry: begins = std::min(begins, o.at); break;
         default: break;
     }
     for (std::size_t i = 0; i < recipients.size(); ++i) {
@@ -84,6 +87,9 @@ void MessageState::apply(const Envelope& envelope, const Outcome& o) {
             case OutcomeKind::Notified: r.owes_notice = false; continue;
             case OutcomeKind::Retry:
                 if (r.kind == RecipientState::Kind::Waiting) r.next = o.at;
+                continue;
+            case OutcomeKind::Schedule:
+                if (r.kind == RecipientState::Kind::Waiting) r.next = o.until;
                 continue;
             default: continue;
         }
@@ -119,7 +125,7 @@ std::string_view MessageState::summary() const noexcept {
     if (!has_waiting()) return "bouncing";
     for (const auto& r : recipients)
         if (r.attempts > 0) return "deferred";
-    return "new";
+    return begins > now() ? "scheduled" : "new";
 }
 
 }  // namespace gk::queue

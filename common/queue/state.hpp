@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@ struct MessageState {
     std::vector<RecipientState> recipients;
     bool held = false;
     bool warned = false;  // of delay
+    TimePoint begins{};   // nothing is tried before; its age is counted from then (since())
 
     static MessageState of(const Envelope& envelope, std::span<const Outcome> outcomes);
     void apply(const Envelope& envelope, const Outcome& outcome);
@@ -35,7 +37,9 @@ struct MessageState {
     bool has_waiting() const noexcept;
     // When the next recipient is due; nothing where none waits.
     std::optional<TimePoint> next_due() const noexcept;
-    std::string_view summary() const noexcept;  // "held", "deferred", "new", "bouncing", "done"
+    // From when on the message's time in the queue counts: arrival, or the end of a wait that the sender asked for.
+    TimePoint since(const Envelope& envelope) const noexcept { return std::max(envelope.arrival, begins); }
+    std::string_view summary() const noexcept;  // "held", "scheduled", "deferred", "new", "bouncing", "done"
 };
 
 // "5.2.2" in "552 5.2.2 mailbox full", or the general code of the reply's class; "5.0.0" for no reply at all.

@@ -100,7 +100,7 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             // A next attempt further ahead than any schedule sets it was written under a wrong clock.
             const bool is_wrong = r.attempts > 0 && r.next > now() + plan()->settings.schedule.longest();
             // By command; a time that the sender chose stays.
-            const bool is_forced = message->is_forced && r.next != message->file.envelope().hold_until;
+            const bool is_forced = message->is_forced && r.next != message->state.begins;
             if (r.next > now() + std::chrono::seconds(1) && !is_wrong && !is_forced) continue;
             const std::string domain = domain_of(recipients[i].address);
             auto found = routes_found.find(domain);

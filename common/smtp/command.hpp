@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "common/base/result.hpp"
+#include "common/base/time.hpp"
 
 // The grammar of SMTP and LMTP (RFC 5321, 4.1.2, with the extensions gk offers): a line to a typed command.
 namespace gk::smtp {
@@ -49,9 +50,11 @@ struct Mail {
     bool smtputf8 = false;     // RFC 6531
     bool require_tls = false;  // RFC 8689
     Ret ret = Ret::None;
-    std::string envid;  // xtext as sent, validated
-    std::string auth;   // RFC 4954, 5; xtext as sent, validated
-    std::string trace;  // XGKTRACE (LMTP only)
+    std::optional<std::uint64_t> hold_for;  // HOLDFOR, seconds (RFC 4865)
+    std::optional<TimePoint> hold_until;    // HOLDUNTIL; the session turns HOLDFOR into it
+    std::string envid;                      // xtext as sent, validated
+    std::string auth;                       // RFC 4954, 5; xtext as sent, validated
+    std::string trace;                      // XGKTRACE (LMTP only)
 };
 struct Rcpt {
     Path path;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/connection.hpp"
 
+#include <sys/socket.h>
+#include <cerrno>
+
 #include "common/address/list.hpp"
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
@@ -65,6 +68,7 @@ void Connection::run() {
         session_.emplace(settings_->of(service_), std::move(facts));
     } else {
         session_.emplace(settings_->of(service_));
+        if (service_ == Service::Local && !ask_kernel()) return log_connection();
     }
     last_progress_ = Clock::now();
     while (flush() && !session_->closed() && read()) {
@@ -76,6 +80,19 @@ void Connection::run() {
     }
     leave();
     log_connection();
+}
+
+// Who is at the other end of the UNIX socket. The kernel's word is all the login there is.
+bool Connection::ask_kernel() {
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    if (::getsockopt(socket_->fd(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+        ended_ = os_error(errno, "cannot ask who the client is").text;
+        return false;
+    }
+    uid_ = peer.uid;
+    session_->trust("uid " + std::to_string(uid_));
+    return true;
 }
 
 bool Connection::flush() {
@@ -153,6 +170,7 @@ void Connection::on(const StartHandshake&) {
 
 // What gk-authd allowed is remembered for the connection, so that a mailing costs one question.
 Status Connection::may_send_as(const std::string& address) {
+    if (service_ == Service::Local) return settings_->local_senders.may_send_as(uid_, address);
     if (allowed_senders_.contains(address)) return ok();
     GK_CHECK(host_.auth_.take()->may_send_as(session_->account(), address));
     if (allowed_senders_.size() >= kMostSenders) allowed_senders_.clear();
@@ -206,6 +224,7 @@ void Connection::on(const CheckSender&) {
 void Connection::on(const CheckRecipient& check) {
     RecipientFacts facts;
     facts.authenticated = !session_->account().empty();
+    facts.local = service_ == Service::Local;
     facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);
     if (service_ == Service::Mx) facts.backup = settings_->relay_domains.find(check.rcpt.path);
     const Reply reply = transaction_.recipient(check.rcpt, std::move(facts));

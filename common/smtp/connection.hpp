@@ -23,6 +23,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
+    bool ask_kernel();
     std::optional<TlsFacts> start_tls();
     bool flush();
     bool read();
@@ -65,6 +66,7 @@ private:
     std::optional<mailauth::authres::FieldFilter> filter_;  // of the message under way, once its content has begun
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};
     std::string ended_;
+    unsigned uid_ = 0;                       // of the client, where it is local
     std::set<std::string> allowed_senders_;  // of the account
     std::vector<char> buffer_;
     Clock::time_point last_progress_, content_began_, message_began_;

@@ -51,8 +51,8 @@ Result<std::vector<net::Listener>> take_listeners(const config::Config& config) 
     std::vector<net::Listener> listeners;
     for (auto& fd : fds) {
         if (!service_named(fd.name))
-            return fail(Errc::Config, "socket '" + fd.name + "' is none of smtp, submission and submissions");
-        const bool proxy = std::find(proxied.begin(), proxied.end(), fd.name) != proxied.end();
+            return fail(Errc::Config, "socket '" + fd.name + "' is none of smtp, submission, submissions and submit");
+        const bool proxy = fd.name != "submit" && std::find(proxied.begin(), proxied.end(), fd.name) != proxied.end();
         listeners.push_back({std::move(fd.fd), std::move(fd.name), proxy});
     }
     if (listeners.empty())
@@ -128,6 +128,8 @@ Status close_in(const std::string& root, const config::Config& config) {
     for (const char* key : {"dns.trust_anchor_file", "dmarc.public_suffix_list"})
         if (const std::string& file = config.string(key); !file.empty()) sandbox.read_only.push_back(parent_of(file));
     if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) sandbox.read_only.push_back(credentials);
+    // The names in sendmail.senders are looked up again at each reload.
+    if (!config.table("sendmail.senders").empty()) sandbox.read_only.push_back("/etc");
     sandbox.read_write = {paths.spool};
     GK_TRY(const auto report, os::enter(sandbox));
     log::Event("sandbox.entered", log::Level::Debug).field("outcome", report.describe());

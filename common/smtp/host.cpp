@@ -40,6 +40,8 @@ SessionSettings session_settings(const config::Config& config, Service service, 
     settings.limits.max_received = count(config, "smtp.max_received");
     settings.tls_available = tls_available;
     if (service == Service::Mx) return settings;
+    settings.most_hold = std::chrono::seconds(config.duration_s("smtp.future_release_max"));
+    if (service == Service::Local) return settings;
     settings.mechanisms = auth::mechanisms(config, true, false);
     settings.mechanisms_cb = auth::mechanisms(config, true, true);
     // RFC 8314, 4.1: STARTTLS before AUTH; in clear only where there is no TLS, or where it was asked for.
@@ -55,6 +57,8 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     settings->mx = session_settings(config, Service::Mx, tls_available);
     settings->submission = session_settings(config, Service::Submission, tls_available);
     settings->submissions = session_settings(config, Service::Submissions, tls_available);
+    settings->local = session_settings(config, Service::Local, false);
+    GK_TRY(settings->local_senders, LocalSenders::from(config.table("sendmail.senders")));
     settings->command_timeout = duration(config, "smtp.command_timeout");
     settings->pressure_timeout = duration(config, "smtp.pressure_timeout");
     settings->data_timeout = duration(config, "smtp.data_timeout");
@@ -78,6 +82,7 @@ const SessionSettings& HostSettings::of(Service service) const noexcept {
     switch (service) {
         case Service::Submission: return submission;
         case Service::Submissions: return submissions;
+        case Service::Local: return local;
         default: return mx;
     }
 }
@@ -86,6 +91,7 @@ std::optional<Service> service_named(std::string_view listener) noexcept {
     if (listener == "smtp") return Service::Mx;
     if (listener == "submission") return Service::Submission;
     if (listener == "submissions") return Service::Submissions;
+    if (listener == "submit") return Service::Local;
     return std::nullopt;
 }
 

@@ -14,6 +14,7 @@
 #include "common/smtp/body.hpp"
 #include "common/smtp/inbound.hpp"
 #include "common/smtp/relay_domains.hpp"
+#include "common/smtp/local_senders.hpp"
 #include "common/smtp/session.hpp"
 #include "common/tls/tls.hpp"
 
@@ -26,7 +27,8 @@ using std::chrono::milliseconds;
 struct HostSettings {
     static Result<std::shared_ptr<const HostSettings>> from(const config::Config& config, bool tls_available);
 
-    SessionSettings mx, submission, submissions;
+    SessionSettings mx, submission, submissions, local;
+    LocalSenders local_senders;
     milliseconds command_timeout, pressure_timeout, data_timeout, data_deadline;
     std::uint64_t min_rate = 0;  // bytes a second
     std::size_t memory_per_message = 0;
@@ -39,7 +41,7 @@ struct HostSettings {
     const SessionSettings& of(Service service) const noexcept;
 };
 
-// "smtp", "submission" and "submissions" name the listeners.
+// "smtp", "submission", "submissions" and "submit" name the listeners.
 std::optional<Service> service_named(std::string_view listener) noexcept;
 
 class Host {

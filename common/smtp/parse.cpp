@@ -107,6 +107,15 @@ std::optional<Complaint> mail_parameter(Mail& mail, const Parameter& parameter, 
         if (text::equals_nocase(value, "FULL")) mail.ret = Ret::Full;
         else if (text::equals_nocase(value, "HDRS")) mail.ret = Ret::Headers;
         else return wrong("RET is FULL or HDRS");
+    } else if (is("HOLDFOR")) {  // RFC 4865, 3: 1 to 9 digits, and one of the two only
+        if (mail.hold_for || mail.hold_until || value.empty() || value.size() > 9 || value.front() == '0')
+            return wrong("HOLDFOR wants seconds, once, and without HOLDUNTIL");
+        mail.hold_for = text::to_uint(value);
+        if (!mail.hold_for) return wrong("HOLDFOR wants seconds, once, and without HOLDUNTIL");
+    } else if (is("HOLDUNTIL")) {
+        if (mail.hold_for || mail.hold_until) return wrong("HOLDUNTIL stands once, and without HOLDFOR");
+        mail.hold_until = parse_rfc3339(value);
+        if (!mail.hold_until) return wrong("HOLDUNTIL wants a time: 2027-01-31T08:00:00Z");
     } else if (is("ENVID")) {
         if (!mail.envid.empty() || value.empty() || value.size() > kMaxEnvid || !is_xtext(value))
             return wrong("ENVID wants xtext of at most 100 characters, once");

@@ -12,10 +12,11 @@
 namespace gk::smtp {
 
 struct RecipientFacts {
-    bool authenticated = false;                                   // by SMTP AUTH
+    bool authenticated = false;                                   // by SMTP AUTH, or by the kernel
     bool may_relay = false;                                       // the client is in smtp.relay_networks
     Reply delivery;                                               // what gk-deliver says to the recipient
     RelayDomains::Answer backup = RelayDomains::Answer::NotOurs;  // what smtp.relay_domains says to the recipient
+    bool local = false;  // by the kernel: a program of this machine, which may not try again
 };
 
 struct RecipientVerdict {

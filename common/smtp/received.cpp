@@ -21,6 +21,10 @@ std::string format_received(const Session& session, const std::string& client_ip
                             const std::string& for_address, TimePoint when) {
     // RFC 6531, 3.7.3: a name that is not ASCII may stand only in a message that is SMTPUTF8.
     const bool tellable = session.mail().smtputf8 || text::is_ascii(session.helo());
+    if (session.settings().service == Service::Local)
+        return "Received: by " + session.settings().hostname + " (gk, from " + session.account() + ") id " + id +
+               (for_address.empty() ? "" : "\r\n\tfor <" + for_address + ">") + ";\r\n\t" + format_mail_date(when) +
+               "\r\n";
     std::string field = "Received: from " + (tellable ? session.helo() : "unknown");
     if (!client_ip.empty())
         field += client_ip.find(':') == std::string::npos ? " ([" + client_ip + "])" : " ([IPv6:" + client_ip + "])";
@@ -36,8 +40,9 @@ std::string format_missing_fields(const Session& session, const std::string& id,
     if (!session.header().has_date()) fields += "Date: " + format_mail_date(when) + "\r\n";
     if (!session.header().has_message_id())
         fields += "Message-ID: <" + id + "@" + session.settings().hostname + ">\r\n";
-    if (session.header().from().empty() && !session.account().empty())
-        fields += "From: <" + session.account() + ">\r\n";
+    const bool local = session.settings().service == Service::Local;
+    const std::string author = local ? session.mail().path.to_string() : session.account();
+    if (session.header().from().empty() && !author.empty()) fields += "From: <" + author + ">\r\n";
     return fields;
 }
 

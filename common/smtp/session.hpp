@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,10 +14,12 @@
 #include "common/smtp/reply.hpp"
 
 // The server's side of one SMTP dialogue as a value: bytes in, replies and effects out. It holds no descriptor, no
-// database and no clock. Any split of the input gives the same replies.
+// database and no clock but that of its settings. Any split of the input gives the same replies.
 namespace gk::smtp {
 
-enum class Service { Mx, Submission, Submissions };  // port 25, 587 (RFC 6409), 465 (RFC 8314)
+// Port 25, 587 (RFC 6409), 465 (RFC 8314), and the UNIX socket for programs of this machine, whose user the kernel
+// names.
+enum class Service { Mx, Submission, Submissions, Local };
 
 struct SessionLimits {
     std::uint64_t max_size = 50u << 20;
@@ -35,6 +38,8 @@ struct SessionSettings {
     std::vector<std::string> mechanisms;        // offered under TLS without channel binding
     std::vector<std::string> mechanisms_cb;     // with it
     std::vector<std::string> mechanisms_clear;  // before TLS
+    std::chrono::seconds most_hold{0};          // FUTURERELEASE (RFC 4865), for who is authenticated; 0: not offered
+    TimePoint (*clock)() = &now;
 };
 
 // What the host knows of a TLS handshake.
@@ -69,6 +74,9 @@ class Session {
 public:
     // SETTINGS must outlive the session. TLS: facts of the implicit handshake, if there was one.
     explicit Session(const SessionSettings& settings, std::optional<TlsFacts> tls = std::nullopt);
+
+    // Service::Local, before anything is fed: who it is, as the kernel says.
+    void trust(std::string account) { account_ = std::move(account); }
 
     // BYTES must stay as they are until next() has returned nothing.
     void feed(std::string_view bytes) noexcept { input_ = bytes; }
@@ -138,6 +146,8 @@ private:
     const std::vector<std::string>& mechanisms() const;
     bool is_submission() const noexcept { return settings_.service != Service::Mx; }
     std::string ehlo_text() const;
+    bool may_hold() const noexcept { return is_submission() && !account_.empty() && settings_.most_hold.count() > 0; }
+    std::optional<Reply> refuse_hold(Mail& mail) const;
 
     const SessionSettings& settings_;
     std::optional<TlsFacts> tls_;

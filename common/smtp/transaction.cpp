@@ -96,8 +96,8 @@ Reply Transaction::recipient(const Rcpt& rcpt, RecipientFacts facts) {
     trouble_.clear();
     lmtp_client::Recipient asked{rcpt.path.to_string(), format_notify(rcpt.notify), rcpt.orcpt};
     auto answer = ask(asked);
-    if (!answer) return {451, "4.3.0", "cannot verify the recipient now"};
-    facts.delivery = from_lmtp(*answer);
+    if (!answer && !facts.local) return {451, "4.3.0", "cannot verify the recipient now"};
+    facts.delivery = answer ? from_lmtp(*answer) : Reply{451, "4.3.0", {}};
     const auto verdict = judge_recipient(facts);
     if (verdict.route != RecipientVerdict::Route::Refused)
         recipients_.push_back({std::move(asked.forward_path), rcpt.notify, rcpt.orcpt,
@@ -149,6 +149,7 @@ Status Transaction::spool(const std::string& prefix, const std::string& account)
     envelope.body = mail_.body == Body::Binary     ? queue::Body::BinaryMime
                     : mail_.body == Body::EightBit ? queue::Body::EightBitMime
                                                    : queue::Body::SevenBit;
+    envelope.hold_until = mail_.hold_until.value_or(TimePoint{});
     envelope.smtputf8 = mail_.smtputf8;
     envelope.require_tls = mail_.require_tls;
     for (const auto& recipient : recipients_) {
@@ -182,7 +183,8 @@ Reply Transaction::commit(const std::string& prefix, const std::string& account)
         trouble_ = write_status_.error().text;
         return {451, "4.3.0", "cannot store the message now"};
     }
-    deliver(prefix);
+    // What is to wait (RFC 4865) waits in the queue, whoever it is for.
+    if (!mail_.hold_until) deliver(prefix);
     std::size_t delivered = 0, failed = 0;
     const Reply* failure = nullptr;
     for (const auto& recipient : recipients_) {

@@ -30,6 +30,10 @@ std::string Session::ehlo_text() const {
         text += "\nAUTH";
         for (const auto& mechanism : mechanisms()) text += ' ' + mechanism;
     }
+    // RFC 4865, 3: for how many seconds at most, and until when.
+    if (may_hold())
+        text += "\nFUTURERELEASE " + std::to_string(settings_.most_hold.count()) + ' ' +
+                format_rfc3339(settings_.clock() + settings_.most_hold);
     text += "\nHELP";
     return text;
 }

@@ -21,8 +21,23 @@ void Session::on(const Mail& mail) {
     if (messages_ >= settings_.limits.max_messages)
         return hang_up(421, "4.7.0", settings_.hostname + " enough messages for one connection");
     asked_mail_ = mail;
+    if (const auto refusal = refuse_hold(asked_mail_)) return refuse(refusal->code, refusal->enhanced, refusal->text);
     waiting_ = Waiting::Sender;
     effect_ = CheckSender{};
+}
+
+// RFC 4865, 3 and 4: one moment comes of it, which may not lie past the most that EHLO promised. One that is past asks
+// for nothing.
+std::optional<Reply> Session::refuse_hold(Mail& mail) const {
+    if (!mail.hold_for && !mail.hold_until) return std::nullopt;
+    if (!may_hold()) return Reply{555, "5.5.4", "FUTURERELEASE is not offered"};
+    const TimePoint now = settings_.clock();
+    const TimePoint until = mail.hold_until ? *mail.hold_until : now + std::chrono::seconds(*mail.hold_for);
+    if (until > now + settings_.most_hold)
+        return Reply{501, "5.5.4",
+                     "messages are held for " + std::to_string(settings_.most_hold.count()) + " seconds at most"};
+    mail.hold_until = until > now ? std::optional(until) : std::nullopt;
+    return std::nullopt;
 }
 
 }  // namespace gk::smtp

@@ -8,6 +8,7 @@
 
 #include "common/os/file.hpp"
 #include "common/queue/spool.hpp"
+#include "common/queue/state.hpp"
 #include "tests/unit/smtp_client/scripted_peer.hpp"
 
 namespace gk::queue {
@@ -457,6 +458,85 @@ TEST(QueueEngine, HoldReleaseAndDelete) {
     ASSERT_TRUE(bed.engine->change(Action::Delete, id));
     EXPECT_EQ(bed.engine->show(id).error().code, Errc::NotFound);
     EXPECT_EQ(bed.files(), 0u);
+}
+
+TEST(QueueEngine, WhatIsScheduledWaitsForItsTimeAndCanBeGivenAnother) {
+    Bed bed;
+    const auto put = [&](std::chrono::seconds wait) {
+        Envelope e;
+        e.reverse_path = "ann@a.test";
+        e.hold_until = now() + wait;
+        e.recipients.push_back({"bob@b.test", "", kNotifyUnset, {}});
+        return bed.put_envelope(e);
+    };
+    const std::string later = put(std::chrono::hours(1)), gone = put(std::chrono::hours(1)),
+                      moved = put(std::chrono::hours(1));
+    bed.start();
+    ASSERT_TRUE(bed.idle());
+    const auto status = [&](const std::string& id) {
+        std::string found;
+        EXPECT_TRUE(bed.engine->list({}, [&](const Summary& s) {
+            if (s.id == id) found = s.status;
+        }));
+        return found;
+    };
+    EXPECT_EQ(status(later), "scheduled");
+    // Neither a flush nor a start is its time.
+    ASSERT_TRUE(bed.engine->flush());
+    bed.engine.reset();
+    bed.start();
+    ASSERT_TRUE(bed.idle());
+    EXPECT_TRUE(bed.peer.received().empty());
+    EXPECT_EQ(status(later), "scheduled");
+
+    EXPECT_TRUE(bed.engine->change(Action::Delete, gone));
+    EXPECT_EQ(status(gone), "");
+    EXPECT_TRUE(bed.engine->schedule(moved, now() + std::chrono::milliseconds(1500)));
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1; }));
+    EXPECT_EQ(bed.engine->schedule(moved, now() + std::chrono::hours(1)).error().code, Errc::NotFound);
+
+    // An explicit retry is its time, and a change survives a restart.
+    EXPECT_TRUE(bed.engine->schedule(later, now() + std::chrono::hours(2)));
+    const auto outcomes = bed.engine->show(later)->outcomes;
+    ASSERT_EQ(outcomes.size(), 1u);
+    EXPECT_EQ(outcomes[0].kind, OutcomeKind::Schedule);
+    bed.engine.reset();
+    bed.start();
+    ASSERT_TRUE(bed.idle());
+    EXPECT_EQ(status(later), "scheduled");
+    EXPECT_TRUE(bed.engine->change(Action::Retry, later));
+    ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
+    EXPECT_EQ(bed.peer.received().size(), 2u);
+}
+
+TEST(QueueEngine, OnlyWhatIsScheduledCanBeGivenAnotherTime) {
+    Bed bed;
+    bed.start();
+    const std::string id = bed.put({"x@dead.test"});
+    ASSERT_TRUE(bed.until([&] {
+        std::string status;
+        (void)bed.engine->list({}, [&](const Summary& s) { status = s.status; });
+        return status == "deferred";
+    }));
+    EXPECT_EQ(bed.engine->schedule(id, now() + std::chrono::hours(1)).error().code, Errc::BadInput);
+}
+
+TEST(MessageState, TheAgeOfWhatWasScheduledCountsFromItsTime) {
+    Envelope e;
+    e.arrival = from_unix_s(1'000'000);
+    e.recipients.push_back({"bob@b.test", "", kNotifyUnset, {}});
+    EXPECT_EQ(MessageState::of(e, {}).since(e), e.arrival);
+    e.hold_until = from_unix_s(2'000'000);
+    EXPECT_EQ(MessageState::of(e, {}).since(e), e.hold_until);
+    EXPECT_EQ(MessageState::of(e, {}).next_due(), e.hold_until);
+    EXPECT_EQ(MessageState::of(e, {}).summary(), "new");  // its time has come
+    Outcome outcome;
+    outcome.kind = OutcomeKind::Schedule;
+    outcome.until = from_unix_s(9'000'000'000);
+    const auto moved = MessageState::of(e, std::span(&outcome, 1));
+    EXPECT_EQ(moved.since(e), outcome.until);
+    EXPECT_EQ(moved.summary(), "scheduled");
+    EXPECT_EQ(parse_outcomes(format_outcome(outcome)).at(0).until, outcome.until);
 }
 
 TEST(QueueEngine, ReloadsWhileItRuns) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gmock/gmock.h>
+#include <unistd.h>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -111,7 +112,8 @@ protected:
         const auto config = config::Config::parse("[server]\nhostname = \"mx.test\"\n" + toml, paths).value();
         tls = tls::ServerContext::create({{{root + "/c.crt", root + "/c.key"}}}).value();
         host = std::make_unique<Host>(config, HostSettings::from(config, true).value(), tls);
-        auto fd = net::listen_tcp("127.0.0.1", 0).value();
+        auto fd = role == "submit" ? net::listen_unix(paths.run + "/submit.sock").value()
+                                   : net::listen_tcp("127.0.0.1", 0).value();
         port = net::local_of(fd.get()).port;
         std::vector<net::Listener> listeners;
         listeners.push_back({std::move(fd), role, false});
@@ -189,6 +191,64 @@ TEST_F(SmtpHost, HandsAMessageToDeliverWithItsReceivedField) {
     EXPECT_THAT(deliver->messages()[0], Not(HasSubstr("Message-ID")));
     EXPECT_THAT(deliver->commands(), HasSubstr("MAIL FROM:<ann@far.test> XGKTRACE="));
     EXPECT_TRUE(spooled().empty());
+}
+
+TEST_F(SmtpHost, AProgramOfThisMachineSendsAsTheUserThatTheKernelNames) {
+    start("", "submit");
+    auto client = net::connect_unix(paths.run + "/submit.sock", 5s).value();
+    const auto heard = talk(*client,
+                            "EHLO localhost\r\nMAIL FROM:<root@here.test>\r\nRCPT TO:<bob@here.test>\r\n"
+                            "RCPT TO:<zoe@far.test>\r\nRCPT TO:<nobody@here.test>\r\nAUTH PLAIN x\r\nDATA\r\n",
+                            8);
+    EXPECT_THAT(heard, AllOf(HasSubstr("250-FUTURERELEASE 2592000 "), Not(HasSubstr("AUTH PLAIN\r\n")),
+                             Not(HasSubstr("STARTTLS")), HasSubstr("550 5.1.1")));
+    EXPECT_THAT(talk(*client, "Subject: x\r\n\r\nhi\r\n.\r\n", 1), StartsWith("250 2.0.0 ok "));
+    const std::string who = "uid " + std::to_string(::getuid());
+    ASSERT_EQ(deliver->messages().size(), 1u);
+    EXPECT_THAT(deliver->messages()[0], AllOf(StartsWith("Received: by mx.test (gk, from " + who + ") id "),
+                                              HasSubstr("\r\nFrom: <root@here.test>\r\n")));
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_THAT(envelope_of(spooled()[0]), AllOf(HasSubstr("account=" + text::percent_encode(who) + "\n"),
+                                                 HasSubstr("to=zoe@far.test"), Not(HasSubstr("bob@"))));
+}
+
+TEST_F(SmtpHost, WhatDeliverCannotSayNowIsQueuedForAProgramThatSendsOnce) {
+    start("", "submit");
+    deliver.reset();
+    auto client = net::connect_unix(paths.run + "/submit.sock", 5s).value();
+    talk(*client, "EHLO localhost\r\nMAIL FROM:<root@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 5);
+    EXPECT_THAT(talk(*client, "Subject: x\r\n\r\nhi\r\n.\r\n", 1), StartsWith("250 2.0.0 ok "));
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_THAT(envelope_of(spooled()[0]), HasSubstr("to=bob@here.test\n"));
+}
+
+TEST_F(SmtpHost, WhatIsToBeHeldWaitsInTheQueueForOurRecipientsToo) {
+    start("[smtp]\nfuture_release_max = \"1h\"\n", "submit");
+    auto client = net::connect_unix(paths.run + "/submit.sock", 5s).value();
+    EXPECT_THAT(talk(*client, "EHLO localhost\r\nMAIL FROM:<root@here.test> HOLDFOR=3601\r\n", 3),
+                HasSubstr("501 5.5.4 messages are held for 3600 seconds at most"));
+    talk(*client, "MAIL FROM:<root@here.test> HOLDFOR=1800\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", 3);
+    EXPECT_THAT(talk(*client, "Subject: x\r\n\r\nhi\r\n.\r\n", 1), StartsWith("250 2.0.0 ok "));
+    EXPECT_TRUE(deliver->messages().empty());
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_THAT(envelope_of(spooled()[0]), AllOf(HasSubstr("hold-until="), HasSubstr("to=bob@here.test\n")));
+}
+
+TEST(LocalSenders, ARowSaysWhomAUserMayWriteAs) {
+    const auto senders =
+        LocalSenders::from({{"1000", "ann@a.test @b.test"}, {"1001", ""}, {"*", "web@a.test"}}).value();
+    for (const char* fine : {"ann@a.test", "ANN@A.test", "x@b.test"})
+        EXPECT_TRUE(senders.may_send_as(1000, fine)) << fine;
+    for (const char* wrong : {"bob@a.test", "x@sub.b.test", "web@a.test"})
+        EXPECT_EQ(senders.may_send_as(1000, wrong).error().code, Errc::Denied) << wrong;
+    EXPECT_FALSE(senders.may_send_as(1001, "web@a.test"));
+    EXPECT_TRUE(senders.may_send_as(4242, "web@a.test"));
+    EXPECT_FALSE(senders.may_send_as(4242, "ann@a.test"));
+    EXPECT_TRUE(senders.may_send_as(0, "anybody@x.test"));
+    EXPECT_TRUE(LocalSenders::from({}).value().may_send_as(4242, "ann@a.test"));
+    EXPECT_FALSE(LocalSenders::from({{"1000", "*"}}).value().may_send_as(4242, "ann@a.test"));
+    EXPECT_TRUE(LocalSenders::from({{"root", "*"}}));
+    EXPECT_EQ(LocalSenders::from({{"no-such-user-here", "*"}}).error().code, Errc::Config);
 }
 
 TEST_F(SmtpHost, ReusesItsSessionWithDeliver) {

@@ -25,6 +25,7 @@ SessionSettings settings_for(Service service) {
     settings.limits.max_auth_failures = 2;
     settings.limits.max_received = 3;
     if (service != Service::Mx) {
+        settings.most_hold = std::chrono::hours(30 * 24);
         settings.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN"};
         settings.mechanisms_cb = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
     }

@@ -107,7 +107,7 @@ TEST(Plan, HoldsForOurOwnUnits) {
         {"smtp", "127.0.0.1:20025"},           {"submission", "127.0.0.1:20587"},   {"submissions", "127.0.0.1:20465"},
         {"imap", "127.0.0.1:20143"},           {"imaps", "127.0.0.1:20993"},        {"lmtp", "unix:/r/lmtp.sock"},
         {"imap-session", "unix:/r/imap.sock"}, {"changes", "unix:/r/changes.sock"}, {"auth", "unix:/r/auth.sock"},
-        {"queue", "unix:/r/queue.sock"}};
+        {"queue", "unix:/r/queue.sock"},       {"submit", "unix:/r/submit.sock"}};
     for (const auto& [name, address] : wanted) EXPECT_EQ(sockets[name], address);
 }
 
