@@ -52,6 +52,8 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.dsn_size = config.size("queue.dsn_size");
     s.routes = config.table("queue.routes");
     s.credentials = config.table("queue.credentials");
+    s.bulk_senders = config.strings("queue.bulk_senders");
+    s.suppressed = static_cast<std::uint64_t>(config.integer("queue.suppressed"));
     const auto& canon = config.string("dkim.canonicalization");
     const auto canon_of = [](std::string_view name) {
         return name == mailauth::canon_name(mailauth::Canon::Simple) ? mailauth::Canon::Simple
@@ -73,6 +75,16 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.dns.timeout = in_ms(config.duration_s("dns.timeout"));
     s.dns.max_in_flight = static_cast<unsigned>(config.integer("dns.queries"));
     return s;
+}
+
+bool Settings::is_bulk_sender(std::string_view account) const {
+    if (account.empty()) return false;
+    const auto domain = account.substr(std::min(account.rfind('@'), account.size() - 1) + 1);
+    for (const auto& one : bulk_senders) {
+        const std::string_view wanted = one.starts_with('@') ? std::string_view(one).substr(1) : one;
+        if (text::equals_nocase(wanted, wanted.find('@') == std::string_view::npos ? domain : account)) return true;
+    }
+    return false;
 }
 
 Result<smtp_client::Credentials> read_credentials(const std::string& path) {

@@ -33,10 +33,13 @@ struct Settings {
     std::chrono::milliseconds stuck_retry{10'000};  // after a record that the disk did not take
     std::uint64_t dsn_size = 256 * 1024;
     std::map<std::string, std::string> routes, credentials;
+    std::vector<std::string> bulk_senders;  // accounts, and domains of accounts
+    std::uint64_t suppressed = 1'000'000;   // addresses remembered
     dns::Options dns;
     SigningSettings signing;
     SealingSettings sealing;
 
+    bool is_bulk_sender(std::string_view account) const;
     static Result<Settings> from(const config::Config& config);
 };
 

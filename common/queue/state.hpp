@@ -13,7 +13,7 @@
 namespace gk::queue {
 
 struct RecipientState {
-    enum class Kind { Waiting, Delivered, Failed };
+    enum class Kind { Waiting, Delivered, Failed, Redirected };
     Kind kind = Kind::Waiting;
     unsigned attempts = 0;           // that ended with a deferral
     TimePoint next{};                // Waiting: due from then on
@@ -27,6 +27,7 @@ struct MessageState {
     std::vector<RecipientState> recipients;
     bool held = false;
     bool warned = false;  // of delay
+    std::string route;    // by command; empty: as the settings say
 
     static MessageState of(const Envelope& envelope, std::span<const Outcome> outcomes);
     void apply(const Envelope& envelope, const Outcome& outcome);
