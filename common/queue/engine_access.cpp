@@ -334,7 +334,11 @@ Result<Drained> Engine::drain(const std::optional<DrainChange>& change) {
 bool Engine::is_idle(std::chrono::milliseconds span) {
     // In the order in which a message goes through them.
     auto entries = os::list_directory(impl_->dir + "/new");
-    if (!entries || !entries->empty() || impl_->taking) return false;
+    if (!entries || !entries->empty() || impl_->taking || impl_->reconciling) return false;
+    {
+        const std::lock_guard guard(impl_->unknown_mutex);
+        if (!impl_->unknown.empty()) return false;
+    }
     {
         const std::lock_guard guard(impl_->mutex);
         if (!impl_->active.empty() || impl_->busy_workers > 0) return false;
