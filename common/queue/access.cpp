@@ -9,6 +9,7 @@
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
+#include "common/os/owner.hpp"
 #include "common/queue/spool.hpp"
 #include "common/queue/state.hpp"
 
@@ -20,6 +21,7 @@ Summary summarize(const SpoolFile& file, const MessageState& state) {
     s.id = envelope.id;
     s.trace_id = envelope.trace_id;
     s.sender = envelope.reverse_path;
+    s.account = envelope.account;
     s.status = state.summary();
     s.size = file.message_size();
     s.arrival = envelope.arrival;
@@ -69,6 +71,8 @@ public:
     FileAccess(std::string spool_dir, os::Fd lock) : dir_(std::move(spool_dir)), lock_(std::move(lock)) {}
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
+        if (!filter.next_hop.empty())
+            return fail(Errc::Unsupported, "which way messages go is known only while gk-queue serve runs");
         std::uint64_t shown = 0;
         GK_TRY(const auto files, all());
         for (const auto& path : files) {
@@ -89,22 +93,40 @@ public:
                       std::string(state.summary())};
     }
 
-    Status change(Action action, const std::string& id) override {
+    Result<Facts> explain(const std::string& id) override {
+        Facts facts;
+        GK_TRY(facts.detail, show(id));
+        return facts;
+    }
+
+    Result<std::string> read(const std::string& id, std::uint64_t offset, std::size_t count) override {
+        GK_TRY(const auto file, find(id));
+        return file.first.read_message(offset, count);
+    }
+
+    Status change(const Command& command, const std::string& id) override {
         GK_TRY(auto file, find(id));
-        if (action == Action::Delete) {
+        const std::string name = file.second.substr(file.second.rfind('/') + 1);
+        if (command.action == Action::Delete) {
             GK_CHECK(os::unlink(file.second));
-            return os::sync_directory(file.second.substr(0, file.second.rfind('/')));
+            GK_CHECK(os::sync_directory(file.second.substr(0, file.second.rfind('/'))));
+            return with_index([&](Index& index) { return index.remove(name); });
         }
-        return append(file.first, action == Action::Hold      ? OutcomeKind::Hold
-                                  : action == Action::Release ? OutcomeKind::Release
-                                                              : OutcomeKind::Retry);
+        const auto state = MessageState::of(file.first.envelope(), file.first.outcomes());
+        GK_TRY(const auto outcomes, outcomes_of(command, file.first.envelope(), state, now()));
+        return append(file.first, file.second, outcomes);
     }
 
     Status schedule(const std::string& id, TimePoint until) override {
         GK_TRY(auto file, find(id));
         GK_CHECK(
             check_scheduled(file.first.envelope(), MessageState::of(file.first.envelope(), file.first.outcomes())));
-        return append(file.first, OutcomeKind::Schedule, until);
+        Outcome outcome;
+        outcome.kind = OutcomeKind::Schedule;
+        outcome.at = now();
+        outcome.until = until;
+        outcome.text = "by command";
+        return append(file.first, file.second, std::span(&outcome, 1));
     }
 
     Result<std::uint64_t> flush() override {
@@ -115,8 +137,9 @@ public:
             if (!file) continue;
             ++count;
             const auto state = MessageState::of(file->envelope(), file->outcomes());
-            if (state.has_waiting() && !state.held && state.summary() != "scheduled")
-                GK_CHECK(append(*file, OutcomeKind::Retry));
+            if (state.held || !state.has_waiting() || state.summary() == "scheduled") continue;
+            GK_TRY(const auto outcomes, outcomes_of(Action::Retry, file->envelope(), state, now()));
+            GK_CHECK(append(*file, path, outcomes));
         }
         return count;
     }
@@ -130,18 +153,42 @@ public:
         return sent.list(each);
     }
 
+    Result<std::vector<Stat>> stats(By by) override {
+        Tally tally(by, now());
+        GK_CHECK(list({}, [&](const Summary& summary) { tally.add(summary); }));
+        GK_TRY(const auto drained, read_drained(dir_));
+        auto rows = tally.rows();
+        if (by == By::Destination)
+            for (auto& row : rows)
+                if (drained.contains("*") || drained.contains(row.name)) row.state = "drained";
+        return rows;
+    }
+
+    Result<Drained> drain(const std::optional<DrainChange>& change) override {
+        GK_TRY(auto drained, read_drained(dir_));
+        if (!change) return drained;
+        GK_CHECK(apply(drained, *change));
+        GK_CHECK(write_drained(dir_, drained));
+        return drained;
+    }
+
 private:
-    Status append(SpoolFile& file, OutcomeKind kind, TimePoint until = {}) {
-        Outcome outcome;
-        outcome.until = until;
-        outcome.kind = kind;
-        outcome.at = now();
-        outcome.text = "by command";
-        GK_CHECK(file.append(std::span(&outcome, 1)));
-        // The index is told by starting without it: what it says about this file is out of date.
-        for (const char* name : {"/queue.db", "/queue.db-wal", "/queue.db-shm"})
-            if (os::exists(dir_ + name)) GK_CHECK(os::unlink(dir_ + name));
-        return ok();
+    // What the index says of the message is brought up to date. Without one the daemon makes it when it starts.
+    Status append(SpoolFile& file, const std::string& path, std::span<const Outcome> outcomes) {
+        GK_CHECK(file.append(outcomes));
+        if (path.find("/active/") == std::string::npos) return ok();
+        const auto state = MessageState::of(file.envelope(), file.outcomes());
+        Summary summary = summarize(file, state);
+        if (!summary.next) summary.next = now();
+        return with_index([&](Index& index) { return index.put(summary, state.held); });
+    }
+
+    Status with_index(const std::function<Status(Index&)>& f) {
+        if (!index_) {
+            if (!os::exists(dir_ + "/queue.db")) return ok();
+            GK_TRY(index_, Index::open(dir_ + "/queue.db"));
+        }
+        return f(*index_);
     }
 
     Result<std::vector<std::string>> all() const {
@@ -177,6 +224,7 @@ private:
 
     std::string dir_;
     os::Fd lock_;
+    std::optional<Index> index_;
 };
 
 }  // namespace
@@ -192,6 +240,7 @@ Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const 
             return fail(Errc::NotFound, fmt::format("cannot open '{}': No such file or directory", spool_dir));
         GK_CHECK(create_spool(spool_dir));
     }
+    GK_CHECK(os::become_owner_of(spool_dir));
     auto lock = lock_spool(spool_dir);
     if (!lock) return fail(lock.error());
     return std::unique_ptr<Access>(std::make_unique<FileAccess>(spool_dir, std::move(*lock)));

@@ -4,28 +4,22 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/net/stream.hpp"
 #include "common/queue/envelope.hpp"
 #include "common/queue/index.hpp"
+#include "common/queue/operate.hpp"
 #include "common/queue/sent.hpp"
 #include "common/queue/spool_file.hpp"
+#include "common/queue/stats.hpp"
 
 // What a person may ask of the queue, and do to it: through the running daemon's socket, or on the files.
 namespace gk::queue {
 
 struct MessageState;
-
-struct Detail {
-    Envelope envelope;
-    std::vector<Outcome> outcomes;
-    std::uint64_t size = 0;
-    std::string status;
-};
-
-enum class Action { Hold, Release, Retry, Delete };
 
 class Access {
 public:
@@ -33,12 +27,18 @@ public:
     virtual Status list(const Filter& filter, const std::function<void(const Summary&)>& each) = 0;
     // ID is a queue id or a trace id; NotFound where the queue has no such message.
     virtual Result<Detail> show(const std::string& id) = 0;
-    // Durable on return. A message that is being sent is held or deleted for what is not sent yet.
-    virtual Status change(Action action, const std::string& id) = 0;
+    virtual Result<Facts> explain(const std::string& id) = 0;
+    // Up to COUNT bytes of the message from OFFSET on; empty at the end.
+    virtual Result<std::string> read(const std::string& id, std::uint64_t offset, std::size_t count) = 0;
+    // Durable on return. What is being sent meanwhile goes its way; the command is about what is not sent yet.
+    virtual Status change(const Command& command, const std::string& id) = 0;
     // Another time for a message that is scheduled; BadInput where it is not, or is due this moment. Durable on return.
     virtual Status schedule(const std::string& id, TimePoint until) = 0;
     // All that wait, and are neither held nor scheduled, are tried now. The count of messages in the queue.
     virtual Result<std::uint64_t> flush() = 0;
+    virtual Result<std::vector<Stat>> stats(By by) = 0;
+    // What is drained, after CHANGE where there is one, which is durable then.
+    virtual Result<Drained> drain(const std::optional<DrainChange>& change) = 0;
     // A delivery status notification that came to ACCOUNT. False: about nothing that ACCOUNT sent.
     virtual Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) = 0;
     // What came back of mail that accounts sent, the latest first.
@@ -52,10 +52,14 @@ Result<std::unique_ptr<Access>> open_access(const std::string& spool_dir, const 
 Result<os::Fd> lock_spool(const std::string& spool_dir);
 
 // One connection of the control socket: requests and answers are JSON objects, one a line. Ends with the client.
-//   {"op":"list","sender":"","recipient":"","status":"","limit":0}  answered by {"message":{…}} …, {"ok":true}
-//   {"op":"show","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…"}
+//   {"op":"list","sender":"","recipient":"","status":"","limit":0,…}  answered by {"message":{…}} …, {"ok":true}
+//   {"op":"show|explain","id":"…"}   {"ok":true,"envelope":"…","outcomes":"…","size":1,"status":"…",…}
+//   {"op":"read","id":"…","offset":0}   {"ok":true,"bytes":"base64"}
+//   {"op":"hold|release|retry|delete|bounce|redirect|reroute","id":"…","to":[],"via":"","reason":""}   {"ok":true}
+//   {"op":"flush"}   {"ok":true,"count":1}
+//   {"op":"stats","by":"destination"}   {"ok":true,"stats":[{…}]}
+//   {"op":"drain","set":"on|off","domain":""}   {"ok":true,"drained":["*"]}
 //   {"op":"schedule","id":"…","until":"2027-01-31T08:00:00Z"}
-//   {"op":"hold|release|retry|delete","id":"…"}   {"op":"flush"}   {"ok":true,"count":1}
 //   {"op":"bounces"}  answered by {"bounce":{…}} …, {"ok":true}
 //   {"op":"report","account":"…","envid":"…","message_id":"…","mta":"…","recipients":[{"original":"…","final":"…",
 //    "action":"failed","status":"5.1.1","text":"…"} …]}                         {"ok":true,"known":true}

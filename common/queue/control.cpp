@@ -20,8 +20,12 @@ constexpr net::milliseconds kTimeout{60'000};
 constexpr net::milliseconds kReportTimeout{3'000};  // a delivery waits for it
 constexpr net::milliseconds kClientPatience{300'000};
 
-constexpr std::pair<std::string_view, Action> kActions[] = {
-    {"hold", Action::Hold}, {"release", Action::Release}, {"retry", Action::Retry}, {"delete", Action::Delete}};
+constexpr Action kActions[] = {Action::Hold,   Action::Release,  Action::Retry,  Action::Delete,
+                               Action::Bounce, Action::Redirect, Action::Reroute};
+constexpr std::pair<std::string_view, By> kBy[] = {
+    {"destination", By::Destination}, {"sender", By::Sender}, {"account", By::Account}};
+// Of a message's bytes in one answer.
+constexpr std::size_t kMostRead = 1 << 20;
 
 std::string text_of(const json::object& object, std::string_view key) {
     const auto* value = object.if_contains(key);
@@ -33,6 +37,129 @@ std::uint64_t number_of(const json::object& object, std::string_view key) {
     if (!value) return 0;
     if (value->is_uint64()) return value->as_uint64();
     return value->is_int64() && value->as_int64() > 0 ? static_cast<std::uint64_t>(value->as_int64()) : 0;
+}
+
+std::int64_t us_of(TimePoint t) { return t.time_since_epoch().count(); }
+
+TimePoint time_of(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    return value && value->is_int64() ? TimePoint(std::chrono::microseconds(value->as_int64())) : TimePoint{};
+}
+
+bool flag_of(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    return value && value->is_bool() && value->as_bool();
+}
+
+std::vector<std::string> texts_of(const json::object& object, std::string_view key) {
+    std::vector<std::string> texts;
+    if (const auto* value = object.if_contains(key); value && value->is_array())
+        for (const auto& item : value->as_array())
+            if (item.is_string()) texts.emplace_back(item.as_string());
+    return texts;
+}
+
+json::object to_request(const Filter& f) {
+    return {{"op", "list"},          {"sender", f.sender},        {"recipient", f.recipient},
+            {"status", f.status},    {"limit", f.limit},          {"account", f.account},
+            {"reason", f.reason},    {"before", us_of(f.before)}, {"after", us_of(f.after)},
+            {"next_hop", f.next_hop}};
+}
+
+Filter filter_from(const json::object& o) {
+    Filter f;
+    f.sender = text_of(o, "sender");
+    f.recipient = text_of(o, "recipient");
+    f.status = text_of(o, "status");
+    f.limit = number_of(o, "limit");
+    f.account = text_of(o, "account");
+    f.reason = text_of(o, "reason");
+    f.before = time_of(o, "before");
+    f.after = time_of(o, "after");
+    f.next_hop = text_of(o, "next_hop");
+    return f;
+}
+
+json::object detail_answer(const Detail& detail) {
+    std::string outcomes;
+    for (const auto& outcome : detail.outcomes) outcomes += format_outcome(outcome);
+    return {{"ok", true},
+            {"envelope", format_envelope(detail.envelope)},
+            {"outcomes", outcomes},
+            {"size", detail.size},
+            {"status", detail.status}};
+}
+
+Result<Detail> detail_from(const json::object& line) {
+    Detail detail;
+    GK_TRY(detail.envelope, parse_envelope(text_of(line, "envelope")));
+    detail.outcomes = parse_outcomes(text_of(line, "outcomes"));
+    detail.size = number_of(line, "size");
+    detail.status = text_of(line, "status");
+    return detail;
+}
+
+json::object hop_object(const Hop& hop) {
+    return {{"recipient", hop.recipient},
+            {"route", hop.route},
+            {"drained", hop.drained},
+            {"sessions", hop.sessions},
+            {"most_sessions", hop.most_sessions},
+            {"waiting", hop.waiting},
+            {"down_until", us_of(hop.down_until)},
+            {"failures", hop.failures},
+            {"reason", hop.reason},
+            {"peer", hop.peer}};
+}
+
+Hop hop_from(const json::object& o) {
+    Hop hop;
+    hop.recipient = number_of(o, "recipient");
+    hop.route = text_of(o, "route");
+    hop.drained = flag_of(o, "drained");
+    hop.sessions = static_cast<unsigned>(number_of(o, "sessions"));
+    hop.most_sessions = static_cast<unsigned>(number_of(o, "most_sessions"));
+    hop.waiting = number_of(o, "waiting");
+    hop.down_until = time_of(o, "down_until");
+    hop.failures = static_cast<unsigned>(number_of(o, "failures"));
+    hop.reason = text_of(o, "reason");
+    hop.peer = text_of(o, "peer");
+    return hop;
+}
+
+json::object stat_object(const Stat& s) {
+    json::object object{{"name", s.name},
+                        {"messages", s.messages},
+                        {"held", s.held},
+                        {"size", s.size},
+                        {"oldest", us_of(s.oldest)},
+                        {"reason", s.reason},
+                        {"route", s.route},
+                        {"state", s.state},
+                        {"until", us_of(s.until)},
+                        {"sessions", s.sessions},
+                        {"ages", json::value_from(s.ages)}};
+    if (s.next) object["next"] = us_of(*s.next);
+    return object;
+}
+
+Stat stat_from(const json::object& o) {
+    Stat s;
+    s.name = text_of(o, "name");
+    s.messages = number_of(o, "messages");
+    s.held = number_of(o, "held");
+    s.size = number_of(o, "size");
+    s.oldest = time_of(o, "oldest");
+    s.reason = text_of(o, "reason");
+    s.route = text_of(o, "route");
+    s.state = text_of(o, "state");
+    s.until = time_of(o, "until");
+    s.sessions = static_cast<unsigned>(number_of(o, "sessions"));
+    if (o.contains("next")) s.next = time_of(o, "next");
+    if (const auto* ages = o.if_contains("ages"); ages && ages->is_array())
+        for (std::size_t i = 0; i < s.ages.size() && i < ages->as_array().size(); ++i)
+            if (const auto& n = ages->as_array()[i]; n.is_int64()) s.ages[i] = static_cast<std::uint64_t>(n.as_int64());
+    return s;
 }
 
 json::object error_object(const Error& error) {
@@ -80,10 +207,8 @@ json::object answer(const json::object& request, Access& access,
                     const std::function<Status(const json::object&)>& send) {
     const std::string op = text_of(request, "op"), id = text_of(request, "id");
     if (op == "list") {
-        const Filter filter{text_of(request, "sender"), text_of(request, "recipient"), text_of(request, "status"),
-                            number_of(request, "limit")};
         Status sent = ok();
-        auto done = access.list(filter, [&](const Summary& s) {
+        auto done = access.list(filter_from(request), [&](const Summary& s) {
             if (sent) sent = send({{"message", to_json(s)}});
         });
         if (!done) return error_object(done.error());
@@ -91,14 +216,23 @@ json::object answer(const json::object& request, Access& access,
     }
     if (op == "show") {
         auto detail = access.show(id);
-        if (!detail) return error_object(detail.error());
-        std::string outcomes;
-        for (const auto& outcome : detail->outcomes) outcomes += format_outcome(outcome);
-        return {{"ok", true},
-                {"envelope", format_envelope(detail->envelope)},
-                {"outcomes", outcomes},
-                {"size", detail->size},
-                {"status", detail->status}};
+        return detail ? detail_answer(*detail) : error_object(detail.error());
+    }
+    if (op == "explain") {
+        auto facts = access.explain(id);
+        if (!facts) return error_object(facts.error());
+        auto object = detail_answer(facts->detail);
+        object["gives_up"] = us_of(facts->gives_up);
+        object["warns"] = us_of(facts->warns);
+        json::array hops;
+        for (const auto& hop : facts->hops) hops.push_back(hop_object(hop));
+        object["hops"] = std::move(hops);
+        return object;
+    }
+    if (op == "read") {
+        auto bytes = access.read(id, number_of(request, "offset"), kMostRead);
+        if (!bytes) return error_object(bytes.error());
+        return {{"ok", true}, {"bytes", text::to_base64(*bytes)}};
     }
     if (op == "schedule") {
         const auto until = parse_rfc3339(text_of(request, "until"));
@@ -122,9 +256,32 @@ json::object answer(const json::object& request, Access& access,
         auto done = access.take_report(text_of(request, "account"), report_of(request));
         return done ? json::object{{"ok", true}, {"known", *done}} : error_object(done.error());
     }
-    for (const auto& [name, action] : kActions) {
-        if (op != name) continue;
-        auto done = access.change(action, id);
+    if (op == "stats") {
+        for (const auto& [name, by] : kBy) {
+            if (name != text_of(request, "by")) continue;
+            auto rows = access.stats(by);
+            if (!rows) return error_object(rows.error());
+            json::array stats;
+            for (const auto& row : *rows) stats.push_back(stat_object(row));
+            return {{"ok", true}, {"stats", std::move(stats)}};
+        }
+        return error_object({Errc::BadInput, "stats by what?"});
+    }
+    if (op == "drain") {
+        std::optional<DrainChange> change;
+        if (const auto set = text_of(request, "set"); !set.empty())
+            change = DrainChange{set == "on", text_of(request, "domain")};
+        auto drained = access.drain(change);
+        if (!drained) return error_object(drained.error());
+        return {{"ok", true}, {"drained", json::value_from(*drained)}};
+    }
+    for (const auto action : kActions) {
+        if (op != action_name(action)) continue;
+        Command command(action);
+        command.to = texts_of(request, "to");
+        command.via = text_of(request, "via");
+        command.reason = text_of(request, "reason");
+        auto done = access.change(command, id);
         return done ? json::object{{"ok", true}} : error_object(done.error());
     }
     return error_object({Errc::BadInput, fmt::format("unknown op '{}'", text::printable(op, 40))});
@@ -136,11 +293,7 @@ public:
         : socket_(std::move(socket)), reader_(*socket_, kMaxLine), timeout_(timeout) {}
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override {
-        GK_CHECK(send({{"op", "list"},
-                       {"sender", filter.sender},
-                       {"recipient", filter.recipient},
-                       {"status", filter.status},
-                       {"limit", filter.limit}}));
+        GK_CHECK(send(to_request(filter)));
         for (;;) {
             GK_TRY(const json::object line, receive());
             const auto* message = line.if_contains("message");
@@ -152,17 +305,37 @@ public:
     Result<Detail> show(const std::string& id) override {
         GK_CHECK(send({{"op", "show"}, {"id", id}}));
         GK_TRY(const json::object line, receive());
-        Detail detail;
-        GK_TRY(detail.envelope, parse_envelope(text_of(line, "envelope")));
-        detail.outcomes = parse_outcomes(text_of(line, "outcomes"));
-        detail.size = number_of(line, "size");
-        detail.status = text_of(line, "status");
-        return detail;
+        return detail_from(line);
     }
 
-    Status change(Action action, const std::string& id) override {
-        for (const auto& [name, value] : kActions)
-            if (value == action) GK_CHECK(send({{"op", std::string(name)}, {"id", id}}));
+    Result<Facts> explain(const std::string& id) override {
+        GK_CHECK(send({{"op", "explain"}, {"id", id}}));
+        GK_TRY(const json::object line, receive());
+        Facts facts;
+        facts.running = true;
+        GK_TRY(facts.detail, detail_from(line));
+        facts.gives_up = time_of(line, "gives_up");
+        facts.warns = time_of(line, "warns");
+        if (const auto* hops = line.if_contains("hops"); hops && hops->is_array())
+            for (const auto& hop : hops->as_array())
+                if (hop.is_object()) facts.hops.push_back(hop_from(hop.as_object()));
+        return facts;
+    }
+
+    Result<std::string> read(const std::string& id, std::uint64_t offset, std::size_t) override {
+        GK_CHECK(send({{"op", "read"}, {"id", id}, {"offset", offset}}));
+        GK_TRY(const json::object line, receive());
+        auto bytes = text::from_base64(text_of(line, "bytes"));
+        if (!bytes) return fail(Errc::Bug, "gk-queue's answer is no base64");
+        return std::move(*bytes);
+    }
+
+    Status change(const Command& command, const std::string& id) override {
+        GK_CHECK(send({{"op", std::string(action_name(command.action))},
+                       {"id", id},
+                       {"to", json::value_from(command.to)},
+                       {"via", command.via},
+                       {"reason", command.reason}}));
         GK_TRY(const json::object line, receive());
         return ok();
     }
@@ -171,6 +344,25 @@ public:
         GK_CHECK(send({{"op", "schedule"}, {"id", id}, {"until", format_rfc3339(until)}}));
         GK_TRY(const json::object line, receive());
         return ok();
+    }
+
+    Result<std::vector<Stat>> stats(By by) override {
+        for (const auto& [name, value] : kBy)
+            if (value == by) GK_CHECK(send({{"op", "stats"}, {"by", std::string(name)}}));
+        GK_TRY(const json::object line, receive());
+        std::vector<Stat> rows;
+        if (const auto* stats = line.if_contains("stats"); stats && stats->is_array())
+            for (const auto& stat : stats->as_array())
+                if (stat.is_object()) rows.push_back(stat_from(stat.as_object()));
+        return rows;
+    }
+
+    Result<Drained> drain(const std::optional<DrainChange>& change) override {
+        const std::string set = !change ? "" : change->on ? "on" : "off";
+        GK_CHECK(send({{"op", "drain"}, {"set", set}, {"domain", change ? change->domain : std::string()}}));
+        GK_TRY(const json::object line, receive());
+        const auto names = texts_of(line, "drained");
+        return Drained(names.begin(), names.end());
     }
 
     Result<std::uint64_t> flush() override {
@@ -243,6 +435,7 @@ json::object to_json(const Summary& s) {
                         {"recipients", json::value_from(s.recipients)},
                         {"recipients_total", s.recipients_total},
                         {"reason", s.reason}};
+    if (!s.account.empty()) object["account"] = s.account;
     if (s.next) object["next"] = format_rfc3339(std::max(*s.next, s.arrival));
     return object;
 }
@@ -260,6 +453,7 @@ Summary summary_from(const json::object& object) {
     s.status = text_of(object, "status");
     s.sender = text_of(object, "sender");
     s.reason = text_of(object, "reason");
+    s.account = text_of(object, "account");
     s.size = number_of(object, "size");
     s.attempts = static_cast<unsigned>(number_of(object, "attempts"));
     s.recipients_total = number_of(object, "recipients_total");

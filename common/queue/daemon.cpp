@@ -68,8 +68,14 @@ public:
     Result<Detail> show(const std::string& id) override {
         return with([&](Engine& engine) { return engine.show(id); });
     }
-    Status change(Action action, const std::string& id) override {
-        return with([&](Engine& engine) { return engine.change(action, id); });
+    Result<Facts> explain(const std::string& id) override {
+        return with([&](Engine& engine) { return engine.explain(id); });
+    }
+    Result<std::string> read(const std::string& id, std::uint64_t offset, std::size_t count) override {
+        return with([&](Engine& engine) { return engine.read(id, offset, count); });
+    }
+    Status change(const Command& command, const std::string& id) override {
+        return with([&](Engine& engine) { return engine.change(command, id); });
     }
     Status schedule(const std::string& id, TimePoint until) override {
         return with([&](Engine& engine) { return engine.schedule(id, until); });
@@ -82,6 +88,12 @@ public:
     }
     Status bounces(const std::function<void(const Bounce&)>& each) override {
         return with([&](Engine& engine) { return engine.bounces(each); });
+    }
+    Result<std::vector<Stat>> stats(By by) override {
+        return with([&](Engine& engine) { return engine.stats(by); });
+    }
+    Result<Drained> drain(const std::optional<DrainChange>& change) override {
+        return with([&](Engine& engine) { return engine.drain(change); });
     }
 
 private:

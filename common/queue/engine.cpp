@@ -61,6 +61,7 @@ Status Engine::Impl::prepare() {
     wake = os::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return fail_errno("cannot create an event descriptor");
     GK_CHECK(watch());
+    GK_TRY(drained, read_drained(dir));
     remove_old_temporaries(dir + "/tmp");
     rescan = true;
     return index->recover(now(), now() + plan()->settings.schedule.longest());
@@ -83,10 +84,11 @@ void Engine::Impl::retry_stuck() {
 // Until the scheduler must look again though nobody wakes it. Bounded, so that a clock that jumps is noticed.
 int Engine::Impl::wait_ms() {
     std::int64_t ms = 30'000;
-    if (auto next = index->next_due(); next && *next)
+    const bool paused = is_drained("");
+    if (auto next = index->next_due(); next && *next && !paused)
         ms = std::clamp<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(**next - now()).count() + 1,
                                       0, ms);
-    const bool has_full_lanes = index->has_full_lanes();
+    const bool has_full_lanes = !paused && index->has_full_lanes();
     {
         const std::lock_guard guard(mutex);
         if (!stuck.empty()) ms = std::min<std::int64_t>(ms, plan()->settings.stuck_retry.count() / 10 + 1);

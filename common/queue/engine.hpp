@@ -30,11 +30,15 @@ public:
 
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each) override;
     Result<Detail> show(const std::string& id) override;
-    Status change(Action action, const std::string& id) override;
+    Result<Facts> explain(const std::string& id) override;
+    Result<std::string> read(const std::string& id, std::uint64_t offset, std::size_t count) override;
+    Status change(const Command& command, const std::string& id) override;
     Status schedule(const std::string& id, TimePoint until) override;
     Result<std::uint64_t> flush() override;
     Result<bool> take_report(const std::string& account, const message::DeliveryReport& report) override;
     Status bounces(const std::function<void(const Bounce&)>& each) override;
+    Result<std::vector<Stat>> stats(By by) override;
+    Result<Drained> drain(const std::optional<DrainChange>& change) override;
 
     // For tests: nothing is under way and nothing is due within SPAN.
     bool is_idle(std::chrono::milliseconds span = std::chrono::milliseconds(0));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <algorithm>
+#include <thread>
 
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
@@ -8,6 +10,15 @@
 
 // What a person asks of the running queue.
 namespace gk::queue {
+namespace {
+
+std::set<std::string> domains_of(const Envelope& envelope) {
+    std::set<std::string> domains;
+    for (const auto& recipient : envelope.recipients) domains.insert(domain_of(recipient.address));
+    return domains;
+}
+
+}  // namespace
 
 Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
     if (!is_queue_id(id_or_trace))
@@ -20,9 +31,69 @@ Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
     }
     GK_TRY(auto found, index->find(id_or_trace));
     if (found) return *found;
-    if (os::exists(fmt::format("{}/active/{}", dir, id_or_trace))) return id_or_trace;
-    if (reconciling) return fail(Errc::Temporary, "the spool is still being read; try again");
     return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id_or_trace));
+}
+
+Engine::Impl::Claim::Claim(Impl& impl, const std::string& id) : impl_(impl), id_(id) {
+    std::unique_lock guard(impl_.mutex);
+    impl_.unclaimed.wait(guard, [&] { return !impl_.claimed.contains(id_); });
+    impl_.claimed.insert(id_);
+}
+
+Engine::Impl::Claim::~Claim() {
+    {
+        const std::lock_guard guard(impl_.mutex);
+        impl_.claimed.erase(id_);
+    }
+    impl_.unclaimed.notify_all();
+}
+
+bool Engine::Impl::is_drained(std::string_view domain) {
+    const std::lock_guard guard(mutex);
+    return !drained.empty() && (drained.contains("*") || drained.contains(domain));
+}
+
+bool Engine::Impl::is_drained(const ActiveMessage& message, const Group& group) {
+    if (is_drained("")) return true;
+    const auto& recipients = message.file.envelope().recipients;
+    return std::all_of(group.recipients.begin(), group.recipients.end(),
+                       [&](std::size_t i) { return is_drained(domain_of(recipients[i].address)); });
+}
+
+Suppressions* Engine::Impl::suppressions() {
+    const std::lock_guard guard(suppressions_mutex);
+    if (suppressed_db) return suppressed_db.get();
+    auto opened = Suppressions::open(dir);
+    if (opened) suppressed_db = std::move(*opened);
+    else log::Event("queue.trouble", log::Level::Error).field("error", opened.error().text);
+    return suppressed_db.get();
+}
+
+std::optional<std::string> Engine::Impl::suppressed_because(const std::string& account, const std::string& address) {
+    if (!plan()->settings.is_bulk_sender(account)) return {};
+    auto* const known = suppressions();
+    if (known == nullptr) return {};
+    const auto found = known->find(account, address);
+    if (!found || !*found) return {};
+    return fmt::format("suppressed since {} because of: {}", format_rfc3339((*found)->since), (*found)->reason);
+}
+
+void Engine::Impl::suppress(const std::string& account, const std::string& address, const Outcome& failure) {
+    if (!plan()->settings.is_bulk_sender(account) || !means_no_such_address(failure.status)) return;
+    auto* const known = suppressions();
+    if (known == nullptr) return;
+    const auto added = known->add({account, address, failure.at, failure.text, 1}, plan()->settings.suppressed);
+    log::Event event("queue.suppressed", added ? log::Level::Info : log::Level::Error);
+    event.field("account", account).field("recipient", address).field("reply", failure.text);
+    if (!added) event.field("error", added.error().text);
+}
+
+Result<std::string> Engine::Impl::key_of(std::string_view address, const MessageState& state,
+                                         tlspolicy::Wish wish) const {
+    auto route = state.route.empty() ? plan()->routes.find(domain_of(address)) : parse_route(state.route);
+    if (!route) return fail(route.error());
+    if (route->kind != Route::Kind::LmtpUnix) route->wish = wish;
+    return route->key();
 }
 
 Status Engine::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
@@ -32,9 +103,15 @@ Status Engine::list(const Filter& filter, const std::function<void(const Summary
         const std::lock_guard guard(impl_->mutex);
         for (const auto& [id, message] : impl_->active) now_active[id] = message;
     }
+    const auto goes_there = [&](const Summary& s) {
+        return filter.next_hop.empty() || std::any_of(s.recipients.begin(), s.recipients.end(), [&](const auto& r) {
+                   const auto key = impl_->key_of(r, {}, tlspolicy::Wish::None);
+                   return key && *key == filter.next_hop;
+               });
+    };
     std::uint64_t shown = 0;
     const auto show = [&](const Summary& summary) {
-        if (filter.limit == 0 || shown++ < filter.limit) each(summary);
+        if (goes_there(summary) && (filter.limit == 0 || shown++ < filter.limit)) each(summary);
     };
     auto next = now_active.begin();
     const auto show_active_before = [&](std::string_view id) {
@@ -48,7 +125,7 @@ Status Engine::list(const Filter& filter, const std::function<void(const Summary
     };
     // Rows that an active message stands for do not count: as many more are asked for.
     Filter rows = filter;
-    if (rows.limit != 0) rows.limit += now_active.size();
+    if (rows.limit != 0) rows.limit = filter.next_hop.empty() ? rows.limit + now_active.size() : 0;
     GK_CHECK(impl_->index->list(rows, [&](const Summary& row) {
         show_active_before(row.id);
         if (!now_active.contains(row.id)) show(row);
@@ -68,51 +145,133 @@ Result<Detail> Engine::show(const std::string& id_or_trace) {
     return detail;
 }
 
-Status Engine::change(Action action, const std::string& id_or_trace) {
-    auto& impl = *impl_;
-    GK_TRY(const std::string id, impl.id_of(id_or_trace));
-    const Outcome outcome{action == Action::Hold      ? OutcomeKind::Hold
-                          : action == Action::Release ? OutcomeKind::Release
-                                                      : OutcomeKind::Retry,
-                          -1,
-                          now(),
-                          {},
-                          "by command",
-                          {},
-                          {},
-                          {}};
-    std::shared_ptr<ActiveMessage> message;
-    {
-        const std::lock_guard guard(impl.mutex);
-        if (const auto at = impl.active.find(id); at != impl.active.end()) message = at->second;
-    }
-    const std::string path = fmt::format("{}/active/{}", impl.dir, id);
-    if (message) {
-        const std::lock_guard guard(message->mutex);
-        if (action == Action::Delete) {
-            message->deleted = true;
-            log::Event("queue.deleted").field("id", message->trace()).field("queue", id);
-            return ok();
+Result<std::string> Engine::read(const std::string& id_or_trace, std::uint64_t offset, std::size_t count) {
+    GK_TRY(const std::string id, impl_->id_of(id_or_trace));
+    GK_TRY(const auto file, SpoolFile::open(fmt::format("{}/active/{}", impl_->dir, id)));
+    return file.read_message(offset, count);
+}
+
+Result<Facts> Engine::explain(const std::string& id_or_trace) {
+    constexpr std::size_t kMostHops = 1000;  // recipients whose destination is looked at; no person reads more
+    Facts facts;
+    GK_TRY(facts.detail, show(id_or_trace));
+    facts.running = true;
+    const auto& envelope = facts.detail.envelope;
+    const auto current = impl_->plan();
+    const auto& schedule = current->settings.schedule;
+    facts.gives_up = envelope.arrival + (envelope.is_dsn ? schedule.expire_dsn : schedule.expire);
+    if (schedule.delay_warning.count() > 0) facts.warns = envelope.arrival + schedule.delay_warning;
+    const auto state = MessageState::of(envelope, facts.detail.outcomes);
+    const auto wish = envelope.require_tls ? tlspolicy::Wish::RequireTls : tlspolicy::Wish::None;
+    for (std::size_t i = 0; i < state.recipients.size() && facts.hops.size() < kMostHops; ++i) {
+        if (state.recipients[i].kind != RecipientState::Kind::Waiting) continue;
+        const auto& address = envelope.recipients[i].address;
+        const auto key = impl_->key_of(address, state, wish);
+        if (!key) continue;
+        Hop hop;
+        hop.recipient = i;
+        hop.route = *key;
+        hop.drained = impl_->is_drained(domain_of(address));
+        hop.most_sessions = current->settings.destination_connections;
+        const std::lock_guard guard(impl_->mutex);
+        if (const auto at = impl_->destinations.find(*key); at != impl_->destinations.end()) {
+            const Destination& d = *at->second;
+            hop.sessions = d.running;
+            hop.waiting = d.waiting.size();
+            hop.failures = d.failures;
+            hop.reason = d.last_failure.text;
+            hop.peer = d.last_failure.peer;
+            if (d.down_until > Steady::now())
+                hop.down_until =
+                    now() + std::chrono::duration_cast<std::chrono::microseconds>(d.down_until - Steady::now());
         }
-        GK_CHECK(message->file.append(std::span(&outcome, 1)));
-        message->state.apply(message->file.envelope(), outcome);
+        facts.hops.push_back(std::move(hop));
+    }
+    return facts;
+}
+
+// The caller holds MESSAGE's mutex.
+Status Engine::Impl::change_active(ActiveMessage& message, const Command& command) {
+    if (command.action == Action::Delete) {
+        // Gone for good before the answer, whatever happens to us; who reads it has it open.
+        GK_CHECK(os::unlink(message.path));
+        GK_CHECK(os::sync_directory(dir + "/active"));
+        message.deleted = true;
         return ok();
     }
-    GK_TRY(auto file, SpoolFile::open(path));
-    if (action == Action::Delete) {
-        GK_CHECK(os::unlink(path));
-        log::Event("queue.deleted").field("id", file.envelope().trace_id).field("queue", id);
-        return impl.index->remove(id);
-    }
-    GK_CHECK(file.append(std::span(&outcome, 1)));
+    // A file of its own: deliveries that are under way read the other's envelope.
+    GK_TRY(auto file, SpoolFile::open(message.path));
     const auto state = MessageState::of(file.envelope(), file.outcomes());
-    log::Event(action == Action::Hold      ? "queue.held"
-               : action == Action::Release ? "queue.released"
-                                           : "queue.retried")
-        .field("id", file.envelope().trace_id)
-        .field("queue", id);
-    GK_CHECK(impl.put_row(file, state));
-    if (action == Action::Retry) impl.reopen();
+    GK_TRY(const auto outcomes, outcomes_of(command, file.envelope(), state, now()));
+    GK_CHECK(file.append(outcomes));
+    message.changed = true;
+    if (command.action == Action::Hold) message.state.held = true;
+    return ok();
+}
+
+Status Engine::Impl::change_waiting(const std::string& id, const Command& command) {
+    std::string sub = "active";
+    auto opened = SpoolFile::open(fmt::format("{}/{}/{}", dir, sub, id));
+    if (!opened && opened.error().code == Errc::NotFound) {
+        sub = "new";
+        opened = SpoolFile::open(fmt::format("{}/{}/{}", dir, sub, id));
+    }
+    if (!opened && opened.error().code == Errc::NotFound)
+        return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id));
+    GK_TRY(auto file, std::move(opened));
+    if (command.action == Action::Delete) {
+        GK_CHECK(os::unlink(fmt::format("{}/{}/{}", dir, sub, id)));
+        GK_CHECK(os::sync_directory(fmt::format("{}/{}", dir, sub)));
+        return index->remove(id);
+    }
+    auto state = MessageState::of(file.envelope(), file.outcomes());
+    GK_TRY(const auto outcomes, outcomes_of(command, file.envelope(), state, now()));
+    GK_CHECK(file.append(outcomes));
+    if (sub == "new") return ok();
+    state = MessageState::of(file.envelope(), file.outcomes());
+    GK_CHECK(put_row(file, state));
+    // Whether or not its destinations are known to be away, this message is looked at.
+    if (command.action != Action::Hold)
+        for (const auto& domain : domains_of(file.envelope())) index->reopen(domain);
+    return ok();
+}
+
+Status Engine::change(const Command& command, const std::string& id_or_trace) {
+    auto& impl = *impl_;
+    auto known = impl.id_of(id_or_trace);
+    // It may lie in new/ still, or be on its way from there.
+    if (!known && known.error().code == Errc::NotFound) known = id_or_trace;
+    GK_TRY(const std::string id, std::move(known));
+    const auto find_active = [&] {
+        const std::lock_guard guard(impl.mutex);
+        const auto at = impl.active.find(id);
+        return at != impl.active.end() ? at->second : nullptr;
+    };
+    std::shared_ptr<ActiveMessage> message;
+    for (;;) {
+        message = find_active();
+        if (message) {
+            std::unique_lock guard(message->mutex);
+            if (!message->left && !message->deleted) {
+                GK_CHECK(impl.change_active(*message, command));
+                break;
+            }
+            if (message->deleted) return fail(Errc::NotFound, fmt::format("no message '{}' in the queue", id));
+            // On its way out of memory, which takes no longer than this.
+            guard.unlock();
+            std::this_thread::yield();
+            continue;
+        }
+        const Impl::Claim claim(impl, id);
+        if (find_active()) continue;
+        GK_CHECK(impl.change_waiting(id, command));
+        break;
+    }
+    log::Event(command.action == Action::Delete ? "queue.deleted" : "queue.changed")
+        .field("id", message ? message->trace() : id_or_trace)
+        .field("queue", id)
+        .field("command", action_name(command.action));
+    if (command.action == Action::Retry || command.action == Action::Reroute) impl.reopen();
     impl.wake_scheduler();
     return ok();
 }
@@ -194,6 +353,55 @@ Result<bool> Engine::take_report(const std::string& account, const message::Deli
 }
 
 Status Engine::bounces(const std::function<void(const Bounce&)>& each) { return impl_->sent->list(each); }
+
+Result<std::vector<Stat>> Engine::stats(By by) {
+    Tally tally(by, now());
+    GK_CHECK(list({}, [&](const Summary& summary) { tally.add(summary); }));
+    auto rows = tally.rows();
+    if (by != By::Destination) return rows;
+    for (auto& row : rows) {
+        const auto key = impl_->key_of("@" + row.name, {}, tlspolicy::Wish::None);
+        if (key) row.route = *key;
+        row.state = impl_->is_drained(row.name) ? "drained" : "up";
+        const std::lock_guard guard(impl_->mutex);
+        const auto at = impl_->destinations.find(row.route);
+        if (at == impl_->destinations.end()) continue;
+        const Destination& d = *at->second;
+        row.sessions = d.running;
+        if (d.down_until <= Steady::now()) continue;
+        if (row.state == "up") row.state = "down";
+        row.until = now() + std::chrono::duration_cast<std::chrono::microseconds>(d.down_until - Steady::now());
+        if (!d.last_failure.text.empty()) row.reason = d.last_failure.text;
+    }
+    return rows;
+}
+
+Result<Drained> Engine::drain(const std::optional<DrainChange>& change) {
+    auto& impl = *impl_;
+    const std::lock_guard one_at_a_time(impl.drain_mutex);
+    Drained after;
+    {
+        const std::lock_guard guard(impl.mutex);
+        after = impl.drained;
+    }
+    if (!change) return after;
+    const Drained before = after;
+    GK_CHECK(apply(after, *change));
+    GK_CHECK(write_drained(impl.dir, after));
+    {
+        const std::lock_guard guard(impl.mutex);
+        impl.drained = after;
+    }
+    log::Event("queue.drained", log::Level::Warning)
+        .field("on", change->on)
+        .field("domain", change->domain.empty() ? "*" : change->domain);
+    // What waited for everything is due as it was; a domain's backlog was put off, and is tried now.
+    if (!change->on && !change->domain.empty()) GK_CHECK(impl.index->make_due(now(), domain_of("@" + change->domain)));
+    if (!change->on && change->domain.empty())
+        for (const auto& domain : before) GK_CHECK(impl.index->make_due(now(), domain));
+    impl.wake_scheduler();
+    return after;
+}
 
 bool Engine::is_idle(std::chrono::milliseconds span) {
     // In the order in which a message goes through them.

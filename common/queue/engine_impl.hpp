@@ -25,6 +25,7 @@
 #include "common/queue/sent.hpp"
 #include "common/queue/spool_file.hpp"
 #include "common/queue/state.hpp"
+#include "common/queue/suppression.hpp"
 #include "common/queue/turns.hpp"
 
 namespace gk::queue {
@@ -34,14 +35,17 @@ using Steady = std::chrono::steady_clock;
 // Messages in memory at a time; the others wait on disk.
 constexpr std::size_t kMaxActive = 2000;
 
-// A message under way. MUTEX guards all but PATH, TICKET, GROUPS_LEFT (which Impl::mutex guards) and FORMS.
+// A message under way. MUTEX guards all but ID, PATH, TRACE_ID, TICKET, GROUPS_LEFT (which Impl::mutex guards) and
+// FORMS.
 struct ActiveMessage {
     std::mutex mutex;
-    std::string id, path;
+    std::string id, path, trace_id;
     SpoolFile file;
     MessageState state;
     std::vector<Outcome> unwritten;  // happened, but is not on disk yet
     bool deleted = false;
+    bool left = false;     // finish() is through with it: who looks for it must look again
+    bool changed = false;  // by command, in the file: it is read again before the next attempt
     bool needs_smtputf8 = false;
     tlspolicy::Wish wish = tlspolicy::Wish::None;
     std::string message_id;   // of an account's message; "<1@a.test>"
@@ -50,7 +54,8 @@ struct ActiveMessage {
     Admission::Ticket ticket;
     std::size_t groups_left = 0;
     Forms forms;
-    const std::string& trace() const noexcept { return file.envelope().trace_id; }
+    const std::string& trace() const noexcept { return trace_id; }
+    bool may_begin() const noexcept { return !deleted && !changed && !state.held; }
     const std::string& sender() const noexcept { return file.envelope().reverse_path; }
 };
 
@@ -124,6 +129,12 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::deque<std::pair<Steady::time_point, std::shared_ptr<ActiveMessage>>> stuck;  // finish() failed
     unsigned idle_workers = 0, busy_workers = 0, opening_workers = 0;
     bool stopping = false;
+    std::set<std::string, std::less<>> claimed;  // ids that one thread takes into `active`, or changes outside of it
+    std::condition_variable unclaimed;
+    Drained drained;
+    std::mutex drain_mutex;  // one change at a time
+    std::mutex suppressions_mutex;
+    std::unique_ptr<Suppressions> suppressed_db;  // opened by the first who asks
     std::vector<std::thread> workers;
     std::thread scheduler, closer, reconciler, syncer;
 
@@ -145,6 +156,18 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::condition_variable sync_wanted;
     bool unsynced = false, sync_stopping = false;
 
+    // While it lives, nobody else takes the message ID over or changes its file, unless it is in `active` already.
+    class Claim {
+    public:
+        Claim(Impl& impl, const std::string& id);
+        Claim(const Claim&) = delete;
+        ~Claim();
+
+    private:
+        Impl& impl_;
+        std::string id_;
+    };
+
     // engine.cpp: the threads
     Status prepare();
     void schedule();  // the scheduler's thread
@@ -164,7 +187,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     void take_due();
     bool take_named(const std::string& name);  // false: not now
     void set_aside(const std::string& path, const std::string& name, std::string_view why);
-    void activate(const std::string& id, bool is_forced);
+    void activate(const std::string& id, bool is_forced);  // the caller has claimed it
     void activate_file(const std::string& id, SpoolFile file, bool is_new, bool is_forced);
     Summary row_of(const SpoolFile& file, const MessageState& state) const;
     Status put_row(const SpoolFile& file, const MessageState& state);
@@ -211,10 +234,21 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     Status write_out(ActiveMessage& message);
     Status notify(ActiveMessage& message);
     Status send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients, OutcomeKind mark);
+
+    // engine_access.cpp: what a person asks
     Result<std::string> id_of(const std::string& id_or_trace);
     void remember(const ActiveMessage& message, const std::vector<Attempt>& attempts);
     void forget_sent();
     bool is_under_way(const message::DeliveryReport& report);
+    Status change_active(ActiveMessage& message, const Command& command);
+    Status change_waiting(const std::string& id, const Command& command);
+    bool is_drained(std::string_view domain);  // an empty one: everything
+    bool is_drained(const ActiveMessage& message, const Group& group);
+    // Why nothing is sent to ADDRESS for the bulk sender ACCOUNT, or nothing.
+    std::optional<std::string> suppressed_because(const std::string& account, const std::string& address);
+    void suppress(const std::string& account, const std::string& address, const Outcome& failure);
+    Suppressions* suppressions();  // null where they cannot be opened, which is in the log
+    Result<std::string> key_of(std::string_view address, const MessageState& state, tlspolicy::Wish wish) const;
 };
 
 }  // namespace gk::queue

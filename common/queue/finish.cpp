@@ -24,6 +24,14 @@ void log_attempt(const ActiveMessage& message, const Recipient& recipient, const
     if (outcome.kind == OutcomeKind::Deferred) event.field("next", format_rfc3339(outcome.until));
 }
 
+// What a command wrote into the file while the message was under way counts from now on.
+Status read_again(ActiveMessage& message) {
+    GK_TRY(message.file, SpoolFile::open(message.path));
+    message.state = MessageState::of(message.file.envelope(), message.file.outcomes());
+    message.changed = false;
+    return ok();
+}
+
 }  // namespace
 
 void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& attempts) {
@@ -69,6 +77,7 @@ void Engine::Impl::record(ActiveMessage& message, const std::vector<Attempt>& at
         }
         message.state.apply(envelope, outcome);
         log_attempt(message, recipient, outcome);
+        if (outcome.kind == OutcomeKind::Failed) suppress(envelope.account, recipient.address, outcome);
         message.unwritten.push_back(std::move(outcome));
     }
     // Where all are delivered the file goes at once, and that it is gone says as much as a line in it would.
@@ -110,6 +119,8 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
 }
 
 Status Engine::Impl::write_out(ActiveMessage& message) {
+    // The file of what was deleted is gone, and must not come back.
+    if (message.deleted) message.unwritten.clear();
     if (message.unwritten.empty()) return ok();
     GK_CHECK(message.file.append(message.unwritten));
     message.unwritten.clear();
@@ -159,9 +170,9 @@ Status Engine::Impl::notify(ActiveMessage& message) {
         }
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
             wants_delay_notice(envelope, envelope.recipients[i]))
-            delayed.push_back({i, DsnAction::Delayed,
-                               message.state.since(envelope) +
-                                   plan()->settings.expire(envelope, envelope.recipients[i].address)});
+            delayed.push_back(
+                {i, DsnAction::Delayed,
+                 message.state.since(envelope) + plan()->settings.expire(envelope, envelope.recipients[i].address)});
     }
     GK_CHECK(send_notice(message, failed, OutcomeKind::Notified));
     GK_CHECK(send_notice(message, delivered, OutcomeKind::Notified));
@@ -187,6 +198,10 @@ Status Engine::Impl::remove_file(ActiveMessage& message) {
 // The message's next place: gone, or back in the index. Holds its mutex.
 Status Engine::Impl::settle(ActiveMessage& message) {
     if (message.deleted) return remove_file(message);
+    if (message.changed) {
+        GK_CHECK(write_out(message));
+        GK_CHECK(read_again(message));
+    }
     if (!message.state.finished()) {
         GK_CHECK(write_out(message));
         if (!message.state.held) GK_CHECK(notify(message));
@@ -209,6 +224,7 @@ void Engine::Impl::finish(const std::shared_ptr<ActiveMessage>& message) {
         done = settle(*message);
         // If the disk takes no removal, it may still take the lines that spare the recipients a second copy.
         if (!done) (void)write_out(*message);
+        message->left = done.has_value();
         is_back = !message->deleted && !message->state.finished();
     }
     const std::lock_guard guard(mutex);

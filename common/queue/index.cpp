@@ -32,7 +32,8 @@ const std::vector<std::string> kSchema = {
     "ROWID;"
     "CREATE INDEX waiting_due ON waiting (domain, next) WHERE next IS NOT NULL;"
     "CREATE TABLE destination (domain TEXT PRIMARY KEY, messages INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT "
-    "ROWID;"};
+    "ROWID;",
+    "ALTER TABLE message ADD COLUMN account TEXT NOT NULL DEFAULT '';"};
 
 // Recipients of one message that list can show and filter by; the file has them all.
 constexpr std::size_t kShown = 1000;
@@ -68,6 +69,10 @@ std::string domain_of(std::string_view address) {
 bool Filter::matches(const Summary& s) const {
     if (!sender.empty() && !matches_address(sender, s.sender)) return false;
     if (!status.empty() && status != s.status) return false;
+    if (!account.empty() && !matches_address(account, s.account)) return false;
+    if (before != TimePoint{} && s.arrival >= before) return false;
+    if (after != TimePoint{} && s.arrival < after) return false;
+    if (!reason.empty() && text::find_nocase(s.reason, reason) == std::string_view::npos) return false;
     if (recipient.empty()) return true;
     for (const auto& address : s.recipients)
         if (matches_address(recipient, address)) return true;
@@ -143,8 +148,9 @@ Status Index::put_locked(const Summary& s, bool held) {
     {
         GK_TRY(auto q,
                db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, sender_domain, status, size, "
-                           "arrival, next, attempts, recipients, domains, total, reason, held, deadline, forced, lent)"
-                           " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0)"));
+                           "arrival, next, attempts, recipients, domains, total, reason, held, deadline, forced, lent, "
+                           "account)"
+                           " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,0,?)"));
         q.bind(s.id).bind(s.trace_id).bind(s.sender).bind(domain_of(s.sender)).bind(s.status);
         q.bind(static_cast<std::int64_t>(s.size)).bind(to_us(s.arrival));
         if (s.next || !held) q.bind(to_us(next));
@@ -153,6 +159,7 @@ Status Index::put_locked(const Summary& s, bool held) {
         q.bind(static_cast<std::int64_t>(s.recipients_total)).bind(s.reason).bind(static_cast<std::int64_t>(held));
         if (s.deadline) q.bind(to_us(*s.deadline));
         else q.bind_null();
+        q.bind(s.account);
         GK_CHECK(q.run());
     }
     const auto count = [&](const std::string& domain, std::int64_t change) -> Status {
@@ -251,7 +258,7 @@ Result<std::vector<Summary>> Index::page(const Filter& filter, const std::string
     }
     const std::lock_guard lock(*mutex_);
     GK_TRY(auto q, db_.prepare("SELECT m.id, trace, sender, status, size, arrival, m.next, attempts, recipients, total,"
-                               " reason, lent" +
+                               " reason, lent, account" +
                                where + " LIMIT ?3"));
     q.bind(key).bind(after).bind(static_cast<std::int64_t>(kPage));
     std::vector<Summary> found;
@@ -270,6 +277,7 @@ Result<std::vector<Summary>> Index::page(const Filter& filter, const std::string
         s.recipients = lines_of(q.text(8));
         s.recipients_total = static_cast<std::size_t>(q.integer(9));
         s.reason = q.text(10);
+        s.account = q.text(12);
         found.push_back(std::move(s));
     }
 }

@@ -30,7 +30,8 @@ struct Summary {
     unsigned attempts = 0;
     std::vector<std::string> recipients;  // those still waiting; all, where none waits
     std::size_t recipients_total = 0;
-    std::string reason;  // of the last deferral or failure
+    std::string reason;   // of the last deferral or failure
+    std::string account;  // that submitted it; empty: none
     // When it must be looked at although its destinations are away: to give it up, or to warn the sender. Nothing:
     // never.
     std::optional<TimePoint> deadline;
@@ -41,6 +42,10 @@ struct Summary {
 struct Filter {
     std::string sender, recipient, status;  // empty: any. "ann@a.test", or "@a.test" for a domain
     std::uint64_t limit = 0;                // 0: all
+    std::string account = {};               // as sender
+    std::string reason = {};                // a part of it, in any case of letters
+    TimePoint before{}, after{};            // arrived then; unset: any time
+    std::string next_hop = {};              // key of a route, as explain names it; not asked by matches()
     bool matches(const Summary& summary) const;
 };
 

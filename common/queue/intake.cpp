@@ -112,6 +112,7 @@ bool Engine::Impl::take_named(const std::string& name) {
         if (os::exists(from)) set_aside(from, name, "not a queue id");
         return true;
     }
+    const Claim claim(*this, name);
     auto file = SpoolFile::open(from);
     if (!file) {
         // NotFound: seen twice, by listing and by inotify.
@@ -161,6 +162,7 @@ bool Engine::Impl::take_named(const std::string& name) {
 }
 
 void Engine::Impl::take_due() {
+    if (is_drained("")) return;
     std::size_t free;
     {
         const std::lock_guard guard(mutex);
@@ -173,13 +175,21 @@ void Engine::Impl::take_due() {
     });
     if (!due) log::Event("queue.trouble", log::Level::Error).field("error", due.error().text);
     else
-        for (const auto& one : *due) activate(one.id, one.is_forced);
+        for (const auto& one : *due) {
+            const Claim claim(*this, one.id);
+            activate(one.id, one.is_forced);
+        }
 }
 
 void Engine::Impl::activate(const std::string& id, bool is_forced) {
     {
-        const std::lock_guard guard(mutex);
-        if (active.contains(id)) return;
+        std::unique_lock guard(mutex);
+        if (active.contains(id)) {
+            // Back in the index already, and not out of memory yet.
+            guard.unlock();
+            (void)index->postpone(id, now() + std::chrono::milliseconds(100));
+            return;
+        }
     }
     const std::string path = fmt::format("{}/active/{}", dir, id);
     auto file = SpoolFile::open(path);
@@ -203,6 +213,7 @@ void Engine::Impl::activate_file(const std::string& id, SpoolFile file, bool is_
     message->is_forced = is_forced;
     message->file = std::move(file);
     const auto& envelope = message->file.envelope();
+    message->trace_id = envelope.trace_id;
     message->state = MessageState::of(envelope, message->file.outcomes());
     message->ticket = ticket_for(envelope, message->state);
     {

@@ -86,6 +86,8 @@ Result<Settings> Settings::from(const config::Config& config) {
     s.sender_routes = config.table("queue.sender_routes");
     GK_CHECK(read_addresses(config, s));
     s.credentials = config.table("queue.credentials");
+    s.bulk_senders = config.strings("queue.bulk_senders");
+    s.suppressed = static_cast<std::uint64_t>(config.integer("queue.suppressed"));
     const auto& canon = config.string("dkim.canonicalization");
     const auto canon_of = [](std::string_view name) {
         return name == mailauth::canon_name(mailauth::Canon::Simple) ? mailauth::Canon::Simple
@@ -116,6 +118,16 @@ seconds Settings::expire(const Envelope& envelope, const std::string& address) c
     // Its own host may be away for long, and knows it: that is what a backup is for (RFC 5321, 4.5.4.1: at least 4 to 5
     // days).
     return ascii && backup_domains.contains(*ascii) ? std::max(schedule.expire, expire_backup) : schedule.expire;
+}
+
+bool Settings::is_bulk_sender(std::string_view account) const {
+    if (account.empty()) return false;
+    const auto domain = account.substr(std::min(account.rfind('@'), account.size() - 1) + 1);
+    for (const auto& one : bulk_senders) {
+        const std::string_view wanted = one.starts_with('@') ? std::string_view(one).substr(1) : one;
+        if (text::equals_nocase(wanted, wanted.find('@') == std::string_view::npos ? domain : account)) return true;
+    }
+    return false;
 }
 
 Result<smtp_client::Credentials> read_credentials(const std::string& path) {

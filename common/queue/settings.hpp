@@ -42,10 +42,13 @@ struct Settings {
     std::map<std::string, std::string> routes, sender_routes, credentials;
     std::map<std::string, std::string> source_addresses;               // IP to the name that HELO says
     std::map<std::string, std::vector<std::string>> sender_addresses;  // sender to IPs out of source_addresses
+    std::vector<std::string> bulk_senders;                             // accounts, and domains of accounts
+    std::uint64_t suppressed = 1'000'000;                              // addresses remembered
     dns::Options dns;
     SigningSettings signing;
     SealingSettings sealing;
 
+    bool is_bulk_sender(std::string_view account) const;
     static Result<Settings> from(const config::Config& config);
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -20,9 +21,9 @@ constexpr std::uint64_t kMaxEnvelope = 32u << 20;
 // Years of retries of that many recipients; what is beyond is not read.
 constexpr std::uint64_t kMaxOutcomes = 256u << 20;
 
-constexpr std::array<std::string_view, 11> kKinds = {"attempt", "delivered", "relayed", "deferred",
-                                                     "failed",  "notified",  "warned",  "hold",
-                                                     "release", "retry",     "schedule"};
+constexpr std::array<std::string_view, 13> kKinds = {"attempt",  "delivered", "relayed", "deferred", "failed",
+                                                     "notified", "warned",    "hold",    "release",  "retry",
+                                                     "schedule", "redirect",  "reroute"};
 
 // Slicing by four: four tables, four bytes a step.
 constexpr auto make_tables() {
@@ -188,6 +189,7 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     GK_TRY(const std::string tail, read_at(file.fd_.get(), tail_at, std::min(size - tail_at, kMaxOutcomes), path));
     file.torn_tail_ = !tail.empty() && tail.back() != '\n';
     file.outcomes_ = parse_outcomes(tail);
+    add_redirected(file.envelope_, file.outcomes_);
     std::erase_if(file.outcomes_,
                   [&](const Outcome& o) { return o.recipient >= static_cast<int>(file.envelope_.recipients.size()); });
     return file;
@@ -228,7 +230,22 @@ Status SpoolFile::append(std::span<const Outcome> outcomes, bool sync) {
     GK_CHECK(os::append_file(path_, lines, sync, 0660));
     torn_tail_ = false;
     outcomes_.insert(outcomes_.end(), outcomes.begin(), outcomes.end());
+    add_redirected(envelope_, outcomes);
     return ok();
+}
+
+void add_redirected(Envelope& envelope, std::span<const Outcome> outcomes) {
+    for (const auto& o : outcomes) {
+        if (o.kind != OutcomeKind::Redirect || o.recipient < 0 || o.text.empty()) continue;
+        const auto from = static_cast<std::size_t>(o.recipient);
+        const auto& recipients = envelope.recipients;
+        if (from >= recipients.size()) continue;
+        const bool is_there = std::any_of(recipients.begin(), recipients.end(),
+                                          [&](const Recipient& r) { return text::equals_nocase(r.address, o.text); });
+        if (is_there) continue;
+        Recipient recipient{o.text, recipients[from].orcpt, recipients[from].notify};
+        envelope.recipients.push_back(std::move(recipient));
+    }
 }
 
 }  // namespace gk::queue

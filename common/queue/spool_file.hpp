@@ -18,7 +18,8 @@
 //   LF, then outcome lines, each: <crc of the rest, 8 hex> TAB kind TAB key=value … LF
 //
 // The head and the bytes never change after commit. Outcomes are only appended; a torn last line (power loss)
-// does not match its crc and is skipped, as are lines of kinds not known.
+// does not match its crc and is skipped, as are lines of kinds not known. Redirect adds a recipient behind those of
+// the envelope, with the next free index; the envelope of an open file has them all.
 namespace gk::queue {
 
 constexpr std::size_t kHeadLength = 60;  // the first line
@@ -35,6 +36,8 @@ enum class OutcomeKind {
     Release,
     Retry,     // by command: due now
     Schedule,  // by command: not to be tried before until
+    Redirect,  // by command; text: who gets it in place of the recipient, who is told nothing
+    Reroute,   // by command; recipient < 0; text: the route that the message takes, or "mx": as the settings say
 };
 
 struct Outcome {
@@ -58,6 +61,8 @@ Result<Head> parse_head(std::string_view first_line);
 std::string format_outcome(const Outcome& outcome);          // with its LF
 std::vector<Outcome> parse_outcomes(std::string_view tail);  // bad lines skipped
 std::string_view outcome_name(OutcomeKind kind) noexcept;
+// Adds the recipient that a Redirect among OUTCOMES names, once each, to ENVELOPE. It inherits ORCPT and NOTIFY.
+void add_redirected(Envelope& envelope, std::span<const Outcome> outcomes);
 
 // CRC-32 (IEEE 802.3), continued from CRC.
 std::uint32_t crc32(std::uint32_t crc, std::string_view bytes) noexcept;

@@ -64,6 +64,7 @@ void MessageState::apply(const Envelope& envelope, const Outcome& o) {
         case OutcomeKind::Warned: warned = true; return;
         case OutcomeKind::Schedule: begins = o.until; break;
         case OutcomeKind::Retry: begins = std::min(begins, o.at); break;
+        case OutcomeKind::Reroute: route = o.text == "mx" ? std::string() : o.text; return;
         default: break;
     }
     for (std::size_t i = 0; i < recipients.size(); ++i) {
@@ -81,10 +82,15 @@ void MessageState::apply(const Envelope& envelope, const Outcome& o) {
                 r.next = o.until;
                 break;
             case OutcomeKind::Failed:
+                if (r.kind == RecipientState::Kind::Redirected) continue;  // its attempt was under way
                 r.kind = RecipientState::Kind::Failed;
                 r.owes_notice = wants_failure_notice(envelope, envelope.recipients[i]);
                 break;
             case OutcomeKind::Notified: r.owes_notice = false; continue;
+            case OutcomeKind::Redirect:
+                if (r.kind != RecipientState::Kind::Waiting) continue;
+                r.kind = RecipientState::Kind::Redirected;
+                break;
             case OutcomeKind::Retry:
                 if (r.kind == RecipientState::Kind::Waiting) r.next = o.at;
                 continue;

@@ -14,7 +14,7 @@
 namespace gk::queue {
 
 struct RecipientState {
-    enum class Kind { Waiting, Delivered, Failed };
+    enum class Kind { Waiting, Delivered, Failed, Redirected };
     Kind kind = Kind::Waiting;
     unsigned attempts = 0;           // that ended with a deferral
     TimePoint next{};                // Waiting: due from then on
@@ -29,6 +29,7 @@ struct MessageState {
     bool held = false;
     bool warned = false;  // of delay
     TimePoint begins{};   // nothing is tried before; its age is counted from then (since())
+    std::string route;    // by command; empty: as the settings say
 
     static MessageState of(const Envelope& envelope, std::span<const Outcome> outcomes);
     void apply(const Envelope& envelope, const Outcome& outcome);

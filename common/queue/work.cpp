@@ -50,6 +50,15 @@ void read_header(ActiveMessage& message) {
             message.wish = tlspolicy::Wish::TlsOptional;
 }
 
+// How often a message for a drained destination is looked at, whatever the end of draining finds.
+constexpr std::chrono::minutes kDrainedLook{10};
+
+// Nothing was tried, and nothing is recorded. Where ALL is drained nothing is taken up, whatever is due.
+void wait_drained(RecipientState& r, bool all) {
+    if (!all) r.next = std::max(r.next, now() + kDrainedLook);
+    r.text = kDrainedReason;
+}
+
 }  // namespace
 
 bool Destination::is_known() const noexcept {
@@ -103,9 +112,27 @@ void Engine::Impl::begin(const std::shared_ptr<ActiveMessage>& message) {
             const bool is_forced = message->is_forced && r.next != message->state.begins;
             if (r.next > now() + std::chrono::seconds(1) && !is_wrong && !is_forced) continue;
             const std::string domain = domain_of(recipients[i].address);
+            if (auto why = suppressed_because(message->file.envelope().account, recipients[i].address)) {
+                refused.push_back({i,
+                                   {smtp_client::Verdict::Kind::Failed, std::move(*why), "5.1.0", false},
+                                   {},
+                                   {},
+                                   false,
+                                   false,
+                                   {},
+                                   RetryClass::Any});
+                continue;
+            }
+            if (is_drained(domain)) {
+                wait_drained(message->state.recipients[i], is_drained(""));
+                continue;
+            }
             auto found = routes_found.find(domain);
             if (found == routes_found.end())
-                found = routes_found.emplace(domain, plan()->routes.find(domain, message->file.envelope().reverse_path))
+                found = routes_found
+                            .emplace(domain, message->state.route.empty()
+                                                 ? plan()->routes.find(domain, message->file.envelope().reverse_path)
+                                                 : parse_route(message->state.route))
                             .first;
             auto& route = found->second;
             if (!route) {
@@ -296,7 +323,11 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
     ActiveMessage& message = *group.message;
     {
         const std::lock_guard guard(message.mutex);
-        if (message.deleted || message.state.held) return true;
+        if (!message.may_begin()) return true;
+        if (is_drained(message, group)) {
+            for (const auto i : group.recipients) wait_drained(message.state.recipients[i], is_drained(""));
+            return true;
+        }
     }
     const bool is_lmtp = d.route.is_lmtp();
     const bool is_local = d.route.kind == Route::Kind::LmtpUnix;

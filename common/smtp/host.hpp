@@ -13,8 +13,8 @@
 #include "common/net/server.hpp"
 #include "common/smtp/body.hpp"
 #include "common/smtp/inbound.hpp"
-#include "common/smtp/relay_domains.hpp"
 #include "common/smtp/local_senders.hpp"
+#include "common/smtp/relay_domains.hpp"
 #include "common/smtp/session.hpp"
 #include "common/tls/tls.hpp"
 
@@ -33,6 +33,7 @@ struct HostSettings {
     std::uint64_t min_rate = 0;  // bytes a second
     std::size_t memory_per_message = 0;
     bool check_from = true;
+    bool count_submissions = false;  // there are limits that gk-authd knows
     std::uint64_t memory = 0;
     net::Networks relay_networks;
     RelayDomains relay_domains;
