@@ -42,8 +42,7 @@ struct DefaultMailbox {
 };
 std::span<const DefaultMailbox> default_mailboxes() noexcept;
 
-// Reads what a confined process could not read later (boot id, host name), and makes what forked processes then share.
-// Call once before closing in; cheap.
+// Reads what a confined process could not read later (boot id, host name). Call once before closing in; cheap.
 void warm_up();
 
 class Account : public std::enable_shared_from_this<Account> {
