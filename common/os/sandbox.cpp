@@ -233,7 +233,10 @@ Status apply(const Program& program) {
     return ok();
 }
 
-// The part that is the same for every process with these rules.
+// Stands in a prepared program for the number of the process that will apply it; larger than any (proc(5), pid_max).
+constexpr std::uint32_t kSelf = 0x5E1F'5E1F;
+
+// What is the same for every process with these rules, kSelf apart.
 Result<Program> compile_calls(const Sandbox& sandbox) {
     Filter filter;
     if (!filter) return fail(Errc::Temporary, "cannot make seccomp rules: out of memory");
@@ -255,6 +258,10 @@ Result<Program> compile_calls(const Sandbox& sandbox) {
         filter.add(refuse, "clone", {masked(0, CLONE_THREAD, 0)});
         for (const char* name : {"tkill", "pidfd_send_signal", "pidfd_open"}) filter.add(refuse, name);
         filter.add(refuse, "prlimit64", {compared(0, SCMP_CMP_NE, 0)});
+        // Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its
+        // siblings and its parent, or from changing their limits.
+        for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"})
+            filter.add(refuse, name, {compared(0, SCMP_CMP_NE, kSelf)});
     }
     if (sandbox.sockets == Sockets::None) {
         for (const char* name : {"socket", "connect", "bind", "listen", "accept", "accept4"}) filter.add(refuse, name);
@@ -270,15 +277,15 @@ Result<Program> compile_calls(const Sandbox& sandbox) {
     return filter.compile();
 }
 
-// Other processes of our user: before Landlock's scopes (ABI 6) nothing else keeps a session from stopping its siblings
-// and its parent, or from changing their limits.
-Result<Program> compile_signals() {
-    Filter filter;
-    if (!filter) return fail(Errc::Temporary, "cannot make seccomp rules: out of memory");
-    const auto self = static_cast<scmp_datum_t>(::getpid());
-    for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"})
-        filter.add(SCMP_ACT_ERRNO(EPERM), name, {compared(0, SCMP_CMP_NE, self)});
-    return filter.compile();
+// False: nothing stood for this process, so that its rules would be another's.
+bool put_self_in(Program& program) {
+    bool found = false;
+    for (sock_filter& one : program) {
+        if (BPF_CLASS(one.code) != BPF_JMP || one.k != kSelf) continue;
+        one.k = static_cast<std::uint32_t>(::getpid());
+        found = true;
+    }
+    return found;
 }
 
 // Rules that were made before, by this process or the one it was forked from.
@@ -305,11 +312,11 @@ Status prepare_calls(const Sandbox& sandbox) {
 Status confine_calls(const Sandbox& sandbox, SandboxReport& report) {
     if (!kernel_has_seccomp()) return ok();
     GK_CHECK(prepare_calls(sandbox));
-    if (!sandbox.may_fork) {
-        GK_TRY(const auto signals, compile_signals());
-        GK_CHECK(apply(signals));
-    }
-    GK_CHECK(apply(prepared().program));
+    // One filter, not two: every call of the process passes all that there are.
+    Program program = prepared().program;
+    if (!sandbox.may_fork && !put_self_in(program))
+        return fail(Errc::Unsupported, "cannot make seccomp rules: no rule for signals to others");
+    GK_CHECK(apply(program));
     report.calls_confined = true;
     return ok();
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/ids.hpp"
 #include "common/base/text.hpp"
+#include "common/db/database.hpp"
 #include "common/maildir/layout.hpp"
 #include "common/maildir/name.hpp"
 #include "common/os/file.hpp"
@@ -38,6 +39,8 @@ std::span<const DefaultMailbox> default_mailboxes() noexcept { return kDefaultMa
 void warm_up() {
     (void)maildir::boot_id();
     (void)maildir::host_name();
+    // What SQLite makes of itself at the first open; a process that is forked then shares it.
+    (void)db::Database::open(":memory:");
 }
 
 std::string State::path_of(std::string_view mailbox) const {

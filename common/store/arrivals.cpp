@@ -2,6 +2,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "common/base/log.hpp"
 #include "common/maildir/uidlist.hpp"
 #include "common/store/state.hpp"
 
@@ -24,9 +25,9 @@ Result<std::unordered_map<std::string, Uid>> adopted_names(State& state, const R
     }
 }
 
-Status index_batch(State& state, const std::vector<Arrival*>& batch) {
-    std::map<std::int64_t, std::vector<Arrival*>> by_mailbox;
-    for (Arrival* arrival : batch) by_mailbox[arrival->mailbox].push_back(arrival);
+using ByMailbox = std::map<std::int64_t, std::vector<Arrival*>>;
+
+Status index_batch(State& state, const ByMailbox& by_mailbox) {
     const Locked lock(state);
     GK_TRY(auto transaction, WriteTransaction::begin(state));
     for (const auto& [mailbox, arrivals] : by_mailbox) {
@@ -90,10 +91,24 @@ Status index_arrivals_in(State& state, Record& record, const std::vector<Arrival
 }
 
 void index_arrivals(State& state, const std::vector<Arrival*>& arrivals) {
-    if (arrivals.empty() || index_batch(state, arrivals)) return;
-    // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
-    for (Arrival* one : arrivals)
-        for (auto& message : one->messages) message.uid = 0;
+    if (arrivals.empty()) return;
+    ByMailbox by_mailbox;
+    for (Arrival* arrival : arrivals) by_mailbox[arrival->mailbox].push_back(arrival);
+    const Status all = index_batch(state, by_mailbox);
+    if (all) return;
+    // A mailbox that cannot be indexed keeps no other from its rows.
+    for (const auto& one : by_mailbox) {
+        const Status indexed = by_mailbox.size() == 1 ? all : index_batch(state, {one});
+        if (indexed) continue;
+        // The files are durable whatever became of the rows; the next look at the directory gives them their UIDs.
+        std::size_t messages = 0;
+        for (Arrival* arrival : one.second)
+            for (auto& message : arrival->messages) message.uid = 0, ++messages;
+        log::Event("store.index.late", log::Level::Warning)
+            .field("actor", state.options.name)
+            .field("messages", messages)
+            .field("error", indexed.error().text);
+    }
 }
 
 void index_arrival(State& state, Arrival& arrival) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <cerrno>
 
 #include "common/imap/mailbox_name.hpp"
 #include "common/imap/session.hpp"
@@ -95,6 +96,9 @@ void Session::on(const Select& select) {
     untagged(fmt::format("OK [UIDNEXT {}] The next UID", view_->uidnext()));
     untagged(fmt::format("OK [MAILBOXID ({})] Its id, whatever its name", id));
     untagged(fmt::format("OK [HIGHESTMODSEQ {}] The highest mod-sequence", view_->modseq()));
+    // Not one message more has room: RFC 9208, 4.3.1
+    if (const Status room = account_->room_for(1, 1); !room && room.error().os_errno == EDQUOT)
+        untagged("NO [OVERQUOTA] " + room.error().text);
     if (rev2_) {
         std::string& out = out_.text();
         out += "* LIST () \"/\" ";

@@ -8,12 +8,12 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "common/imap/control.hpp"
+#include "common/imap/host/agenda.hpp"
 #include "common/imap/host/child.hpp"
 #include "common/imap/host/notes.hpp"
 #include "common/imap/host/watcher.hpp"
@@ -31,8 +31,11 @@ private:
     using Clock = std::chrono::steady_clock;
 
     static constexpr std::chrono::milliseconds kAcceptPause{200};  // where descriptors run out
-    static constexpr std::chrono::milliseconds kGather{20};        // so that what comes together is told by one process
-    static constexpr std::chrono::milliseconds kTellAgain{1000};   // where a teller failed
+    // So that what comes together is told by one process. Where a file is seen first, its writer, if it is one of ours,
+    // is about to say so, and has its row made by then.
+    static constexpr std::chrono::milliseconds kGather{20}, kGatherTouched{200};
+    static constexpr std::chrono::seconds kPatience{10};          // of a second look, while there is news elsewhere
+    static constexpr std::chrono::milliseconds kTellAgain{1000};  // where a teller failed
     static constexpr std::size_t kTellers = 8;  // at the same time: they need the processor, and no more
 
     // From accept to fork: the SESSION line, then the answer of gk-authd.
@@ -69,9 +72,8 @@ private:
     // What one account has: guards its limit, and finds whom a change concerns.
     struct Present {
         std::vector<RunningAt> running;
-        std::vector<std::string> asleep;  // tokens
-        bool telling = false, thorough = false;
-        Clock::time_point tell_at{};  // {}: there is nothing to tell
+        std::vector<std::string> asleep;         // tokens
+        bool telling = false, thorough = false;  // telling: it stands in neither agenda
     };
     struct Telling {
         std::string account;
@@ -114,14 +116,15 @@ private:
     void on_awake(const std::string& token);
     void forget(const std::string& token);
     void wake(StartingAt starting, const std::string& token);
-    void mark_stale(const std::string& account, Sleeper& sleeper, bool thorough);
+    void mark_stale(const std::string& account, Sleeper& sleeper, bool thorough, std::chrono::milliseconds gather);
+    void leave(const std::string& account);
     void tell_sleepers();
     void start_teller(const std::string& account, Present& present);
     void read_teller(pid_t pid);
     void end_teller(pid_t pid, bool well);
 
     void tell(const std::string& account, std::string_view mailbox, const Running* but);
-    void tell_watchers(const std::string& directory, bool thorough);
+    void tell_watchers(const std::string& directory, bool thorough, bool arrived);
     void on_signal();
     void reload();
     void begin_drain();
@@ -141,9 +144,9 @@ private:
     std::unordered_map<std::string, Sleeper> sleepers_;      // by token
     std::unordered_map<std::string, ControlLine> controls_;  // by name of the front
     std::unordered_map<pid_t, Telling> telling_;
-    std::set<std::string> to_tell_;  // accounts whose Present::tell_at is set
+    Agenda to_tell_, to_check_;  // accounts: with news for sleepers; that want a second look, which waits for those
     Watcher watcher_;
-    std::map<std::string, Clock::time_point> look_again_;               // directory: when its mtime can be trusted
+    Agenda look_again_;                                                 // directories: when their mtime can be trusted
     Clock::time_point watchdog_{}, drain_deadline_{}, accept_again_{};  // accept_again_: {} while accepting
     Clock::time_point touched_again_{};                                 // {}: the watcher is listened to
     bool draining_ = false;

@@ -111,11 +111,9 @@ Status Parent::watch_listeners() {
 int Parent::next_timeout_ms() const {
     auto next = Clock::now() + std::chrono::hours(1);
     for (const Starting& starting : starting_) next = std::min(next, starting.deadline);
-    for (const auto& [directory, when] : look_again_) next = std::min(next, when);
+    next = std::min(next, look_again_.next());
     if (touched_again_ != Clock::time_point{}) next = std::min(next, touched_again_);
-    if (telling_.size() < kTellers)
-        for (const auto& account : to_tell_)
-            if (const Present& present = present_.at(account); !present.telling) next = std::min(next, present.tell_at);
+    if (telling_.size() < kTellers) next = std::min({next, to_tell_.next(), to_check_.next()});
     if (draining_) next = std::min(next, drain_deadline_);
     else if (accept_again_ != Clock::time_point{}) next = std::min(next, accept_again_);
     if (os::watchdog_interval_ms() > 0)
@@ -139,15 +137,7 @@ void Parent::on_time() {
     }
     if (touched_again_ != Clock::time_point{} && now >= touched_again_)
         if (const Status watched = watch_directories(); !watched) touched_again_ = now + kTouchPause;
-    for (auto at = look_again_.begin(); at != look_again_.end();) {
-        if (now < at->second) {
-            ++at;
-            continue;
-        }
-        const std::string directory = at->first;
-        at = look_again_.erase(at);
-        tell_watchers(directory, true);
-    }
+    while (const auto directory = look_again_.take(now)) tell_watchers(*directory, true, false);
     tell_sleepers();
     if (draining_ && now >= drain_deadline_) {
         for (const Running& running : running_) ::kill(running.pid, SIGKILL);
@@ -214,10 +204,7 @@ void Parent::finish(RunningAt running) {
     by_pid_.erase(running->pid);
     const auto present = present_.find(running->account);
     std::erase(present->second.running, running);
-    if (present->second.running.empty() && present->second.asleep.empty() && !present->second.telling) {
-        to_tell_.erase(present->first);
-        present_.erase(present);
-    }
+    leave(present->first);
     running_.erase(running);
 }
 
@@ -272,7 +259,8 @@ void Parent::tell(const std::string& account, std::string_view mailbox, const Ru
     for (const RunningAt running : present->second.running)
         if (&*running != but && (running->selected == mailbox || running->watches_account)) look_now(*running, false);
     for (const std::string& token : present->second.asleep)
-        if (Sleeper& sleeper = sleepers_.at(token); sleeper.selected == mailbox) mark_stale(account, sleeper, false);
+        if (Sleeper& sleeper = sleepers_.at(token); sleeper.selected == mailbox)
+            mark_stale(account, sleeper, false, kGather);
 }
 
 Status Parent::watch_directories() {
@@ -281,22 +269,25 @@ Status Parent::watch_directories() {
 }
 
 void Parent::on_touched() {
-    for (const std::string& directory : watcher_.touched()) {
-        tell_watchers(directory, false);
-        look_again_[directory] = Clock::now() + kTrustAfter;
+    for (const auto& [directory, arrived] : watcher_.touched()) {
+        tell_watchers(directory, false, arrived);
+        look_again_.put(directory, Clock::now() + kTrustAfter);
     }
     unwatch(watcher_.fd());
     touched_again_ = Clock::now() + kTouchPause;
 }
 
-void Parent::tell_watchers(const std::string& directory, bool thorough) {
+// Who tells the sleepers of an account moves what is new to cur/, and that touches the mailbox too: only what arrives
+// meanwhile, or is reported, is news then; anything else is found by the second look.
+void Parent::tell_watchers(const std::string& directory, bool thorough, bool arrived) {
     const auto present = present_.find(account_of(config_.paths().mail, directory));
     if (present == present_.end()) return;
     for (const RunningAt running : present->second.running)
         if (running->watched == directory) look_now(*running, thorough);
+    if (present->second.telling && !thorough && !arrived) return;
     for (const std::string& token : present->second.asleep)
         if (Sleeper& sleeper = sleepers_.at(token); sleeper.watched == directory)
-            mark_stale(present->first, sleeper, thorough);
+            mark_stale(present->first, sleeper, thorough, thorough ? std::chrono::milliseconds(0) : kGatherTouched);
 }
 
 }  // namespace gk::imap

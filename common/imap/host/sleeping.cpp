@@ -63,7 +63,7 @@ void Parent::read_control(const std::string& front) {
         if (sleeper == sleepers_.end() || sleeper->second.handover.front != front) continue;
         if (control->verb == Control::Verb::Asleep) {
             sleeper->second.asking = -1;
-            if (sleeper->second.stale) mark_stale(sleeper->second.account, sleeper->second, false);
+            if (sleeper->second.stale) mark_stale(sleeper->second.account, sleeper->second, false, kGather);
         } else if (control->verb == Control::Verb::Awake) {
             on_awake(control->token);
         } else if (control->verb == Control::Verb::Gone) {
@@ -173,10 +173,18 @@ void Parent::forget(const std::string& token) {
     const auto present = present_.find(sleeper->second.account);
     sleepers_.erase(sleeper);
     std::erase(present->second.asleep, token);
-    if (present->second.running.empty() && present->second.asleep.empty() && !present->second.telling) {
-        to_tell_.erase(present->first);
-        present_.erase(present);
-    }
+    leave(present->first);
+}
+
+// Where nobody of ACCOUNT is left, so is nothing to be told.
+void Parent::leave(const std::string& account) {
+    const auto present = present_.find(account);
+    if (present == present_.end() || present->second.telling || !present->second.running.empty() ||
+        !present->second.asleep.empty())
+        return;
+    to_tell_.erase(account);
+    to_check_.erase(account);
+    present_.erase(present);
 }
 
 void Parent::wake(StartingAt starting, const std::string& token) {
@@ -198,27 +206,27 @@ void Parent::wake(StartingAt starting, const std::string& token) {
     drop(starting);
 }
 
-void Parent::mark_stale(const std::string& account, Sleeper& sleeper, bool thorough) {
+void Parent::mark_stale(const std::string& account, Sleeper& sleeper, bool thorough, std::chrono::milliseconds gather) {
     sleeper.stale = true;
     Present& present = present_.at(account);
     present.thorough = present.thorough || thorough;
-    if (sleeper.asking > 0 || present.tell_at != Clock::time_point{}) return;
-    present.tell_at = Clock::now() + kGather;
-    to_tell_.insert(account);
+    if (sleeper.asking > 0 || present.telling) return;
+    (thorough ? to_check_ : to_tell_).no_later(account, Clock::now() + gather);
 }
 
 void Parent::tell_sleepers() {
     const auto now = Clock::now();
-    for (auto at = to_tell_.begin(); at != to_tell_.end() && telling_.size() < kTellers && !draining_;) {
-        Present& present = present_.at(*at);
-        const std::string account = *at++;
-        if (!present.telling && present.tell_at <= now) start_teller(account, present);
+    while (telling_.size() < kTellers && !draining_) {
+        const bool patient = to_check_.next() > now - kPatience;
+        const auto account = (patient && to_tell_.next() <= now ? to_tell_ : to_check_).take(now);
+        if (!account) return;
+        start_teller(*account, present_.at(*account));
     }
 }
 
 void Parent::start_teller(const std::string& account, Present& present) {
     to_tell_.erase(account);
-    present.tell_at = {};
+    to_check_.erase(account);
     Teller teller;
     for (const std::string& token : present.asleep) {
         Sleeper& sleeper = sleepers_.at(token);
@@ -243,8 +251,7 @@ void Parent::start_teller(const std::string& account, Present& present) {
         log::Event("imap.fork.failed", log::Level::Error)
             .field("error", os_error(errno, "cannot tell of a change").text);
         for (const auto& [token, state] : teller.sleepers) sleepers_.at(token).stale = true;
-        present.tell_at = Clock::now() + kTellAgain;
-        to_tell_.insert(account);
+        to_tell_.no_later(account, Clock::now() + kTellAgain);
         return;
     }
     present.telling = true;
@@ -281,6 +288,7 @@ void Parent::read_teller(pid_t pid) {
 
 void Parent::end_teller(pid_t pid, bool well) {
     read_teller(pid);
+    on_touched();  // what it touched itself is known for that only while it is there
     const auto at = telling_.find(pid);
     if (at == telling_.end()) return;
     const std::string account = at->second.account;
@@ -294,14 +302,8 @@ void Parent::end_teller(pid_t pid, bool well) {
             if (Sleeper& sleeper = sleepers_.at(token); !sleeper.selected.empty()) sleeper.stale = true;
     const bool more = std::any_of(present->second.asleep.begin(), present->second.asleep.end(),
                                   [&](const std::string& token) { return sleepers_.at(token).stale; });
-    if (more) {
-        if (present->second.tell_at == Clock::time_point{})
-            present->second.tell_at = Clock::now() + (well ? kGather : kTellAgain);
-        to_tell_.insert(account);
-    } else if (present->second.running.empty() && present->second.asleep.empty()) {
-        to_tell_.erase(account);
-        present_.erase(present);
-    }
+    if (more) to_tell_.no_later(account, Clock::now() + (well ? kGather : kTellAgain));
+    leave(account);
 }
 
 }  // namespace gk::imap

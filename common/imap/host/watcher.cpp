@@ -3,7 +3,6 @@
 
 #include <sys/inotify.h>
 #include <unistd.h>
-#include <set>
 
 namespace gk::imap {
 
@@ -36,8 +35,8 @@ void Watcher::remove(const std::string& directory) {
     watched_.erase(at);
 }
 
-std::vector<std::string> Watcher::touched() {
-    std::set<std::string> found;
+std::vector<Watcher::Touched> Watcher::touched() {
+    std::map<std::string, bool> found;
     alignas(inotify_event) char buffer[16 * 1024];
     for (;;) {
         const ssize_t count = ::read(fd_.get(), buffer, sizeof buffer);
@@ -47,13 +46,17 @@ std::vector<std::string> Watcher::touched() {
             std::memcpy(&event, buffer + at, sizeof event);
             at += static_cast<ssize_t>(sizeof event + event.len);
             if (event.mask & IN_Q_OVERFLOW) {
-                for (const auto& [directory, watched] : watched_) found.insert(directory);
+                for (const auto& [directory, watched] : watched_) found[directory] = true;
             } else if (const auto known = directory_of_.find(event.wd); known != directory_of_.end()) {
-                found.insert(known->second);
+                const bool arrived =
+                    event.wd == watched_.at(known->second).fresh && (event.mask & (IN_MOVED_TO | IN_CREATE)) != 0;
+                found[known->second] |= arrived;
             }
         }
     }
-    return {found.begin(), found.end()};
+    std::vector<Touched> touched;
+    for (const auto& [directory, arrived] : found) touched.push_back({directory, arrived});
+    return touched;
 }
 
 }  // namespace gk::imap

@@ -21,8 +21,12 @@ public:
     // Counted: as many remove() as add().
     void add(const std::string& directory);
     void remove(const std::string& directory);
+    struct Touched {
+        std::string directory;
+        bool arrived = false;  // something came into new/, which only deliveries do
+    };
     // The mailboxes touched since the last call; without blocking, each once.
-    std::vector<std::string> touched();
+    std::vector<Touched> touched();
 
 private:
     struct Watched {

@@ -11,6 +11,7 @@
 
 #include "common/base/ids.hpp"
 #include "common/imap/handover.hpp"
+#include "common/imap/host/agenda.hpp"
 #include "common/imap/host/carry.hpp"
 #include "common/imap/host/notes.hpp"
 #include "common/imap/host/settings.hpp"
@@ -120,23 +121,52 @@ TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
         for (const char* sub : {"/cur", "/new", "/tmp"}) fs::create_directories(directory.path + box + sub);
     Watcher watcher;
     ASSERT_GE(watcher.fd(), 0);
+    const auto touched = [&] {
+        std::string all;
+        for (const auto& [path, arrived] : watcher.touched()) all += path + (arrived ? " arrived" : "");
+        return all;
+    };
     const std::string one = directory.path + "/one", two = directory.path + "/two";
     watcher.add(one);
     watcher.add(one);
     std::ofstream(one + "/tmp/x") << "x";
-    EXPECT_TRUE(watcher.touched().empty());
+    EXPECT_EQ(touched(), "");
     fs::rename(one + "/tmp/x", one + "/new/x");
-    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    EXPECT_EQ(touched(), one + " arrived");
     fs::rename(one + "/new/x", one + "/cur/x:2,S");
-    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    EXPECT_EQ(touched(), one);
     std::ofstream(two + "/new/y") << "y";
-    EXPECT_TRUE(watcher.touched().empty());
+    EXPECT_EQ(touched(), "");
     watcher.remove(one);
     fs::remove(one + "/cur/x:2,S");
-    EXPECT_EQ(watcher.touched(), std::vector<std::string>{one});
+    EXPECT_EQ(touched(), one);
     watcher.remove(one);
     std::ofstream(one + "/new/z") << "z";
-    EXPECT_TRUE(watcher.touched().empty());
+    EXPECT_EQ(touched(), "");
+}
+
+TEST(ImapAgenda, ServesWhatIsDueLongestWhateverItsName) {
+    const auto at = [](int second) { return Agenda::Time(std::chrono::seconds(second)); };
+    Agenda agenda;
+    EXPECT_EQ(agenda.next(), Agenda::Time::max());
+    EXPECT_FALSE(agenda.take(Agenda::Time::max()));
+    agenda.no_later("zoe", at(1));
+    agenda.no_later("ann", at(3));
+    agenda.no_later("ann", at(2));
+    agenda.no_later("ann", at(9));
+    agenda.put("bob", at(1));
+    agenda.put("bob", at(4));
+    agenda.put("gone", at(1));
+    agenda.erase("gone");
+    EXPECT_EQ(agenda.next(), at(1));
+    EXPECT_FALSE(agenda.take(at(0)));
+    EXPECT_EQ(agenda.take(at(9)), "zoe");
+    // Due again already: those who waited meanwhile come first.
+    agenda.no_later("zoe", at(8));
+    EXPECT_EQ(agenda.take(at(9)), "ann");
+    EXPECT_EQ(agenda.take(at(9)), "bob");
+    EXPECT_EQ(agenda.take(at(9)), "zoe");
+    EXPECT_FALSE(agenda.take(at(9)));
 }
 
 TEST(ImapHost, NamesHomesOnlyInsideTheMail) {

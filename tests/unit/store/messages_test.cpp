@@ -96,6 +96,30 @@ TEST_F(StoreMessages, IndexedLaterHaveOneUidEachWhateverTheUidlistHasOfThem) {
     EXPECT_EQ(deliver("INBOX"), 3u);
 }
 
+TEST_F(StoreMessages, IndexedLaterAreNotKeptFromTheirRowsByAMailboxThatCannotBe) {
+    EXPECT_EQ(deliver("Drafts"), 1u);
+    EXPECT_EQ(deliver("Sent"), 1u);
+    {
+        Indexer indexer(std::chrono::seconds(30));
+        for (const char* box : {"Drafts", "INBOX", "Sent"}) {
+            auto incoming = account_->incoming(box);
+            ASSERT_TRUE(incoming->begin());
+            ASSERT_TRUE(incoming->write("Subject: x\r\n\r\nhello\r\n"));
+            ASSERT_TRUE(incoming->commit(&indexer));
+        }
+        std::filesystem::remove(path("Drafts") + "/dovecot-uidlist");
+        std::filesystem::create_directory(path("Drafts") + "/dovecot-uidlist");
+        testing::internal::CaptureStderr();
+        indexer.settle(*account_);
+    }
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("store.index.late"), std::string::npos);
+    // Their lines are in the uidlist: without a look at the directory.
+    EXPECT_NE(read(path("INBOX") + "/dovecot-uidlist").find("1 :"), std::string::npos);
+    EXPECT_NE(read(path("Sent") + "/dovecot-uidlist").find("2 :"), std::string::npos);
+    std::filesystem::remove(path("Drafts") + "/dovecot-uidlist");
+    EXPECT_EQ(uids("Drafts").size(), 2u);
+}
+
 TEST_F(StoreMessages, AbandonedLeaveNothing) {
     {
         auto incoming = account_->incoming("INBOX");
