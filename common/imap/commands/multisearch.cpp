@@ -50,16 +50,18 @@ struct Session::MultiSearchJob final : Session::Job {
     void answer(Session& session, const View& view);
 
     MultiSearch command;
-    bool selected = false;             // the selected mailbox is still to be searched
-    std::vector<std::string> waiting;  // others, last first
-    std::optional<View> other;         // what is searched now, where it is not the selected one
-    std::optional<Finder> finder;
+    bool selected = false;                 // the selected mailbox is still to be searched
+    std::vector<std::string> waiting;      // others, last first
+    std::optional<View> other;             // what is searched now, where it is not the selected one
+    std::optional<SearchContext> context;  // of it
+    std::optional<Finder> finder;          // once the words are there that FUZZY asks for
 };
 
 void Session::MultiSearchJob::open_next(Session& session) {
     static const std::vector<store::Uid> kNothingSaved;
     if (std::exchange(selected, false)) {
-        finder.emplace(command.key, session.search_context());
+        context.emplace(session.search_context());
+        context->words = session.words_for(command.key);
         return;
     }
     const std::string name = std::move(waiting.back());
@@ -69,12 +71,14 @@ void Session::MultiSearchJob::open_next(Session& session) {
     auto snapshot = mailbox->snapshot(false);
     if (!snapshot) return;
     other.emplace(std::move(*mailbox), std::move(*snapshot), true);
-    finder.emplace(command.key,
-                   SearchContext{.view = *other, .saved = kNothingSaved, .now_s = to_unix_s(session.options_.now())});
+    context.emplace(SearchContext{.view = *other,
+                                  .saved = kNothingSaved,
+                                  .now_s = to_unix_s(session.options_.now()),
+                                  .words = session.words_for(command.key)});
 }
 
 bool Session::MultiSearchJob::resume(Session& session) {
-    if (!finder) {
+    if (!context) {
         if (!selected && waiting.empty()) {
             session.finish("OK Searched", true);
             return true;
@@ -83,10 +87,15 @@ bool Session::MultiSearchJob::resume(Session& session) {
         return false;
     }
     View& view = other ? *other : *session.view_;
+    if (!finder) {
+        if (context->words != nullptr && !context->words->take_in(view.mailbox())) return false;
+        finder.emplace(command.key, *context);
+    }
     const auto done = finder->resume(view);
     if (done && !*done) return false;
     if (done) answer(session, view);
     finder.reset();
+    context.reset();
     other.reset();
     return false;
 }

@@ -8,8 +8,8 @@ namespace gk::imap {
 
 // thread = "THREAD" SP ("ORDEREDSUBJECT" / "REFERENCES") SP charset SP search-key *(SP search-key): RFC 5256
 struct Session::ThreadJob final : Session::Job {
-    ThreadJob(Thread thread, const SearchContext& context, std::shared_ptr<store::Account> account)
-        : command(std::move(thread)), finder(command.key, context), threading(std::move(account)) {}
+    ThreadJob(Thread thread, const SearchContext& how, std::shared_ptr<store::Account> account)
+        : command(std::move(thread)), context(how), threading(std::move(account)) {}
 
     bool resume(Session& session) override;
     Result<bool> work(Session& session);
@@ -17,7 +17,8 @@ struct Session::ThreadJob final : Session::Job {
     Status answer(Session& session, Threader threader);
 
     Thread command;
-    Finder finder;
+    SearchContext context;
+    std::optional<Finder> finder;  // once the words are there that FUZZY asks for
     store::Threading threading;
     bool found = false;
 };
@@ -31,7 +32,9 @@ bool Session::ThreadJob::resume(Session& session) {
 
 Result<bool> Session::ThreadJob::work(Session& session) {
     if (!found) {
-        GK_TRY(found, finder.resume(*session.view_));
+        if (!finder && context.words != nullptr && !context.words->take_in(session.view_->mailbox())) return false;
+        if (!finder) finder.emplace(command.key, context);
+        GK_TRY(found, finder->resume(*session.view_));
         return false;
     }
     GK_TRY(const bool threaded, threading.resume());
@@ -45,7 +48,7 @@ template <class Threader>
 Status Session::ThreadJob::answer(Session& session, Threader threader) {
     View& view = *session.view_;
     std::vector<store::Uid> uids;
-    for (const std::uint32_t index : finder.found()) uids.push_back(view.rows()[index].uid);
+    for (const std::uint32_t index : finder->found()) uids.push_back(view.rows()[index].uid);
     GK_CHECK(view.mailbox().threads(uids, [&](const store::ThreadRow& row) {
         if (command.uid) threader.add(row.uid, row);
         else if (const auto index = view.find(row.uid)) threader.add(*index + 1, row);
@@ -59,7 +62,8 @@ void Session::on(const Thread& thread) {
     if (!need_selected() || !need_uid(thread.uid && !names_sequence_numbers(thread.key))) return;
     if (!charset_is_known(thread.charset)) return reply(kBadCharset);
     if (contains(thread.key, SearchKey::Kind::ModSeq)) enable_condstore();
-    const SearchContext context{.view = *view_, .saved = saved_, .words = words_for(thread.key)};
+    SearchContext context = search_context();
+    context.words = words_for(thread.key);
     job_ = std::make_unique<ThreadJob>(thread, context, view_->mailbox().account());
 }
 
