@@ -66,6 +66,8 @@ void converse(net::SocketStream& stream, auth::Authenticator& authenticator, std
                     .field("error", reply.text);
         } else if (const auto* sender = std::get_if<auth::Sender>(&*request)) {
             reply = authenticator.may_send_as(*sender);
+        } else if (const auto* count = std::get_if<auth::Count>(&*request)) {
+            reply = authenticator.count(*count);
         } else if (std::holds_alternative<auth::Ping>(*request)) {
             reply.kind = auth::Reply::Kind::Ok;
         } else if (std::holds_alternative<auth::Cancel>(*request)) {

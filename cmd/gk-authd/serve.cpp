@@ -25,6 +25,8 @@ struct Service {
 
 Status open(Service& service, const config::Paths& paths) {
     GK_TRY(service.config, config::Config::load(paths));
+    GK_TRY(const auto limits, auth::SubmissionLimits::from(service.config));
+    (void)limits;  // said here, where it can be refused; each reads them for itself
     GK_TRY(service.directory, directory::Directory::open(paths, true, directory::Limits::from(service.config)));
     GK_TRY(auto credentials, auth::CredentialStore::open(paths.auth_db));
     service.authenticator = std::make_unique<auth::Authenticator>(
@@ -55,7 +57,10 @@ Status close_in(const std::string& root, const config::Paths& paths) {
 }
 
 Status reload(Service& service, const config::Paths& paths) {
-    GK_TRY(service.config, config::Config::load(paths));
+    GK_TRY(auto config, config::Config::load(paths));
+    GK_TRY(const auto limits, auth::SubmissionLimits::from(config));
+    (void)limits;
+    service.config = std::move(config);
     service.authenticator->reconfigure(service.config);
     service.directory->set_limits(directory::Limits::from(service.config));
     adopt(service);

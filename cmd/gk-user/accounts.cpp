@@ -105,16 +105,19 @@ int list(const Arguments& arguments) {
 }
 
 int show(const Arguments& arguments) {
-    cli::Rows rows(arguments.json, {"account", "name", "admin", "disabled", "quota", "created", "tenant", "password",
-                                    "password_changed", "app_passwords", "home"});
+    cli::Rows rows(arguments.json,
+                   {"account", "name", "admin", "disabled", "quota", "created", "tenant", "password",
+                    "password_changed", "app_passwords", "home", "messages_last_day", "recipients_last_day"});
     return for_each(arguments, [&](accounts::Accounts& accounts, const std::string& address) -> Status {
         GK_TRY(const auto account, existing(accounts, address));
         GK_TRY(const auto credentials, accounts.credentials().find(account.address));
         const auto stored = credentials.value_or(auth::Credentials{});
+        GK_TRY(const auto use, accounts.credentials().submissions().use(account.address, to_unix_s(now())));
         rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes,
                   time_or_empty(account.created_s), account.tenant, std::string(auth::main_name(stored.main)),
                   time_or_empty(stored.changed_s), static_cast<std::int64_t>(stored.app_passwords.size()),
-                  directory::home_of(config::Paths::under(arguments.root), account.address)});
+                  directory::home_of(config::Paths::under(arguments.root), account.address),
+                  static_cast<std::int64_t>(use.messages_day), static_cast<std::int64_t>(use.recipients_day)});
         return ok();
     });
 }

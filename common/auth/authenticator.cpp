@@ -50,7 +50,8 @@ Authenticator::Policy Authenticator::policy_of(const config::Config& config) {
             config.boolean("auth.app_passwords_only"),
             config.boolean("auth.plaintext_without_tls"),
             config.duration_s("auth.cache_time"),
-            static_cast<std::size_t>(config.integer("auth.remembered"))};
+            static_cast<std::size_t>(config.integer("auth.remembered")),
+            SubmissionLimits::from(config).value_or(SubmissionLimits{})};
 }
 
 Authenticator::Authenticator(const config::Config& config, std::shared_ptr<Accounts> accounts,
@@ -124,6 +125,23 @@ Reply Authenticator::may_send_as(const Sender& request) {
     } else {
         reply.code = FailCode::Denied;
         reply.text = fmt::format("{} may not send as {}", request.user, text::printable(request.address));
+    }
+    return reply;
+}
+
+Reply Authenticator::count(const Count& request) {
+    Reply reply;
+    const auto limit = policy().submissions.of(request.user);
+    const auto refusal =
+        credentials_->submissions().count(request.user, request.messages, request.recipients, limit, to_unix_s(now()));
+    if (!refusal) {
+        reply.code = FailCode::Temp;
+        reply.text = refusal.error().text;
+    } else if (*refusal) {
+        reply.code = FailCode::Limit;
+        reply.text = **refusal;
+    } else {
+        reply.kind = Reply::Kind::Ok;
     }
     return reply;
 }

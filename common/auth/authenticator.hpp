@@ -48,6 +48,7 @@ public:
     void reconfigure(const config::Config& config);
     Reply redeem(const Redeem& request);
     Reply may_send_as(const Sender& request);
+    Reply count(const Count& request);
 
 private:
     friend class Exchange;
@@ -85,6 +86,7 @@ private:
         bool app_passwords_only = false, plaintext_without_tls = false;
         std::int64_t cache_s = 0;
         std::size_t remembered = 0;
+        SubmissionLimits submissions;
     };
     static Policy policy_of(const config::Config& config);
     Policy policy() const;

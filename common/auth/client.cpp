@@ -83,6 +83,15 @@ Status Client::may_send_as(const std::string& user, const std::string& address) 
     return fail(Errc::Denied, reply.text);
 }
 
+Status Client::count(const std::string& user, std::uint64_t messages, std::uint64_t recipients) {
+    if (in_exchange_) GK_CHECK(cancel());
+    // Asked again after a lost answer it may count twice, which errs on the safe side.
+    GK_TRY(auto reply, ask(Count{user, messages, recipients}, true));
+    if (reply.kind == Reply::Kind::Ok) return ok();
+    if (reply.kind == Reply::Kind::Fail && reply.code == FailCode::Limit) return fail(Errc::Denied, reply.text);
+    return fail(Errc::Temporary, reply.text);
+}
+
 Status Client::ping() {
     if (in_exchange_) return ok();
     GK_TRY(const auto reply, ask(Ping{}, true));

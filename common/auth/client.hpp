@@ -30,6 +30,8 @@ public:
     Result<std::string> redeem(const std::string& ticket, const std::string& service);
     // ok: USER may use ADDRESS as reverse-path and in From; Denied: it may not.
     Status may_send_as(const std::string& user, const std::string& address);
+    // USER submits so much more, and it is counted; Denied, with the reason, where that would be past a limit.
+    Status count(const std::string& user, std::uint64_t messages, std::uint64_t recipients);
     Status ping();
 
 private:

@@ -21,6 +21,11 @@ create table app_password (
     label text not null, scopes text not null, stored_key blob not null, server_key blob not null,
     created_s integer not null, expires_s integer not null, last_used_s integer not null, unique (account, label));
 )sql",
+    R"sql(
+create table submission (
+    account text not null, slot integer not null, messages integer not null, recipients integer not null,
+    primary key (account, slot)) without rowid;
+)sql",
 };
 
 constexpr std::size_t kSaltBytes = 16;
@@ -75,6 +80,7 @@ Result<std::shared_ptr<CredentialStore>> CredentialStore::open(const std::string
     if (!row) return fail(Errc::Permanent, fmt::format("'{}' lost its secret", path));
     store->secret_ = std::string(query.text(0));
     query.reset();
+    GK_TRY(store->submissions_, Submissions::open(path));
     return store;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/auth/scram.hpp"
+#include "common/auth/submissions.hpp"
 #include "common/base/result.hpp"
 #include "common/db/database.hpp"
 
@@ -71,6 +72,9 @@ public:
     Status remove_app_password(std::string_view account, std::string_view label);
     Status note_used(std::int64_t app_password_id, std::int64_t when_s);
 
+    // What accounts submitted of late.
+    Submissions& submissions() noexcept { return *submissions_; }
+
     // 32 random bytes made with the database: salts of accounts that do not exist come from it.
     const std::string& server_secret() const noexcept { return secret_; }
 
@@ -82,6 +86,7 @@ private:
     std::mutex mutex_;
     db::Database db_;
     std::string secret_;
+    std::unique_ptr<Submissions> submissions_;
 };
 
 Result<std::vector<std::string>> parse_scopes(std::string_view text);  // "smtp,imap" or "all"

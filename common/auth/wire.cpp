@@ -11,7 +11,8 @@ namespace gk::auth {
 
 namespace {
 
-constexpr std::string_view kCodeNames[] = {"auth", "temp", "locked", "disabled", "expired", "malformed", "denied"};
+constexpr std::string_view kCodeNames[] = {"auth",    "temp",      "locked", "disabled",
+                                           "expired", "malformed", "denied", "limit"};
 
 Result<bool> need_flag(const WireLine& line, std::string_view key) {
     const auto found = line.fields.find(key);
@@ -72,6 +73,11 @@ std::string format_request(const Request& request) {
         line = "SENDER";
         add_wire_field(line, "user", sender->user);
         add_wire_field(line, "address", sender->address);
+    } else if (const auto* count = std::get_if<Count>(&request)) {
+        line = "COUNT";
+        add_wire_field(line, "user", count->user);
+        add_wire_field(line, "messages", std::to_string(count->messages));
+        add_wire_field(line, "recipients", std::to_string(count->recipients));
     } else {
         line = "PING";
     }
@@ -99,6 +105,15 @@ Result<Request> parse_request(std::string_view text) {
         GK_TRY(sender.user, line.need("user"));
         GK_TRY(sender.address, line.need("address"));
         return sender;
+    }
+    if (line.verb == "COUNT") {
+        constexpr std::uint64_t kMost = 1'000'000;  // of one request
+        Count count;
+        GK_TRY(count.user, line.need("user"));
+        GK_TRY(count.messages, maybe_number(line, "messages"));
+        GK_TRY(count.recipients, maybe_number(line, "recipients"));
+        if (count.messages > kMost || count.recipients > kMost) return fail(Errc::BadInput, "COUNT of too much");
+        return count;
     }
     return fail(Errc::BadInput, fmt::format("unknown auth request '{}'", text::printable(line.verb, 20)));
 }

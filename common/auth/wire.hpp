@@ -17,6 +17,7 @@
 //   S: OK user= [ticket=] [data=]   or   FAIL code= text=     (for smtp, which redeems none, there is no ticket)
 //   after REDEEM also: [quota-octets=] [quota-messages=], where the account has a quota
 //   C: REDEEM ticket= service=    C: SENDER user= address=    C: PING
+//   C: COUNT user= messages= recipients=   (answered by FAIL code=limit where that would be too many)
 namespace gk::auth {
 
 constexpr std::size_t kMaxLine = 128 * 1024;  // a 64 KB SASL response in base64, and room
@@ -40,10 +41,15 @@ struct Redeem {
 struct Sender {
     std::string user, address;
 };
+// USER is about to submit so much more.
+struct Count {
+    std::string user;
+    std::uint64_t messages = 0, recipients = 0;
+};
 struct Ping {};
-using Request = std::variant<Begin, Continue, Cancel, Redeem, Sender, Ping>;
+using Request = std::variant<Begin, Continue, Cancel, Redeem, Sender, Count, Ping>;
 
-enum class FailCode { Auth, Temp, Locked, Disabled, Expired, Malformed, Denied };
+enum class FailCode { Auth, Temp, Locked, Disabled, Expired, Malformed, Denied, Limit };
 std::string_view fail_code_name(FailCode code) noexcept;
 
 struct Reply {

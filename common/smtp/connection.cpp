@@ -185,6 +185,21 @@ std::optional<Reply> Connection::refuse_from() {
     return std::nullopt;
 }
 
+std::optional<Reply> Connection::refuse_flood(std::uint64_t messages, std::uint64_t recipients) {
+    if (!settings_->count_submissions || session_->account().empty()) return std::nullopt;
+    const auto counted = host_.auth_.take()->count(session_->account(), messages, recipients);
+    if (counted) return std::nullopt;
+    if (counted.error().code != Errc::Denied) {
+        log_trouble("auth.unreachable", counted.error().text);
+        return Reply{451, "4.3.0", "cannot count what you send now"};
+    }
+    log::Event("submission.limited", log::Level::Warning)
+        .field("peer", peer_.ip)
+        .field("actor", session_->account())
+        .field("reason", counted.error().text);
+    return Reply{450, "4.7.1", counted.error().text};
+}
+
 void Connection::on(const CheckSender&) {
     const Mail& mail = session_->asked_mail();
     content_began_ = {};
@@ -198,12 +213,14 @@ void Connection::on(const CheckSender&) {
             return session_->answer({451, "4.3.0", "cannot check the sender now"});
         }
     }
+    if (const auto refusal = refuse_flood(1, 0)) return session_->answer(*refusal);
     transaction_.begin(mail, new_id());
     message_began_ = Clock::now();
     session_->answer({250, "2.1.0", "ok"});
 }
 
 void Connection::on(const CheckRecipient& check) {
+    if (const auto refusal = refuse_flood(0, 1)) return session_->answer(*refusal);
     RecipientFacts facts;
     facts.authenticated = !session_->account().empty();
     facts.may_relay = service_ == Service::Mx && settings_->relay_networks.contains(peer_.ip);

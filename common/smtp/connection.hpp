@@ -41,6 +41,8 @@ private:
     bool comes_from_outside() const;
     void authenticated(const Result<auth::Reply>& reply);
     Status may_send_as(const std::string& address);
+    // Why the account may not submit so much more now, or nothing.
+    std::optional<Reply> refuse_flood(std::uint64_t messages, std::uint64_t recipients);
     std::optional<Reply> refuse_from();
 
     milliseconds timeout() const;

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "common/auth/mechanisms.hpp"
+#include "common/auth/submissions.hpp"
 #include "common/base/log.hpp"
 #include "common/smtp/connection.hpp"
 
@@ -62,6 +63,8 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     settings->min_rate = config.size("smtp.min_rate");
     settings->memory = config.size("smtp.memory");
     settings->memory_per_message = config.size("smtp.memory_per_message");
+    GK_TRY(const auto limits, auth::SubmissionLimits::from(config));
+    settings->count_submissions = limits.any();
     settings->check_from = config.boolean("smtp.check_from");
     auto networks = net::Networks::parse(config.strings("smtp.relay_networks"));
     if (!networks) return fail(networks.error().in("smtp.relay_networks"));

@@ -30,6 +30,7 @@ struct HostSettings {
     std::uint64_t min_rate = 0;  // bytes a second
     std::size_t memory_per_message = 0;
     bool check_from = true;
+    bool count_submissions = false;  // there are limits that gk-authd knows
     std::uint64_t memory = 0;
     net::Networks relay_networks;
     std::shared_ptr<const mailauth::gate::Options> gate;

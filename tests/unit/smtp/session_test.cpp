@@ -61,6 +61,7 @@ public:
     Session& session() { return session_; }
     std::string content, all_content;
     int transactions_ended = 0;
+    std::size_t most_messages_hour = 0;  // as gk-authd counts; 0: any number
 
 private:
     void on(const StartHandshake&) { session_.tls_started({"TLSv1.3", "TLS_X", "", true}); }
@@ -85,6 +86,12 @@ private:
         const auto& path = session_.asked_mail().path;
         if (!session_.account().empty() && !path.is_null() && path.to_string() != session_.account())
             return session_.answer({553, "5.7.1", "you may not send as " + path.to_string()});
+        if (most_messages_hour != 0 && begun_ >= most_messages_hour)
+            return session_.answer({450, "4.7.1",
+                                    session_.account() + " sent " + std::to_string(begun_) +
+                                        (begun_ == 1 ? " message" : " messages") + " in the last hour; the limit is " +
+                                        std::to_string(most_messages_hour) + "; try again after 14:05"});
+        ++begun_;
         recipients_ = 0;
         content.clear();
         session_.answer({250, "2.1.0", "ok"});
@@ -117,7 +124,7 @@ private:
     Session session_;
     std::string line_, mechanism_;
     int steps_ = 0;
-    std::size_t recipients_ = 0;
+    std::size_t recipients_ = 0, begun_ = 0;
 };
 
 SessionSettings settings_of(const test::Transcript& transcript) {
@@ -127,7 +134,8 @@ SessionSettings settings_of(const test::Transcript& transcript) {
     for (const auto& [key, value] : transcript.with) {
         if (key == "smtp.max_errors") settings.limits.max_errors = std::stoul(value);
         else if (key == "smtp.max_auth_failures") settings.limits.max_auth_failures = std::stoul(value);
-        else ADD_FAILURE() << transcript.name << ": no such setting here: " << key;
+        else if (key != "smtp.submission_messages_hour")
+            ADD_FAILURE() << transcript.name << ": no such setting here: " << key;
     }
     return settings;
 }
@@ -148,6 +156,8 @@ TEST(SmtpSession, RepliesAsTheTranscriptsSayAtEverySplit) {
         SCOPED_TRACE(transcript.name);
         const auto begin = [&]() -> test::Dialogue {
             auto host = std::make_shared<FakeHost>(settings_of(transcript));
+            for (const auto& [key, value] : transcript.with)
+                if (key == "smtp.submission_messages_hour") host->most_messages_hour = std::stoul(value);
             return [host](std::string_view bytes) { return host->say(bytes); };
         };
         if (transcript.said.size() < 4000) {
