@@ -70,7 +70,7 @@ test label='':
 
 # what takes long: everything labelled slow
 [group('test')]
-slow *args: (_release 'programs smtpload')
+slow *args: (_release 'programs smtpload spoolfill')
     ctest --test-dir build -L slow --output-on-failure --no-tests=error "$@"
 
 # unit tests whose names match, with their output
@@ -80,17 +80,17 @@ unit pattern='': (_release 'test-programs')
 
 # transcripts against the real programs
 [group('test')]
-protocol: (_release 'programs smtpload')
+protocol: (_release 'programs smtpload spoolfill')
     ctest --test-dir build -L protocol --output-on-failure
 
 # end-to-end tests with real clients and peers
 [group('test')]
-e2e pattern='': (_release 'programs smtpload')
+e2e pattern='': (_release 'programs smtpload spoolfill')
     ctest --test-dir build -L e2e -LE slow -R '{{pattern}}' --output-on-failure
 
 # kill, full disk and failing fsync at every step of a delivery
 [group('test')]
-crash: (_release 'programs smtpload')
+crash: (_release 'programs smtpload spoolfill')
     ctest --test-dir build -L crash -LE slow --output-on-failure
 
 # unit tests under ASan and UBSan
@@ -135,7 +135,7 @@ fuzz-list:
 
 # run a benchmark against peers: just bench smtp --rounds 5
 [group('measure')]
-bench name *args: (_release 'programs smtpload authload imapload idleload')
+bench name *args: (_release 'programs smtpload authload imapload idleload spoolfill')
     shift; /usr/bin/python3 bench/{{name}} "$@"
 
 # the programs' sizes
@@ -156,7 +156,7 @@ check: check-format check-scripts check-man house
 
 # the house's rules: floors, headers, pages, completions, units
 [group('check')]
-house: (_release 'programs smtpload')
+house: (_release 'programs smtpload spoolfill')
     ctest --test-dir build -L house --output-on-failure
 
 # does every file follow .clang-format?

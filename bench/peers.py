@@ -136,6 +136,10 @@ class Gk(Server):
     SETTINGS = "[auth]\nplaintext_without_tls = true\n"    # as the peers are used here
 
     def start(self):
+        self.make()
+        self.begin()
+
+    def make(self):
         root = self.directory
         self.command("gk-config", "init", "--root", root, "--hostname", "mx.example.org")
         os.makedirs(f"{root}/gk.toml.d", exist_ok=True)
@@ -144,6 +148,9 @@ class Gk(Server):
         self.command("gk-domain", "add", DOMAIN, "--root", root)
         for user in self.users:
             self.command("gk-user", "add", f"{user}@{DOMAIN}", "--root", root, "--password-file", "-", stdin="bench 1 bench\n")
+
+    def begin(self):
+        root = self.directory
         self.process = self.spawn([f"{BIN}/gk-up", "--root", root, "--port-base", str(self.port - 25), "--json"],
                                   stdout=subprocess.PIPE, stderr=open(f"{root}/gk-up.err", "w", encoding="utf-8"), text=True)
         if not select.select([self.process.stdout], [], [], 30)[0] or not self.process.stdout.readline().strip():
@@ -156,6 +163,12 @@ class Gk(Server):
         done = subprocess.run([f"{BIN}/{program}", *words], input=stdin, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             raise Unavailable(f"{program} {' '.join(words)}: {done.stderr.strip()}")
+
+    def end(self):
+        """Until begin() is called again."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.process.stdout.close()
 
     def maildir(self, user):
         return f"{self.directory}/mail/{DOMAIN}/{user}/Maildir"

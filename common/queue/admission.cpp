@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t kUnproven = 40;  // of one destination
 constexpr std::size_t kProbes = 2;
-// Whose own messages are so few is let in although the destination has enough of another's.
-constexpr unsigned kFewOfSender = 5;
+// Of whom so little is in memory is let in although the destination has enough of another's.
+constexpr unsigned kFewOfSender = 20;
 constexpr std::chrono::minutes kProven{10};
 
 }  // namespace
@@ -38,20 +38,20 @@ Admission::Answer Admission::ask(const Ticket& ticket) const {
         const auto lane = lanes_.find(domain);
         if (lane == lanes_.end() || !is_proven(lane->second)) continue;
         is_soon = true;
-        const auto sender = lane->second.senders.find(ticket.sender);
-        const unsigned own = sender == lane->second.senders.end() ? 0 : sender->second;
-        if (own < kFewOfSender && free() > most_ / 20) return Answer::Enter;
+        const auto sender = senders_.find(ticket.sender);
+        const unsigned own = sender == senders_.end() ? 0 : sender->second;
+        if (own < kFewOfSender && entered_ < most_ + reserve_) return Answer::Enter;
     }
     return is_soon ? Answer::Later : Answer::OnDisk;
 }
 
 void Admission::enter(Ticket& ticket) {
     ++entered_;
+    ++senders_[ticket.sender];
     ticket.is_unproven = !ticket.domains.empty();
     for (const auto& domain : ticket.domains) {
         Lane& lane = lanes_[domain];
         ++lane.entered;
-        ++lane.senders[ticket.sender];
         if (is_proven(lane)) ticket.is_unproven = false;
     }
     unproven_ += ticket.is_unproven;
@@ -61,11 +61,10 @@ void Admission::leave(const Ticket& ticket) {
     --entered_;
     unproven_ -= ticket.is_unproven;
     for (const auto& domain : ticket.domains) {
-        Lane& lane = lanes_[domain];
-        --lane.entered;
-        const auto sender = lane.senders.find(ticket.sender);
-        if (--sender->second == 0) lane.senders.erase(sender);
+        --lanes_[domain].entered;
     }
+    const auto sender = senders_.find(ticket.sender);
+    if (--sender->second == 0) senders_.erase(sender);
 }
 
 bool Admission::succeeded(const std::string& domain, bool is_paced) {

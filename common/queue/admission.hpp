@@ -28,7 +28,7 @@ public:
         OnDisk,  // nobody knows when
     };
 
-    explicit Admission(std::size_t most) : most_(most) {}
+    explicit Admission(std::size_t most) : most_(most - most / 20), reserve_(most / 20) {}
     Answer ask(const Ticket& ticket) const;
     void enter(Ticket& ticket);
     void leave(const Ticket& ticket);
@@ -46,15 +46,16 @@ public:
 private:
     struct Lane {
         std::size_t entered = 0;
-        std::unordered_map<std::string, unsigned> senders;
         Steady::time_point proven_until{}, closed_until{};
         bool has_failed = false, is_paced = false;
     };
     std::size_t most_of(const Lane& lane) const;
     bool is_proven(const Lane& lane) const { return !lane.has_failed && Steady::now() < lane.proven_until; }
 
-    std::size_t most_, entered_ = 0, unproven_ = 0;
+    // RESERVE is for those of whose sender there is little.
+    std::size_t most_, reserve_, entered_ = 0, unproven_ = 0;
     std::unordered_map<std::string, Lane> lanes_;
+    std::unordered_map<std::string, unsigned> senders_;  // messages of each
 };
 
 }  // namespace gk::queue

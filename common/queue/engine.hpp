@@ -14,8 +14,10 @@ namespace gk::queue {
 // The queue at work: takes what is dropped into the spool, delivers it, tries again, sends DSNs.
 //
 // Order of durability: an outcome is on disk before its consequence (a DSN is in the spool before the failure
-// counts as notified; all outcomes are on disk before the file is removed). So a kill at any point loses nothing;
-// it repeats a delivery only where it fell between the peer's reply and our record of it.
+// counts as notified). Where nothing is left to do the removal of the file is the record. So a kill at any point loses
+// nothing; it repeats a delivery only where it fell between the peer's reply and our record of it, at most one for each
+// connection. A power cut repeats those, too, whose removal the directory's sync, some milliseconds later, did not
+// cover.
 class Engine final : public Access {
 public:
     // Takes the spool's lock, reads what is there and starts to work. IS_LOCAL decides what goes to the local socket.

@@ -199,7 +199,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     // work.cpp: doing it
     void begin(const std::shared_ptr<ActiveMessage>& message);
     void enqueue_locked(const Route& route, Group group);
-    void make_ready_locked(Destination& destination);
+    void make_ready_locked(Destination& destination, bool by_worker = false);
     void start_worker_locked();
     Destination* next_ready_locked();
     void run_worker();

@@ -137,8 +137,12 @@ void Index::close(const std::string& domain, TimePoint until) {
 
 void Index::reopen(const std::string& domain) {
     const std::lock_guard lock(*mutex_);
-    for (auto& [name, lane] : lanes_->by_domain)
-        if ((domain.empty() || name == domain) && lane.closed != TimePoint{}) lanes_->close(name, lane, TimePoint{});
+    if (!domain.empty()) {
+        const auto lane = lanes_->by_domain.find(domain);
+        if (lane != lanes_->by_domain.end()) lanes_->close(domain, lane->second, TimePoint{});
+        return;
+    }
+    for (auto& [name, lane] : lanes_->by_domain) lanes_->close(name, lane, TimePoint{});
 }
 
 Status Index::recover(TimePoint now, TimePoint latest) {

@@ -14,8 +14,8 @@
 namespace gk::queue {
 namespace {
 
-// Looked at before what is due has its turn.
-constexpr std::size_t kLooks = 2000;
+// Looked at, and taken from the index, before the other has its turn: what comes new must not wait for thousands.
+constexpr std::size_t kLooks = 500, kDueAtOnce = 200;
 constexpr std::chrono::hours kPastDeadline{1};
 
 Admission::Ticket ticket_for(const Envelope& envelope, const MessageState& state) {
@@ -169,7 +169,7 @@ void Engine::Impl::take_due() {
         free = admission.free();
     }
     if (free == 0) return;
-    auto due = index->take_due(now(), free, [this](const std::string& domain) {
+    auto due = index->take_due(now(), std::min(free, kDueAtOnce), [this](const std::string& domain) {
         const std::lock_guard guard(mutex);
         return admission.room(domain);
     });

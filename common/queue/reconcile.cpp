@@ -15,7 +15,7 @@ namespace gk::queue {
 namespace {
 
 constexpr std::size_t kPage = 10'000;
-constexpr std::size_t kUnknownAtOnce = 500;
+constexpr std::size_t kUnknownAtOnce = 200;
 
 // A million names in one string, 21 bytes each.
 struct Names {

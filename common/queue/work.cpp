@@ -191,10 +191,12 @@ void Engine::Impl::start_worker_locked() {
         workers.emplace_back([self = shared_from_this()] { self->run_worker(); });
 }
 
-void Engine::Impl::make_ready_locked(Destination& d) {
+void Engine::Impl::make_ready_locked(Destination& d, bool by_worker) {
     if (d.is_ready || d.waiting.empty() || d.running >= d.limit || !d.has_token()) return;
     d.is_ready = true;
     (d.is_known() ? ready_known : ready_unknown).push_back(&d);
+    // A worker that is about to look for work needs nobody else for this.
+    if (by_worker && ready_known.size() + ready_unknown.size() == 1) return;
     if (idle_workers > 0) work.notify_one();
     start_worker_locked();
 }
@@ -254,7 +256,7 @@ void Engine::Impl::run_worker() {
         --d.running;
         --busy_workers;
         opening_workers -= is_opening;
-        make_ready_locked(d);
+        make_ready_locked(d, true);
         if (busy_workers == 0) all_idle.notify_all();
         // One that was passed over for want of workers may be opened now.
         if (is_opening && !ready_unknown.empty()) work.notify_one();

@@ -271,16 +271,16 @@ TEST(QueueEngine, ADeadDestinationDoesNotHoldUpTheOthers) {
 TEST(QueueEngine, OneMessageDoesNotWaitBehindTheThousandsOfAnother) {
     Bed bed;
     bed.settings.limits.usual.connections = 1;
-    for (int i = 0; i < 300; ++i) bed.put({"bob@b.test"}, "bulk@a.test");
+    for (int i = 0; i < 100; ++i) bed.put({"bob@b.test"}, "bulk@a.test");
     bed.start();
-    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() >= 20; }));
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() >= 10; }));
     bed.put({"bob@b.test"}, "one@a.test");
     ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
     const auto received = bed.peer.received();
-    ASSERT_EQ(received.size(), 301u);
+    ASSERT_EQ(received.size(), 101u);
     std::size_t at = 0;
     while (at < received.size() && received[at].mail.find("one@a.test") == std::string::npos) ++at;
-    EXPECT_LT(at, 250u);
+    EXPECT_LT(at, 80u);
 }
 
 TEST(QueueEngine, APeerThatWantsLessIsLeftAloneForAWhile) {
@@ -347,7 +347,9 @@ TEST(QueueEngine, FindsTheFilesThatTheIndexDoesNotKnow) {
         ASSERT_TRUE(index);
         int n = 0;
         for (const auto& id : ids)
-            if (n++ % 3 == 0) EXPECT_TRUE(index->remove(id));
+            if (n++ % 3 == 0) {
+                EXPECT_TRUE(index->remove(id));
+            }
         ASSERT_TRUE(os::unlink(bed.settings.spool_dir + "/active/" + *std::next(ids.begin())));
     }
     ids.erase(std::next(ids.begin()));
