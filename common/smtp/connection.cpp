@@ -204,7 +204,9 @@ std::optional<Reply> Connection::refuse_from() {
 }
 
 std::optional<Reply> Connection::refuse_flood(std::uint64_t messages, std::uint64_t recipients) {
-    if (!settings_->count_submissions || session_->account().empty()) return std::nullopt;
+    // A user of this machine is no account of the directory.
+    const bool is_counted = !session_->account().empty() && service_ != Service::Local;
+    if (!settings_->count_submissions || !is_counted) return std::nullopt;
     const auto counted = host_.auth_.take()->count(session_->account(), messages, recipients);
     if (counted) return std::nullopt;
     if (counted.error().code != Errc::Denied) {
