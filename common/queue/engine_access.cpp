@@ -172,11 +172,11 @@ Result<Facts> Engine::explain(const std::string& id_or_trace) {
         hop.recipient = i;
         hop.route = *key;
         hop.drained = impl_->is_drained(domain_of(address));
-        hop.most_sessions = current->settings.destination_connections;
         const std::lock_guard guard(impl_->mutex);
         if (const auto at = impl_->destinations.find(*key); at != impl_->destinations.end()) {
             const Destination& d = *at->second;
             hop.sessions = d.running;
+            hop.most_sessions = d.most.connections;
             hop.waiting = d.waiting.size();
             hop.failures = d.failures;
             hop.reason = d.last_failure.text;

@@ -94,8 +94,10 @@ void explain_recipient(std::vector<std::string>& out, const Facts& facts, const 
                                   r.attempts == 1 ? "" : "s", for_people(r.last), r.peer.empty() ? "" : " at ",
                                   text::printable(r.peer, 200), quoted(r.text)));
     if (hop == facts.hops.end()) return;
-    out.push_back(fmt::format("It goes by {}{}; {} of at most {} sessions are open there.", hop->route,
-                              state.route.empty() ? "" : ", as a command said", hop->sessions, hop->most_sessions));
+    out.push_back(fmt::format("It goes by {}{}{}.", hop->route, state.route.empty() ? "" : ", as a command said",
+                              hop->most_sessions == 0 ? std::string()
+                                                      : fmt::format("; {} of at most {} sessions are open there",
+                                                                    hop->sessions, hop->most_sessions)));
     if (hop->drained) out.push_back("Deliveries there are drained: nothing is tried until gk-queue drain --off.");
     if (hop->down_until > at)
         out.push_back(fmt::format("That destination is left alone until {} after {} failure{} to reach it: {}.",
