@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <iostream>
+#include <string>
 
 #include "cmd/gk-queue/gk_queue.hpp"
 #include "common/address/path.hpp"
@@ -46,7 +48,7 @@ int list(queue::Suppressions& known, const Arguments& arguments) {
 
 int import(queue::Suppressions& known, std::uint64_t most) {
     int code = 0;
-    for (const auto& line : cli::read_items(false)) {
+    for (std::string line; std::getline(std::cin, line);) {
         if (text::trim(line).empty()) continue;
         auto entry = parse_line(line);
         const Status added = entry ? known.add(*entry, most) : Status(tl::unexpected<Error>(entry.error()));
