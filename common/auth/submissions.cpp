@@ -27,15 +27,17 @@ std::uint64_t sum(const std::vector<Slot>& slots, std::int64_t after, std::uint6
 
 // In local time, with the day where it is not today.
 std::string clock_time(std::int64_t at_s, std::int64_t now_s) {
-    const auto written = [](std::int64_t s, const char* format) {
+    // "2026-12-01 09:30"
+    const auto written = [](std::int64_t s) {
         const auto t = static_cast<std::time_t>(s);
         std::tm tm{};
         ::localtime_r(&t, &tm);
         char buffer[40];
-        return std::string(buffer, std::strftime(buffer, sizeof buffer, format, &tm));
+        return std::string(buffer, std::strftime(buffer, sizeof buffer, "%F %H:%M", &tm));
     };
-    const bool today = written(at_s, "%F") == written(now_s, "%F");
-    return written(at_s, today ? "%H:%M" : "%F %H:%M");
+    const std::string at = written(at_s);
+    const auto day = at.substr(0, at.find(' '));
+    return written(now_s).starts_with(day) ? at.substr(day.size() + 1) : at;
 }
 
 struct Rule {

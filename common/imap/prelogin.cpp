@@ -27,7 +27,8 @@ std::string refusal(const auth::Reply& reply) {
         case auth::FailCode::Denied: return say("NO [AUTHORIZATIONFAILED] ", "not allowed");
         case auth::FailCode::Malformed: return say("BAD ", "the authentication exchange is malformed");
         case auth::FailCode::Auth:
-        case auth::FailCode::Locked: break;
+        case auth::FailCode::Locked:
+        case auth::FailCode::Limit: break;  // the last is of submission alone
     }
     return say("NO [AUTHENTICATIONFAILED] ", "authentication failed");
 }

@@ -8,6 +8,7 @@
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
+#include "common/smtp/command.hpp"
 
 namespace gk::submit {
 namespace {
@@ -143,9 +144,9 @@ Result<std::string> qualify(std::string_view address, const std::string& domain)
     } else if (whole.find('@') == std::string::npos) {
         whole += "@" + domain;
     }
-    const auto parsed = address::parse_address(whole);
-    if (!parsed) return bad();
-    return parsed->text();
+    const auto path = smtp::parse_mailbox(whole);  // what gk-smtpd will read
+    if (!path || path->domain.empty()) return bad();
+    return path->to_string();
 }
 
 Result<std::vector<std::string>> qualify_list(std::string_view addresses, const std::string& domain) {

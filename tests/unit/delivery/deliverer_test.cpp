@@ -206,7 +206,9 @@ TEST_F(Delivery, SaysWhoReportsSuccess) {
     recipient.address = "mixed+x@a.test";
     recipient.notify = queue::kNotifySuccess;
     ASSERT_TRUE(deliverer_->check(recipient, 0).positive());
-    EXPECT_TRUE(deliverer_->deliver({.reverse_path = "bob@b.test"}, {recipient}, kMessage)[0].answer.positive());
+    Envelope envelope;
+    envelope.reverse_path = "bob@b.test";
+    EXPECT_TRUE(deliverer_->deliver(envelope, {recipient}, kMessage)[0].answer.positive());
     bool found = false;
     for (const auto& file : spooled())
         found |= file.find("orcpt=rfc822;mixed%2B2Bx@a.test\tnotify=NEVER") != std::string::npos ||

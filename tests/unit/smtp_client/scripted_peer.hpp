@@ -135,6 +135,15 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
         if (verb == "STARTTLS") reply = "220 2.0.0 go\r\n";
         if (const auto special = b.replies.find(verb); special != b.replies.end()) reply = special->second;
         if (const auto special = b.replies.find(*line); special != b.replies.end()) reply = special->second;
+        if (verb == "BDAT") {
+            const auto size = text::to_uint(text::words(*line)[1]);
+            const auto bytes = lines->read_exactly(static_cast<std::size_t>(size.value_or(0)), kWait);
+            if (!bytes) return;
+            message.data += *bytes;
+            const std::lock_guard lock(mutex_);
+            if (reply[0] == '2' && text::equals_nocase(text::words(*line).back(), "LAST"))
+                received_.push_back(message);
+        }
         if (!say(reply)) return;
         if (reply[0] == '2' && (verb == "MAIL" || verb == "RSET")) {
             message = {};
@@ -156,15 +165,6 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
             if (!upgraded) return;
             secure = std::move(*upgraded);
             lines = std::make_unique<net::LineReader>(stream(), 1 << 20);
-        }
-        if (verb == "BDAT" && reply[0] == '2') {
-            const auto size = text::to_uint(text::words(*line)[1]);
-            const auto bytes = lines->read_exactly(static_cast<std::size_t>(size.value_or(0)), kWait);
-            if (!bytes) return;
-            message.data += *bytes;
-            if (!text::equals_nocase(text::words(*line).back(), "LAST")) continue;
-            const std::lock_guard lock(mutex_);
-            received_.push_back(message);
         }
         if (verb == "DATA" && reply[0] == '3') {
             for (;;) {

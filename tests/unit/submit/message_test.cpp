@@ -75,8 +75,9 @@ TEST(Qualify, NamesAndWhatIsNone) {
     // No line end, and no ">" that would end the path, comes through.
     for (const char* hostile : {"a\r\nRCPT TO:<x@y.test>", "a> NOTIFY=NEVER <b@c.test"}) {
         const auto address = qualify(hostile, "a.test");
-        if (address)
+        if (address) {
             EXPECT_THAT(*address, Not(testing::AnyOf(HasSubstr("\n"), HasSubstr("\r"), HasSubstr(">")))) << hostile;
+        }
     }
 }
 
