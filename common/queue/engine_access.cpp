@@ -10,16 +10,6 @@
 
 // What a person asks of the running queue.
 namespace gk::queue {
-namespace {
-
-std::set<std::string> domains_of(const Envelope& envelope) {
-    std::set<std::string> domains;
-    for (const auto& recipient : envelope.recipients) domains.insert(domain_of(recipient.address));
-    return domains;
-}
-
-}  // namespace
-
 Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
     if (!is_queue_id(id_or_trace))
         return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
@@ -229,11 +219,10 @@ Status Engine::Impl::change_waiting(const std::string& id, const Command& comman
     GK_CHECK(file.append(outcomes));
     if (sub == "new") return ok();
     state = MessageState::of(file.envelope(), file.outcomes());
-    GK_CHECK(put_row(file, state));
-    // Whether or not its destinations are known to be away, this message is looked at.
-    if (command.action != Action::Hold)
-        for (const auto& domain : domains_of(file.envelope())) index->reopen(domain);
-    return ok();
+    Summary row = row_of(file, state);
+    // Whether or not its destinations are known to be away, this message is looked at now.
+    if (command.action != Action::Hold && command.action != Action::Release) row.deadline = now();
+    return index->put(row, state.held);
 }
 
 Status Engine::change(const Command& command, const std::string& id_or_trace) {
