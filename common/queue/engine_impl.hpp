@@ -196,13 +196,15 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     void reconcile();  // the reconciler's thread
     void adopt_unknown();
 
-    // work.cpp: doing it
+    // work.cpp: to a worker
     void begin(const std::shared_ptr<ActiveMessage>& message);
     void enqueue_locked(const Route& route, Group group);
     void make_ready_locked(Destination& destination, bool by_worker = false);
     void start_worker_locked();
     Destination* next_ready_locked();
     void run_worker();
+
+    // deliver.cpp: doing it
     // False where GROUP should wait for one of the destination's other connections.
     bool deliver(Destination& destination, Group& group, std::optional<IdleSession>& session);
     void open_failed(Destination& destination, const Group& group, const Opened& opened);
