@@ -36,13 +36,6 @@ void Session::tell_news(bool expunges, store::Look look) {
         if (changes.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
         return;
     }
-    if (!changes->empty()) {
-        // An outline is enough for as long as nothing happens.
-        if (const Status loaded = view_->load(); !loaded) {
-            if (loaded.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
-            return;
-        }
-    }
     const std::uint32_t known = view_->exists();
     const View::News news = view_->apply(std::move(*changes), condstore_);
     if (news.keywords) tell_flags_known();

@@ -51,13 +51,6 @@ std::string_view response_code(Errc code, std::string_view on_not_found) {
     }
 }
 
-template <class T, class... Others>
-constexpr bool kIsOneOf = (std::is_same_v<T, Others> || ...);
-
-// Commands that speak of messages. The others leave a view without its rows, which are many in a large mailbox.
-template <class Body>
-constexpr bool kLooksAtRows = kIsOneOf<Body, Copy, Expunge, Fetch, MultiSearch, Notify, Search, Sort, Store, Thread>;
-
 }  // namespace
 
 Session::Session(std::shared_ptr<store::Account> account, SessionOptions options)
@@ -135,11 +128,7 @@ void Session::dispatch(Command command) {
     ++commands_;
     tag_ = std::move(command.tag);
     spoke_at_ = now_;
-    std::visit(
-        [this](const auto& body) {
-            if (!kLooksAtRows<std::decay_t<decltype(body)>> || need_rows()) on(body);
-        },
-        command.body);
+    std::visit([this](const auto& body) { on(body); }, command.body);
 }
 
 // RFC 9585, 4: where the client has heard nothing for a while.
@@ -233,15 +222,6 @@ void Session::deselect() {
 bool Session::need_selected() {
     if (view_) return true;
     complain(tag_, "No mailbox is selected");
-    return false;
-}
-
-bool Session::need_rows() {
-    if (!view_) return true;
-    const Status loaded = view_->load();
-    if (loaded) return true;
-    if (loaded.error().code == Errc::NotFound) bye("The selected mailbox was deleted");
-    else refuse(loaded.error());
     return false;
 }
 

@@ -12,7 +12,6 @@
 #include "common/base/time.hpp"
 #include "common/imap/grammar/reader.hpp"
 #include "common/imap/output.hpp"
-#include "common/imap/search/answer.hpp"
 #include "common/imap/search/contexts.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
@@ -130,8 +129,6 @@ private:
     bool need_uid(bool by_uid);  // else BAD, where only UIDs are spoken
     bool need_selected();        // else BAD
     bool need_writable();        // else NO
-    // That the view has its rows; else the command is answered, with BYE where the mailbox is gone.
-    bool need_rows();
     // Where a mailbox name of the client's leads: whose mail, under which name there, and what may be done (the letters
     // of RFC 4314). Today every name is the account's own. Nothing where it leads nowhere or a right of NEEDED is
     // missing; then the command is answered.
@@ -146,11 +143,6 @@ private:
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
     // What FUZZY asks, where KEY has one (commands/search.cpp).
     Words* words_for(const SearchKey& key);
-    // The messages at INDICES, in their order, as COMMAND (Search, Sort) wants to be told of them; SAVE is done. UIDS:
-    // of them.
-    template <class Command>
-    Found found_at(const std::vector<std::uint32_t>& indices, const Command& command, const Finder& finder,
-                   std::vector<store::Uid>& uids);
     SearchContext search_context() const;  // of the selected mailbox, now
     // RFC 5267, 4.3: the result of the command being answered; or "* NO [NOUPDATE …]".
     void keep_up_to_date(bool uid, SearchKey key, std::vector<SortKey> keys, std::vector<store::Uid> result);

@@ -39,11 +39,9 @@ std::optional<std::string> Session::put_to_sleep() {
     if (!view_) return state;
     if (view_->has_vanished()) return std::nullopt;
     const store::Mailbox::Known known{view_->uidvalidity(), view_->uidnext(), view_->modseq(), view_->exists()};
-    // Asked now, while it can still stay. A view without rows would be made in just this way.
-    if (view_->loaded()) {
-        const auto recalled = view_->mailbox().recall(known, !view_->read_only());
-        if (!recalled || !same_uids(recalled->rows, view_->rows())) return std::nullopt;
-    }
+    // Asked now, while it can still stay.
+    const auto recalled = view_->mailbox().recall(known, !view_->read_only());
+    if (!recalled || !same_uids(recalled->rows, view_->rows())) return std::nullopt;
     fmt::format_to(
         std::back_inserter(state),
         "\tmailbox={}\treadonly={}\tuidvalidity={}\tuidnext={}\tmodseq={}\texists={}\trecent={}\tkeywords={}",

@@ -14,18 +14,7 @@ View::View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only)
       modseq_(snapshot.highest_modseq),
       told_modseq_(snapshot.highest_modseq),
       keywords_(std::move(snapshot.keywords)),
-      exists_(snapshot.exists),
       rows_(std::move(snapshot.rows)) {}
-
-Status View::load() {
-    if (loaded()) return ok();
-    GK_TRY(auto snapshot, mailbox_.recall({uidvalidity_, uidnext_, modseq_, exists_}, !read_only_));
-    rows_ = std::move(snapshot.rows);
-    // What changed since the outline was made the client has not heard of.
-    tell_all_ = std::any_of(rows_.begin(), rows_.end(), [this](const store::Row& row) { return row.modseq > modseq_; });
-    if (set_keywords(std::move(snapshot.keywords))) tell_keywords_ = true;
-    return ok();
-}
 
 void View::go_on(store::Uid recent_floor, bool keywords_differ) noexcept {
     recent_floor_ = recent_floor;
@@ -130,7 +119,6 @@ View::News View::apply(store::Changes changes, bool with_modseq) {
     for (const store::Row& row : changes.rows) {
         if (row.uid > known) {
             rows_.push_back(row);
-            ++exists_;
             news.grown = true;
             continue;
         }

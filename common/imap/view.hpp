@@ -21,13 +21,7 @@ struct IndexRange {
 // stay until the client may be told (RFC 3501, 7.4.1).
 class View {
 public:
-    // A SNAPSHOT without its rows is an outline: until load(), nothing may be asked that needs them, which is rows()
-    // and whatever is below it here.
     View(store::Mailbox mailbox, store::Snapshot snapshot, bool read_only);
-    bool loaded() const noexcept { return rows_.size() == exists_; }
-    // Brings the rows of an outline, as they are now: of what vanished since only the UID, and no mod-sequence.
-    // NotFound where the mailbox is not to be had any more as the client knows it.
-    Status load();
     // A view that goes on after its session slept, from Mailbox::recall(). Its rows are newer than what the client
     // knows, so the next apply() names all that it brings; with KEYWORDS_DIFFER, the keywords too.
     void go_on(store::Uid recent_floor, bool keywords_differ) noexcept;
@@ -47,8 +41,8 @@ public:
         if (!held_modseq_) held_modseq_ = before_modseq_;
     }
     const std::vector<std::string>& keywords() const noexcept { return keywords_; }
-    std::uint32_t exists() const noexcept { return exists_; }
     const std::vector<store::Row>& rows() const noexcept { return rows_; }
+    std::uint32_t exists() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
     std::uint32_t recent() const noexcept;
     bool is_recent(const store::Row& row) const noexcept { return row.uid >= recent_floor_; }
 
@@ -99,7 +93,6 @@ public:
             ++kept;
         }
         rows_.resize(kept);
-        exists_ = static_cast<std::uint32_t>(kept);
         vanished_.clear();
     }
 
@@ -114,7 +107,6 @@ private:
     std::optional<store::ModSeq> held_modseq_;
     bool tell_all_ = false, tell_keywords_ = false;  // with the next apply()
     std::vector<std::string> keywords_;
-    std::uint32_t exists_;  // of rows_, once they are loaded
     std::vector<store::Row> rows_;
     std::vector<store::UidRange> vanished_;  // sorted, disjoint
 };

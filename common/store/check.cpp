@@ -274,10 +274,7 @@ Status drop_wrong_sizes(State& state, Record& record) {
     }
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET size = ? WHERE key = ?"));
     for (const auto& [key, octets] : wrong) GK_CHECK(update.bind(static_cast<std::int64_t>(octets)).bind(key).run());
-    if (wrong.empty()) return ok();
-    // A size has no mod-sequence that would tell of its change.
-    GK_TRY(auto forget, state.index.prepare("DELETE FROM packed_rows WHERE mailbox = ?"));
-    return forget.bind(record.number).run();
+    return ok();
 }
 
 }  // namespace

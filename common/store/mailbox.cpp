@@ -12,6 +12,26 @@ namespace gk::store {
 
 namespace {
 
+Row read_row(const db::Statement& query) {
+    Row row;
+    row.uid = static_cast<Uid>(query.integer(0) & 0xffffffff);
+    row.modseq = static_cast<ModSeq>(query.integer(1));
+    row.flags = static_cast<Flags>(query.integer(2));
+    row.keywords = static_cast<KeywordMask>(query.integer(3));
+    row.internal_date = query.integer(4);
+    row.saved_date = query.integer(5);
+    row.size = static_cast<std::uint64_t>(query.integer(6));
+    return row;
+}
+
+Status read_rows(db::Statement& query, std::vector<Row>& rows) {
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return ok();
+        rows.push_back(read_row(query));
+    }
+}
+
 // Every UID below UIDNEXT that no message has: what may be said where expunges are not remembered (RFC 7162, 3.2.5.1).
 Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
     std::vector<UidRange> gaps;
@@ -28,8 +48,6 @@ Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
     if (record.uidnext > expected) gaps.push_back({expected, record.uidnext - 1});
     return gaps;
 }
-
-}  // namespace
 
 Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) {
     // A mod-sequence that was never given out here says nothing about what its bearer knows.
@@ -48,8 +66,6 @@ Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) 
     return Vanished{joined(std::move(ranges)), true};
 }
 
-namespace {
-
 // A session with write access has seen all there is: files leave new/, and nothing is recent to the next.
 Status take_recent(State& state, Record& record) {
     if (record.recent_floor >= record.uidnext) return ok();
@@ -61,119 +77,65 @@ Status take_recent(State& state, Record& record) {
     return transaction.commit();
 }
 
-// What others did is seen, and what is new taken, before the one look that all of the snapshot comes from.
-Result<Snapshot> begin_snapshot(State& state, std::int64_t number, std::uint32_t uidvalidity, bool writable) {
-    GK_TRY(auto record, get_record(state, number, uidvalidity));
-    GK_CHECK(refresh(state, record, false));
-    Snapshot snapshot;
-    snapshot.recent_floor = record.recent_floor;
-    if (writable) GK_CHECK(take_recent(state, record));
-    return snapshot;
-}
-
-Status fill_snapshot(State& state, const Record& record, Snapshot& snapshot) {
-    snapshot.uidvalidity = record.uidvalidity;
-    snapshot.uidnext = record.uidnext;
-    snapshot.highest_modseq = record.modseq;
-    snapshot.id = mailbox_id(record.guid);
-    GK_TRY(snapshot.keywords, load_keywords(state, record.number));
-    return ok();
-}
-
-// How many messages have this UID or a greater one.
-Result<std::uint32_t> count_from(State& state, const Record& record, Uid uid) {
-    if (uid >= record.uidnext) return std::uint32_t{0};
-    if (uid <= 1) return record.messages;
-    GK_TRY(auto query, state.index.prepare("SELECT count(*) FROM messages WHERE key BETWEEN ? AND ?"));
-    GK_TRY(const bool row, query.bind(row_key(record.number, uid)).bind(row_key(record.number, 0xffffffff)).step());
-    const auto count = row ? static_cast<std::uint32_t>(query.integer(0)) : 0;
-    query.reset();
-    return count;
-}
-
 }  // namespace
 
 Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     State& state = account_->state();
     const Locked lock(state);
-    GK_TRY(auto snapshot, begin_snapshot(state, number_, uidvalidity_, writable));
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    GK_CHECK(refresh(state, record, false));
+    Snapshot snapshot;
+    snapshot.recent_floor = record.recent_floor;
+    if (writable) GK_CHECK(take_recent(state, record));
     writable_ = writable;
-    LoadedRows loaded;
-    Record record;
-    {
-        GK_TRY(const auto view, ReadTransaction::begin(state));
-        GK_TRY(record, get_record(state, number_, uidvalidity_));
-        GK_CHECK(fill_snapshot(state, record, snapshot));
-        GK_TRY(loaded, load_rows(state, record));
-        if (since) {
-            GK_TRY(snapshot.vanished, vanished_in(state, record, *since));
-        }
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(record, get_record(state, number_, uidvalidity_));
+    snapshot.uidvalidity = record.uidvalidity;
+    snapshot.uidnext = record.uidnext;
+    snapshot.highest_modseq = record.modseq;
+    snapshot.id = mailbox_id(record.guid);
+    GK_TRY(snapshot.keywords, load_keywords(state, number_));
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
+    snapshot.rows.reserve(record.messages);
+    GK_CHECK(read_rows(query, snapshot.rows));
+    if (since) {
+        GK_TRY(snapshot.vanished, vanished_in(state, record, *since));
     }
-    if (loaded.worth_packing) pack_rows(state, record, loaded.rows);
-    snapshot.rows = std::move(loaded.rows);
-    snapshot.exists = static_cast<std::uint32_t>(snapshot.rows.size());
     return snapshot;
-}
-
-Result<Outline> Mailbox::outline(bool writable, bool with_unseen) {
-    State& state = account_->state();
-    const Locked lock(state);
-    Outline outline;
-    GK_TRY(outline.snapshot, begin_snapshot(state, number_, uidvalidity_, writable));
-    writable_ = writable;
-    SeenBefore seen;
-    {
-        GK_TRY(const auto view, ReadTransaction::begin(state));
-        GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
-        GK_CHECK(fill_snapshot(state, record, outline.snapshot));
-        outline.snapshot.exists = record.messages;
-        GK_TRY(outline.recent, count_from(state, record, outline.snapshot.recent_floor));
-        if (with_unseen && record.unseen > 0) {
-            GK_TRY(seen, seen_before(state, record));
-            outline.first_unseen = seen.messages + 1;
-        }
-    }
-    if (seen.worth_keeping) keep_seen_before(state, seen);
-    return outline;
 }
 
 Result<Snapshot> Mailbox::recall(const Known& known, bool writable) {
     State& state = account_->state();
     const Locked lock(state);
     const auto lost = [&] { return fail(Errc::NotFound, fmt::format("'{}' is not what it was", name_)); };
-    LoadedRows loaded;
-    Record record;
+    GK_TRY(const auto view, ReadTransaction::begin(state));
+    GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
+    if (record.uidvalidity != known.uidvalidity || known.modseq > record.modseq || known.uidnext > record.uidnext ||
+        known.uidnext == 0)
+        return lost();
     Snapshot snapshot;
-    Vanished vanished;
-    {
-        GK_TRY(const auto view, ReadTransaction::begin(state));
-        GK_TRY(record, get_record(state, number_, uidvalidity_));
-        if (record.uidvalidity != known.uidvalidity || known.modseq > record.modseq || known.uidnext > record.uidnext ||
-            known.uidnext == 0)
-            return lost();
-        snapshot.uidvalidity = known.uidvalidity;
-        snapshot.uidnext = known.uidnext;
-        snapshot.highest_modseq = known.modseq;
-        snapshot.exists = known.exists;
-        GK_TRY(snapshot.keywords, load_keywords(state, number_));
-        writable_ = writable;
-        if (known.exists == 0) return snapshot;  // that needs no history
-        GK_TRY(loaded, load_rows(state, record));
-        GK_TRY(vanished, vanished_in(state, record, known.modseq));
-    }
+    snapshot.uidvalidity = known.uidvalidity;
+    snapshot.uidnext = known.uidnext;
+    snapshot.highest_modseq = known.modseq;
+    GK_TRY(snapshot.keywords, load_keywords(state, number_));
+    writable_ = writable;
+    if (known.exists == 0) return snapshot;  // that needs no history
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE key BETWEEN ? AND ?"));
+    query.bind(row_key(number_, 0)).bind(row_key(number_, known.uidnext - 1));
+    snapshot.rows.reserve(known.exists);
+    GK_CHECK(read_rows(query, snapshot.rows));
+    GK_TRY(const auto vanished, vanished_in(state, record, known.modseq));
     if (!vanished.exact) return lost();  // nothing says which of the old UIDs there were
-    if (loaded.worth_packing) pack_rows(state, record, loaded.rows);
-    snapshot.rows = std::move(loaded.rows);
-    while (!snapshot.rows.empty() && snapshot.rows.back().uid >= known.uidnext) snapshot.rows.pop_back();
-    const auto there = static_cast<std::ptrdiff_t>(snapshot.rows.size());
     for (const UidRange& range : vanished.ranges)
         for (std::uint64_t uid = range.first; uid <= range.last && uid < known.uidnext; ++uid) {
             if (snapshot.rows.size() >= known.exists) return lost();
             snapshot.rows.push_back({.uid = static_cast<Uid>(uid)});
         }
     if (snapshot.rows.size() != known.exists) return lost();
-    std::inplace_merge(snapshot.rows.begin(), snapshot.rows.begin() + there, snapshot.rows.end(),
-                       [](const Row& a, const Row& b) { return a.uid < b.uid; });
+    std::sort(snapshot.rows.begin(), snapshot.rows.end(), [](const Row& a, const Row& b) { return a.uid < b.uid; });
     return snapshot;
 }
 
@@ -190,7 +152,14 @@ Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     changes.uidnext = record.uidnext;
     GK_TRY(changes.keywords, load_keywords(state, number_));
     if (record.modseq <= modseq) return changes;
-    GK_TRY(changes.rows, changed_rows(state, record, modseq));
+    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
+                                           "messages WHERE key BETWEEN ? AND ? AND modseq > ?"));
+    GK_TRY(const auto touched, touched_since(state, number_, modseq));
+    for (const UidRange& range : touched) {
+        query.bind(row_key(number_, range.first)).bind(row_key(number_, range.last));
+        query.bind(static_cast<std::int64_t>(modseq));
+        GK_CHECK(read_rows(query, changes.rows));
+    }
     GK_TRY(changes.vanished, vanished_in(state, record, modseq));
     return changes;
 }
@@ -213,7 +182,13 @@ Result<MailboxStatus> Mailbox::status() {
                          record.uidnext,       record.uidvalidity,
                          record.modseq,        record.bytes,
                          record.deleted_bytes, mailbox_id(record.guid)};
-    GK_TRY(status.recent, count_from(state, record, record.recent_floor));
+    if (record.recent_floor < record.uidnext) {
+        GK_TRY(auto query, state.index.prepare("SELECT count(*) FROM messages WHERE key BETWEEN ? AND ?"));
+        query.bind(row_key(number_, record.recent_floor)).bind(row_key(number_, 0xffffffff));
+        GK_TRY(const bool row, query.step());
+        if (row) status.recent = static_cast<std::uint32_t>(query.integer(0));
+        query.reset();
+    }
     return status;
 }
 

@@ -45,8 +45,6 @@ public:
     // their files move from new/ to cur/) or EXAMINE. SINCE: with what vanished after it; one that this mailbox never
     // reached is as good as none (RFC 7162, 3.2.5).
     Result<Snapshot> snapshot(bool writable, std::optional<ModSeq> since = {});
-    // The same without rows, in a time that does not grow with the mailbox; recall() brings them when they are needed.
-    Result<Outline> outline(bool writable, bool with_unseen);
     // What a session knew that now goes on: rows as they are now; of those that vanished since, only the UID.
     // NotFound where that cannot be told any more.
     struct Known {
@@ -77,16 +75,6 @@ public:
     // afterwards.
     Status envelopes(std::span<const Uid> uids, const std::function<bool(Uid, const message::Envelope*)>& sink,
                      message::EnvelopeFields wanted = message::kAllFields);
-    // Values that MAKE works out of envelopes and that are kept, packed by COLUMN, for many messages at once: what
-    // sorts and searches ask of every message costs one look at few bytes. SINK gets each of UIDS in order, with
-    // nothing for those that vanished; values live as long as its call. VERSION changes with what MAKE gives.
-    struct Column {
-        std::uint8_t number, version;
-        message::EnvelopeFields fields;
-        std::function<std::string(const message::Envelope&)> make;
-    };
-    Status column(const Column& column, std::span<const Uid> uids,
-                  const std::function<void(Uid, std::optional<std::string_view>)>& sink);
     // Structures with the files; both or none.
     using MessageSink = std::function<bool(Uid, const message::Structure*, const OpenMessage*)>;
     Status messages(std::span<const Uid> uids, const MessageSink& sink);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -149,9 +148,6 @@ private:
     std::optional<db::Transaction> transaction_;
 };
 
-// Runs WRITE, which is of use for the next time alone: given up at once where somebody else writes.
-void without_waiting(State& state, const std::function<Status()>& write);
-
 // One consistent view over several SELECTs.
 class ReadTransaction {
 public:
@@ -193,31 +189,6 @@ Status save_touched(State& state);  // at the end of a write transaction
 // Ranges that hold every row changed after MODSEQ, and others too; sorted, disjoint.
 Result<std::vector<UidRange>> touched_since(State& state, std::int64_t mailbox, ModSeq modseq);
 std::vector<UidRange> joined(std::vector<UidRange> ranges);
-
-// rows.cpp: all rows of a mailbox, sorted by UID; in a read transaction.
-struct LoadedRows {
-    std::vector<Row> rows;
-    bool worth_packing = false;  // pack_rows() would make the next time cheaper
-};
-Result<LoadedRows> load_rows(State& state, const Record& record);
-// Those that changed after SINCE, sorted by UID; no more than MOST of them.
-Result<std::vector<Row>> changed_rows(State& state, const Record& record, ModSeq since, std::size_t most = SIZE_MAX);
-// Outside of a transaction; ROWS are those of SEEN. Left for another time where somebody writes just now.
-void pack_rows(State& state, const Record& seen, const std::vector<Row>& rows);
-
-// outline.cpp: all messages below UID are \Seen, and there are so many. In a read transaction; kept outside of it.
-struct SeenBefore {
-    std::int64_t mailbox = 0;
-    ModSeq modseq = 0;
-    Uid uid = 0;
-    std::uint32_t messages = 0;
-    bool worth_keeping = false;
-};
-Result<SeenBefore> seen_before(State& state, const Record& record);
-void keep_seen_before(State& state, const SeenBefore& seen);
-
-// mailbox.cpp
-Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq);
 
 // contents.cpp
 KeptStructure kept_structure(const message::Structure& structure);

@@ -58,17 +58,9 @@ struct Snapshot {
     // RW select: messages from here on are recent to this session and to no other; EXAMINE: to the next as well.
     Uid recent_floor = 1;
     std::vector<std::string> keywords;  // name of bit i; empty: the bit is unused
-    std::vector<Row> rows;              // none where only the outline was asked for
-    std::uint32_t exists = 0;           // how many there are
-    Vanished vanished;                  // where it was asked for
-    std::string id;                     // as MailboxStatus::id
-};
-
-// What SELECT tells of a mailbox without looking at each message.
-struct Outline {
-    Snapshot snapshot;  // without rows
-    std::uint32_t recent = 0;
-    std::uint32_t first_unseen = 0;  // its sequence number; 0: none, or not asked for
+    std::vector<Row> rows;
+    Vanished vanished;  // where it was asked for
+    std::string id;     // as MailboxStatus::id
 };
 
 // What happened after a mod-sequence.

@@ -39,7 +39,7 @@ bool Session::begin_append(const Append& append) {
     const bool plain = !append.replaced && append.step.literal && !append.step.literal->sync;
     if (!plain) settle();
     if (closed_) return false;
-    if (append.replaced && (!need_writable() || !need_uid(append.replaced->uid) || !need_rows())) return false;
+    if (append.replaced && (!need_writable() || !need_uid(append.replaced->uid))) return false;
     store::Uid replaced = 0;
     if (append.replaced) {
         SequenceSet one;

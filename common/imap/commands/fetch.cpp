@@ -286,10 +286,6 @@ Status Session::FetchJob::answer_shown(Session& session, const std::vector<std::
 void Session::FetchJob::one(Session& session, std::uint32_t index, const message::Structure* structure,
                             const store::Mailbox::Shown* ready) {
     const store::Row& row = session.view_->rows()[index];
-    if (row.modseq == 0) {  // it vanished before its row was read: see View::load()
-        missing = true;
-        return;
-    }
     OutputQueue::File file;
     if (files) {
         auto opened = session.view_->mailbox().open(row.uid);

@@ -73,31 +73,24 @@ void Session::on(const Select& select) {
     if (!name) return;
     auto mailbox = account_->mailbox(*name);
     if (!mailbox) return refuse(mailbox.error());
-    const bool with_unseen = !rev2_ && !uid_only_;
-    auto outline = mailbox->outline(!select.read_only, with_unseen);
-    if (!outline) return refuse(outline.error());
+    std::optional<store::ModSeq> since;
+    if (select.resync) since = select.resync->modseq;
+    auto snapshot = mailbox->snapshot(!select.read_only, since);
+    if (!snapshot) return refuse(snapshot.error());
     if (select.condstore) condstore_ = true;
-    const std::string id = std::move(outline->snapshot.id);  // RFC 8474, 4.2
-    view_.emplace(std::move(*mailbox), std::move(outline->snapshot), select.read_only);
-    store::Vanished vanished;
-    if (select.resync) {
-        auto since = view_->mailbox().vanished_since(select.resync->modseq);
-        const Status loaded = since ? view_->load() : fail(since.error());
-        if (!loaded) {
-            view_.reset();
-            return refuse(loaded.error());
-        }
-        // What went since the outline was made the client is told later, as an expunge.
-        vanished = std::move(*since);
-        vanished.ranges = view_->without_rows(vanished.ranges);
-    }
+    auto vanished = std::move(snapshot->vanished);
+    const std::string id = std::move(snapshot->id);  // RFC 8474, 4.2
+    view_.emplace(std::move(*mailbox), std::move(*snapshot), select.read_only);
 
     tell_flags_known();
     untagged(fmt::format("{} EXISTS", view_->exists()));
     if (!rev2_) {
-        untagged(fmt::format("{} RECENT", outline->recent));
-        if (outline->first_unseen != 0)
-            untagged(fmt::format("OK [UNSEEN {}] The first unseen message", outline->first_unseen));
+        untagged(fmt::format("{} RECENT", view_->recent()));
+        const auto& rows = view_->rows();
+        const auto unseen =
+            std::find_if(rows.begin(), rows.end(), [](const store::Row& row) { return !(row.flags & store::kSeen); });
+        if (unseen != rows.end() && !uid_only_)
+            untagged(fmt::format("OK [UNSEEN {}] The first unseen message", unseen - rows.begin() + 1));
     }
     untagged(fmt::format("OK [UIDVALIDITY {}] UIDs are valid", view_->uidvalidity()));
     untagged(fmt::format("OK [UIDNEXT {}] The next UID", view_->uidnext()));

@@ -62,26 +62,6 @@ protected:
         for (int i = 0; i < count; ++i) say(session, fmt::format("a APPEND {} {{2+}}\r\nhi\r\n", mailbox));
     }
 
-    void change_something(Session& actor, std::mt19937& random) {
-        const auto exists = std::max(1u, static_cast<unsigned>(random() % 6));
-        switch (random() % 4) {
-            case 0: append(1); break;
-            case 1: say(actor, fmt::format("s STORE {} FLAGS (k{})\r\n", exists, random() % 1000 % 40)); break;
-            case 2: say(actor, fmt::format("s STORE {} +FLAGS (\\Deleted)\r\n", exists)); break;
-            case 3: say(actor, "e EXPUNGE\r\n"); break;
-        }
-    }
-    static std::string without_fetch(const std::string& said) {
-        std::string out;
-        for (std::size_t at = 0; at < said.size();) {
-            const std::size_t end = said.find('\n', at) + 1;
-            const std::string line = said.substr(at, end - at);
-            if (line.find(" FETCH (FLAGS ") == std::string::npos) out += line;
-            at = end;
-        }
-        return out;
-    }
-
     const std::string path_ = (fs::is_directory("/dev/shm") ? "/dev/shm/gk-imap-" : "/tmp/gk-imap-") + new_id();
     std::shared_ptr<store::Account> account_;
 };
@@ -119,7 +99,15 @@ TEST_F(SleepingSession, HearsWhatAnAwakeOneHears) {
         auto actor = open("a SELECT INBOX\r\n");
         std::string heard_awake, heard_sleeping;
         for (int step = 0; step < 12; ++step) {
-            for (int i = static_cast<int>(random() % 3); i >= 0; --i) change_something(*actor, random);
+            for (int i = static_cast<int>(random() % 3); i >= 0; --i) {
+                const auto exists = std::max(1u, static_cast<unsigned>(random() % 6));
+                switch (random() % 4) {
+                    case 0: append(1); break;
+                    case 1: say(*actor, fmt::format("s STORE {} FLAGS (k{})\r\n", exists, random() % 1000 % 40)); break;
+                    case 2: say(*actor, fmt::format("s STORE {} +FLAGS (\\Deleted)\r\n", exists)); break;
+                    case 3: say(*actor, "e EXPUNGE\r\n"); break;
+                }
+            }
             awake->changed();
             heard_awake += drain(*awake);
             sleeping = sleep(*sleeping);
@@ -130,44 +118,18 @@ TEST_F(SleepingSession, HearsWhatAnAwakeOneHears) {
         heard_sleeping += say(*sleeping, done);
         // One that slept is told a flag's value again where it went and came back; nothing else may differ.
         EXPECT_GE(heard_sleeping.size(), heard_awake.size());
+        const auto without_fetch = [](const std::string& said) {
+            std::string out;
+            for (std::size_t at = 0; at < said.size();) {
+                const std::size_t end = said.find('\n', at) + 1;
+                const std::string line = said.substr(at, end - at);
+                if (line.find(" FETCH (FLAGS ") == std::string::npos) out += line;
+                at = end;
+            }
+            return out;
+        };
         EXPECT_EQ(without_fetch(heard_sleeping), without_fetch(heard_awake));
     }
-}
-
-// A session's rows are read when it first needs them, and are those of its SELECT.
-TEST_F(SleepingSession, ThatReadsItsRowsLaterSeesWhatThereWas) {
-    append(4);
-    auto session = open("x ENABLE IMAP4rev2\r\na SELECT INBOX\r\n");
-    open("a SELECT INBOX\r\nb STORE 2 +FLAGS (\\Deleted)\r\nc EXPUNGE\r\nd STORE 3 +FLAGS (\\Seen)\r\n");
-    append(1);
-    EXPECT_EQ(say(*session, "b FETCH 1:* (UID FLAGS)\r\n"),
-              "* 1 FETCH (UID 1 FLAGS ())\r\n* 3 FETCH (UID 3 FLAGS ())\r\n* 4 FETCH (UID 4 FLAGS (\\Seen))\r\n"
-              "* 4 FETCH (UID 4 FLAGS (\\Seen))\r\n* 5 EXISTS\r\n"
-              "b NO [EXPUNGEISSUED] Some messages were expunged meanwhile\r\n");
-    EXPECT_EQ(say(*session, "c NOOP\r\n"), "* 2 EXPUNGE\r\nc OK Nothing done\r\n");
-}
-
-TEST_F(SleepingSession, ThatReadsItsRowsLaterHearsWhatAnotherHears) {
-    std::mt19937 random(11);
-    for (int round = 0; round < 60; ++round) {
-        append(2);
-        auto early = open("a EXAMINE INBOX\r\nb FETCH 1:* (UID FLAGS)\r\n"), late = open("a EXAMINE INBOX\r\n");
-        auto actor = open("a SELECT INBOX\r\n");
-        for (int i = static_cast<int>(random() % 6); i >= 0; --i) change_something(*actor, random);
-        const std::string ask = round % 2 == 0 ? "c NOOP\r\n" : "c UID SEARCH RETURN (COUNT) ALL\r\nd NOOP\r\n";
-        EXPECT_EQ(without_fetch(say(*late, ask)), without_fetch(say(*early, ask)));
-        change_something(*actor, random);
-        const std::string all = "e NOOP\r\nf UID SEARCH ALL\r\ng FETCH 1:* (UID FLAGS)\r\n";
-        EXPECT_EQ(without_fetch(say(*late, all)), without_fetch(say(*early, all)));
-    }
-}
-
-TEST_F(SleepingSession, ThatHasNoRowsYetEndsWithItsMailbox) {
-    append(2, "Sent");
-    auto session = open("a SELECT Sent\r\n");
-    open("a DELETE Sent\r\nb CREATE Sent\r\n");
-    append(2, "Sent");
-    EXPECT_EQ(say(*session, "b FETCH 1 (UID)\r\n"), "* BYE The selected mailbox was deleted\r\n");
 }
 
 TEST_F(SleepingSession, TellsWithTheNextCommandWhatASilentClientMissed) {
