@@ -12,6 +12,7 @@
 #include "common/base/time.hpp"
 #include "common/imap/grammar/reader.hpp"
 #include "common/imap/output.hpp"
+#include "common/imap/search/answer.hpp"
 #include "common/imap/search/contexts.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
@@ -143,6 +144,11 @@ private:
     std::optional<std::vector<IndexRange>> resolve(const SequenceSet& set, bool uid);
     // What FUZZY asks, where KEY has one (commands/search.cpp).
     Words* words_for(const SearchKey& key);
+    // The messages at INDICES, in their order, as COMMAND (Search, Sort) wants to be told of them; SAVE is done. UIDS:
+    // of them.
+    template <class Command>
+    Found found_at(const std::vector<std::uint32_t>& indices, const Command& command, const Finder& finder,
+                   std::vector<store::Uid>& uids);
     SearchContext search_context() const;  // of the selected mailbox, now
     // RFC 5267, 4.3: the result of the command being answered; or "* NO [NOUPDATE …]".
     void keep_up_to_date(bool uid, SearchKey key, std::vector<SortKey> keys, std::vector<store::Uid> result);

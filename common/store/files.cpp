@@ -80,13 +80,15 @@ Status take_new(State& state, Record& record) {
     }
     if (all.empty()) return ok();
     const OwnChange change(state, record);
-    const std::string path = state.path_of(record.name) + '/';
+    const std::string path = state.path_of(record.name);
+    const os::Fd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return fail_errno(fmt::format("cannot open '{}'", path));
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET file = ? WHERE key = ?"));
     for (const auto& [key, from, to] : all) {
         // Another reader may have taken it first: then the next look at the directories finds it.
-        if (::rename((path + from).c_str(), (path + to).c_str()) != 0) {
+        if (::renameat(directory.get(), from.c_str(), directory.get(), to.c_str()) != 0) {
             if (errno == ENOENT) continue;
-            return fail_errno(fmt::format("cannot move '{}{}' to cur/", path, from));
+            return fail_errno(fmt::format("cannot move '{}/{}' to cur/", path, from));
         }
         GK_CHECK(update.bind(to).bind(key).run());
     }

@@ -71,6 +71,8 @@ const std::vector<std::string>& schema() {
              mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
              PRIMARY KEY(mailbox, modseq, first)) WITHOUT ROWID;
            INSERT INTO changed SELECT number, modseq, 1, 4294967295 FROM mailboxes;)",
+        // See columns.cpp.
+        "CREATE TABLE columns(key INTEGER PRIMARY KEY, version INTEGER NOT NULL, pieces BLOB NOT NULL);",
     };
     return steps;
 }
@@ -328,6 +330,8 @@ Status save_record(State& state, const Record& record) {
 
 Status delete_messages(State& state, std::int64_t mailbox) {
     GK_CHECK(delete_range(state, mailbox, 0, 0xffffffff));
+    GK_TRY(auto columns, state.index.prepare("DELETE FROM columns WHERE key BETWEEN ? AND ?"));
+    GK_CHECK(columns.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());
     for (const char* sql : {"DELETE FROM expunged WHERE mailbox = ?", "DELETE FROM keywords WHERE mailbox = ?",
                             "DELETE FROM changed WHERE mailbox = ?", "DELETE FROM threaded WHERE mailbox = ?"}) {
         GK_TRY(auto remove, state.index.prepare(sql));

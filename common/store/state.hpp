@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -147,6 +148,9 @@ private:
     bool committed_ = false;
     std::optional<db::Transaction> transaction_;
 };
+
+// Runs WRITE, which is of use for the next time alone: given up at once where somebody else writes.
+void without_waiting(State& state, const std::function<Status()>& write);
 
 // One consistent view over several SELECTs.
 class ReadTransaction {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/store/state.hpp"
 
+#include <fmt/format.h>
+
 #include "common/base/time.hpp"
 
 namespace gk::store {
@@ -40,6 +42,12 @@ Result<ReadTransaction> ReadTransaction::begin(State& state) {
 ReadTransaction::~ReadTransaction() {
     if (state_ == nullptr) return;
     if (auto statement = state_->index.prepare("COMMIT")) (void)statement->run();
+}
+
+void without_waiting(State& state, const std::function<Status()>& write) {
+    (void)state.index.execute("PRAGMA busy_timeout = 0");
+    (void)write();
+    (void)state.index.execute(fmt::format("PRAGMA busy_timeout = {}", db::Options().busy_timeout_ms));
 }
 
 void note_change(State& state, const Record& record) { state.changes.push_back({record.name, record.modseq}); }

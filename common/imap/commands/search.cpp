@@ -38,22 +38,35 @@ bool Session::SearchJob::resume(Session& session) {
 }
 
 void Session::SearchJob::answer(Session& session) {
-    const auto& rows = session.view_->rows();
-    Found found{.tag = session.tag_, .uid = command.uid, .numbers = {}};
     std::vector<store::Uid> uids;
-    for (const std::uint32_t index : finder->found()) {
-        uids.push_back(rows[index].uid);
-        found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
-    }
-    if (command.returns.relevancy) found.relevancies = finder->relevancies(uids);
-    if (contains(command.key, SearchKey::Kind::ModSeq))
-        found.modseq = session.highest_modseq(saved_result(command.returns, uids));
-    if (command.returns.save) session.saved_ = saved_result(command.returns, uids);
+    const Found found = session.found_at(finder->found(), command, *finder, uids);
     std::string& out = session.out_.text();
     if (command.returns.update) session.keep_up_to_date(command.uid, std::move(command.key), {}, std::move(uids));
     if (command.returns.given || session.rev2_) append_esearch(out, command.returns, found);
     else append_numbers(out, "SEARCH", found.numbers, found.modseq);
 }
+
+template <class Command>
+Found Session::found_at(const std::vector<std::uint32_t>& indices, const Command& command, const Finder& finder,
+                        std::vector<store::Uid>& uids) {
+    const auto& rows = view_->rows();
+    Found found{.tag = tag_, .uid = command.uid, .numbers = {}};
+    uids.reserve(indices.size());
+    found.numbers.reserve(indices.size());
+    for (const std::uint32_t index : indices) {
+        uids.push_back(rows[index].uid);
+        found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
+    }
+    if (command.returns.relevancy) found.relevancies = finder.relevancies(uids);
+    if (contains(command.key, SearchKey::Kind::ModSeq))
+        found.modseq = highest_modseq(saved_result(command.returns, uids));
+    if (command.returns.save) saved_ = saved_result(command.returns, uids);
+    return found;
+}
+template Found Session::found_at(const std::vector<std::uint32_t>&, const Search&, const Finder&,
+                                 std::vector<store::Uid>&);
+template Found Session::found_at(const std::vector<std::uint32_t>&, const Sort&, const Finder&,
+                                 std::vector<store::Uid>&);
 
 Words* Session::words_for(const SearchKey& key) {
     if (!contains(key, SearchKey::Kind::Fuzzy)) return nullptr;

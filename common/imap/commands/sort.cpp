@@ -7,7 +7,7 @@
 namespace gk::imap {
 
 namespace {
-constexpr std::size_t kEnvelopesInATurn = 1000;
+constexpr std::size_t kMessagesInATurn = 8192;
 }
 
 // sort = "SORT" [search-return-opts] SP "(" sort-criterion *(SP sort-criterion) ")" SP charset 1*(SP search-key)
@@ -40,7 +40,7 @@ Result<bool> Session::SortJob::proceed(Session& session) {
         return false;
     }
     const auto found = std::span(finder->found()).subspan(next);
-    const auto turn = found.first(order.needs_envelopes() ? std::min(found.size(), kEnvelopesInATurn) : found.size());
+    const auto turn = found.first(order.needs_envelopes() ? std::min(found.size(), kMessagesInATurn) : found.size());
     GK_CHECK(order.add_all(view, turn));
     next += turn.size();
     return turn.size() == found.size();
@@ -60,17 +60,8 @@ bool Session::SortJob::resume(Session& session) {
 }
 
 void Session::SortJob::answer(Session& session) {
-    const auto& rows = session.view_->rows();
-    Found found{.tag = session.tag_, .uid = command.uid, .numbers = {}};
     std::vector<store::Uid> uids;
-    for (const std::uint32_t index : order.take()) {
-        uids.push_back(rows[index].uid);
-        found.numbers.push_back(command.uid ? rows[index].uid : index + 1);
-    }
-    if (command.returns.relevancy) found.relevancies = finder->relevancies(uids);
-    if (contains(command.key, SearchKey::Kind::ModSeq))
-        found.modseq = session.highest_modseq(saved_result(command.returns, uids));
-    if (command.returns.save) session.saved_ = saved_result(command.returns, uids);
+    const Found found = session.found_at(order.take(), command, *finder, uids);
     std::string& out = session.out_.text();
     if (command.returns.update)
         session.keep_up_to_date(command.uid, std::move(command.key), std::move(command.keys), std::move(uids));

@@ -212,11 +212,6 @@ bool matches_text(const Structure& structure, std::string_view file, const Needl
            matches_body(structure, file, needle);
 }
 
-std::optional<int> sent_day(const message::Envelope& envelope) {
-    const auto date = envelope.date ? message::parse_date(*envelope.date) : std::nullopt;
-    return date ? std::optional(date->day_number()) : std::nullopt;
-}
-
 std::optional<int> parse_search_date(std::string_view s) {
     const auto parts = text::split(s, '-');
     if (parts.size() != 3 || parts[0].empty() || parts[0].size() > 2 || parts[1].size() != 3 || parts[2].size() != 4)

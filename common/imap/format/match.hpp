@@ -25,10 +25,7 @@ std::optional<bool> matches_envelope(const message::Envelope& envelope, std::str
 bool matches_body(const message::Structure& structure, std::string_view file, const Needle& needle);
 bool matches_text(const message::Structure& structure, std::string_view file, const Needle& needle);
 
-// The day that SENTON, SENTBEFORE and SENTSINCE compare: days since 1970-01-01 of the Date field as written, without
-// regard to time and zone; nothing where there is no readable Date.
-std::optional<int> sent_day(const message::Envelope& envelope);
-// "1-Feb-1994" (date of the grammar, without quotes) as the same number.
+// "1-Feb-1994" (date of the grammar, without quotes) as days since 1970-01-01.
 std::optional<int> parse_search_date(std::string_view s);
 
 }  // namespace gk::imap

@@ -11,7 +11,11 @@ namespace gk::imap {
 void append_numbers(std::string& out, std::string_view word, const std::vector<std::uint32_t>& numbers,
                     store::ModSeq modseq) {
     fmt::format_to(std::back_inserter(out), "* {}", word);
-    for (const std::uint32_t number : numbers) fmt::format_to(std::back_inserter(out), " {}", number);
+    for (const std::uint32_t number : numbers) {
+        const fmt::format_int text(number);
+        out += ' ';
+        out.append(text.data(), text.size());
+    }
     if (modseq != 0) fmt::format_to(std::back_inserter(out), " (MODSEQ {})", modseq);
     out += "\r\n";
 }

@@ -2,61 +2,85 @@
 #include "common/imap/search/finder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace gk::imap {
 
 namespace {
 
-// Between two looks at the client: messages that are opened, that only the index knows, and that are in memory.
+// Between two looks at the client: messages that are opened, that only the index knows, whose date is looked up, and
+// that are in memory.
 constexpr std::size_t kMessagesInATurn = 64;
 constexpr std::size_t kEnvelopesInATurn = 1000;
+constexpr std::size_t kDatesInATurn = 8192;
 constexpr std::uint32_t kRowsInATurn = 20'000;
 
 // Decides what the rows do not, and adds what is found to FOUND.
 Status look_into(View& view, const Prepared& key, std::vector<std::uint32_t> indices,
                  std::vector<std::uint32_t>& found) {
+    struct Undecided {
+        std::uint32_t index;
+        std::optional<Sent> sent;
+    };
+    std::vector<Undecided> messages;
+    for (const std::uint32_t index : indices) messages.push_back({index, {}});
     std::vector<store::Uid> uids;
     const auto uids_of = [&] {
         uids.clear();
-        for (const std::uint32_t index : indices) uids.push_back(view.rows()[index].uid);
+        for (const Undecided& one : messages) uids.push_back(view.rows()[one.index].uid);
     };
-    const auto candidate = [&](std::uint32_t index) {
-        const store::Row& row = view.rows()[index];
-        return Candidate{.index = index, .row = &row, .recent = view.is_recent(row)};
+    const auto candidate = [&](const Undecided& one) {
+        const store::Row& row = view.rows()[one.index];
+        return Candidate{
+            .index = one.index, .row = &row, .recent = view.is_recent(row), .sent = key.sent ? &one.sent : nullptr};
     };
-    std::size_t at = 0;
-    if (key.fields != 0) {
+    std::vector<Undecided> left;
+    const auto decide = [&](const Undecided& one, const Candidate& c) {
+        const Truth truth = evaluate(key, c);
+        if (truth == Truth::Yes) found.push_back(c.index);
+        if (truth == Truth::Unknown) left.push_back(one);
+    };
+    auto at = messages.begin();
+    const auto next_stage = [&] {
+        messages = std::exchange(left, {});
+        at = messages.begin();
         uids_of();
-        std::vector<std::uint32_t> undecided;
+    };
+    uids_of();
+    if (key.sent) {
+        GK_CHECK(sent_dates(view.mailbox(), uids, [&](bool there, const std::optional<Sent>& sent) {
+            Undecided& one = *at++;
+            one.sent = sent;
+            if (there) decide(one, candidate(one));
+        }));
+        next_stage();
+    }
+    if (key.fields != 0 && !messages.empty()) {
         GK_CHECK(view.mailbox().envelopes(
             uids,
             [&](store::Uid, const message::Envelope* envelope) {
-                Candidate c = candidate(indices[at++]);
+                const Undecided& one = *at++;
                 if (envelope == nullptr) return true;
+                Candidate c = candidate(one);
                 c.envelope = envelope;
-                const Truth truth = evaluate(key, c);
-                if (truth == Truth::Yes) found.push_back(c.index);
-                if (truth == Truth::Unknown) undecided.push_back(c.index);
+                decide(one, c);
                 return true;
             },
             key.fields));
-        indices = std::move(undecided);
+        next_stage();
     }
-    if (!indices.empty()) {
-        uids_of();
-        at = 0;
-        GK_CHECK(view.mailbox().messages(
-            uids, [&](store::Uid, const message::Structure* structure, const store::OpenMessage* file) {
-                Candidate c = candidate(indices[at++]);
-                if (file == nullptr) return true;
-                c.envelope = &structure->envelope();
-                c.structure = structure;
-                c.file = file;
-                if (evaluate(key, c) == Truth::Yes) found.push_back(c.index);
-                return true;
-            }));
-    }
-    return ok();
+    if (messages.empty()) return ok();
+    return view.mailbox().messages(
+        uids, [&](store::Uid, const message::Structure* structure, const store::OpenMessage* file) {
+            const Undecided& one = *at++;
+            if (file == nullptr) return true;
+            Candidate c = candidate(one);
+            c.envelope = &structure->envelope();
+            c.structure = structure;
+            c.file = file;
+            decide(one, c);
+            return true;
+        });
 }
 
 }  // namespace
@@ -74,7 +98,9 @@ Result<bool> Finder::resume(View& view) {
     if (!std::exchange(ids_found_, true)) GK_CHECK(find_object_ids(key_, view));
     std::vector<std::uint32_t> undecided;
     const std::size_t before = found_.size();
-    const std::size_t most = key_.cost == Cost::File ? kMessagesInATurn : kEnvelopesInATurn;
+    const std::size_t most = key_.cost == Cost::File   ? kMessagesInATurn
+                             : key_.cost == Cost::Sent ? kDatesInATurn
+                                                       : kEnvelopesInATurn;
     for (std::uint32_t looked = 0; next_ < view.exists() && undecided.size() < most && looked < kRowsInATurn;
          ++next_, ++looked) {
         const store::Row& row = view.rows()[next_];

@@ -5,17 +5,14 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/imap/grammar/command.hpp"
 #include "common/imap/view.hpp"
-#include "common/message/structure.hpp"
 
 // The order that SORT asks for (RFC 5256, 3; RFC 5957, 3).
 namespace gk::imap {
-
-// Of a text to sort by, so much counts: no sender can make a mailbox expensive to sort.
-constexpr std::size_t kMaxSortText = 1024;
 
 class Order {
 public:
@@ -24,32 +21,34 @@ public:
     // What RELEVANCY sorts by, the best first (RFC 6203, 5). Set before anything is added.
     void rank_by(std::function<std::int64_t(store::Uid)> score) { score_ = std::move(score); }
     // False: rows are enough.
-    bool needs_envelopes() const noexcept { return fields_ != 0; }
-    // In the order of INDEX, which decides where all keys are equal. ENVELOPE: nullptr where not needed.
-    void add(std::uint32_t index, const store::Row& row, const message::Envelope* envelope);
+    bool needs_envelopes() const noexcept;
+    // INDICES ascend, from one call to the next too: their order decides where all keys are equal.
     Status add_all(View& view, std::span<const std::uint32_t> indices);
     // The indices, in order. Ends the use of this.
     std::vector<std::uint32_t> take();
 
 private:
-    struct Value {
-        std::int64_t number = 0;
-        std::string text;
-    };
     struct Item {
-        std::uint32_t index;
-        std::size_t values;  // where its values begin
+        std::uint64_t word = 0;  // the part of its values that is compared just now
+        std::uint32_t index = 0, place = 0;
     };
-    bool less(const Item& a, const Item& b) const noexcept;
+    struct Text {
+        std::size_t begin = 0;
+        std::uint32_t size = 0;
+    };
+    // Of one key, a value for each item, by its place: numbers or texts.
+    struct Values {
+        SortKey key;
+        std::vector<std::int64_t> numbers;
+        std::vector<Text> texts;
+    };
+    Status add_values(View& view, Values& values, std::span<const std::uint32_t> indices);
+    std::uint64_t word(const Values& values, std::uint32_t place, std::size_t offset) const noexcept;
 
-    std::vector<SortKey> keys_;
+    std::vector<Values> values_;
     std::function<std::int64_t(store::Uid)> score_;
-    message::EnvelopeFields fields_ = 0;  // that the keys ask for
     std::vector<Item> items_;
-    std::vector<Value> values_;
+    std::string texts_;
 };
-
-// RFC 5256, 2.2: the Date field in UTC, else INTERNALDATE; Unix seconds.
-std::int64_t sent_time(const store::Row& row, const message::Envelope& envelope);
 
 }  // namespace gk::imap

@@ -84,6 +84,7 @@ Prepared prepare_fuzzy(const SearchKey& key, const SearchContext& context) {
             out.children.push_back(prepare_fuzzy(child, context));
             out.cost = std::max(out.cost, out.children.back().cost);
             out.fields |= out.children.back().fields;
+            out.sent |= out.children.back().sent;
         }
         return out;
     }
@@ -94,6 +95,7 @@ Prepared prepare_fuzzy(const SearchKey& key, const SearchContext& context) {
     out.kind = Kind::Fuzzy;
     out.cost = result->unindexed.empty() ? Cost::Row : exact.cost;
     out.fields = exact.fields;
+    out.sent = exact.sent;
     out.fuzzy = std::move(result);
     out.children.push_back(std::move(exact));
     return out;
@@ -149,8 +151,8 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
         case Kind::SentBefore:
         case Kind::SentOn:
         case Kind::SentSince:
-            out.cost = Cost::Envelope;
-            out.fields = message::kDateField;
+            out.cost = Cost::Sent;
+            out.sent = true;
             break;
         case Kind::EmailId:
         case Kind::ThreadId: out.field = key.text; break;  // see find_object_ids
@@ -170,6 +172,7 @@ Prepared prepare(const SearchKey& key, const SearchContext& context) {
         out.children.push_back(prepare(child, context));
         out.cost = std::max(out.cost, out.children.back().cost);
         out.fields |= out.children.back().fields;
+        out.sent |= out.children.back().sent;
     }
     std::stable_sort(out.children.begin(), out.children.end(),
                      [](const Prepared& a, const Prepared& b) { return a.cost < b.cost; });
@@ -268,11 +271,11 @@ Truth evaluate(const Prepared& key, const Candidate& c) {
         case Kind::SentBefore:
         case Kind::SentOn:
         case Kind::SentSince: {
-            if (c.envelope == nullptr) return Truth::Unknown;
-            const auto day = sent_day(*c.envelope);
-            if (!day) return Truth::No;
-            if (key.kind == Kind::SentBefore) return of(*day < key.day);
-            return of(key.kind == Kind::SentOn ? *day == key.day : *day >= key.day);
+            if (c.sent == nullptr) return Truth::Unknown;
+            if (!*c.sent) return Truth::No;
+            const int day = (*c.sent)->day;
+            if (key.kind == Kind::SentBefore) return of(day < key.day);
+            return of(key.kind == Kind::SentOn ? day == key.day : day >= key.day);
         }
         case Kind::Bcc:
         case Kind::Cc:

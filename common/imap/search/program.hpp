@@ -9,6 +9,7 @@
 
 #include "common/imap/format/match.hpp"
 #include "common/imap/grammar/command.hpp"
+#include "common/imap/search/columns.hpp"
 #include "common/imap/search/words.hpp"
 #include "common/imap/view.hpp"
 
@@ -17,7 +18,7 @@
 namespace gk::imap {
 
 // What a key has to look at, cheapest first.
-enum class Cost { Row, Envelope, File };
+enum class Cost { Row, Sent, Envelope, File };
 
 enum class Truth { No, Yes, Unknown };
 
@@ -33,7 +34,8 @@ struct SearchContext {
 struct Prepared {
     SearchKey::Kind kind = SearchKey::Kind::All;
     Cost cost = Cost::Row;
-    message::EnvelopeFields fields = 0;  // that it or a child asks for, which may decide before the file is read
+    bool sent = false;                   // it or a child asks for the Date field
+    message::EnvelopeFields fields = 0;  // that they ask for besides, which may decide before the file is read
     std::vector<IndexRange> ranges;
     store::Flags flag = 0;
     store::KeywordMask keyword = 0;
@@ -54,6 +56,7 @@ struct Candidate {
     std::uint32_t index;  // in the view
     const store::Row* row;
     bool recent;
+    const std::optional<Sent>* sent = nullptr;
     const message::Envelope* envelope = nullptr;
     const message::Structure* structure = nullptr;
     const store::OpenMessage* file = nullptr;

@@ -4,6 +4,7 @@
 #include "common/base/text.hpp"
 #include "common/imap/format/match.hpp"
 #include "common/imap/format/section.hpp"
+#include "common/imap/search/columns.hpp"
 
 namespace gk::imap {
 namespace {
@@ -276,9 +277,10 @@ TEST(ImapSearch, FindsMatchesOverTheSeamOfChunks) {
 }
 
 TEST(ImapSearch, ComparesTheSendersDay) {
-    EXPECT_EQ(sent_day(message::scan(kSearched).envelope()), parse_search_date("1-Jan-2000"));
-    EXPECT_EQ(sent_day(message::scan("").envelope()), std::nullopt);
-    EXPECT_EQ(sent_day(message::scan("Date: x\n\n").envelope()), std::nullopt);
+    ASSERT_TRUE(sent(message::scan(kSearched).envelope()));
+    EXPECT_EQ(sent(message::scan(kSearched).envelope())->day, parse_search_date("1-Jan-2000"));
+    EXPECT_FALSE(sent(message::scan("").envelope()));
+    EXPECT_FALSE(sent(message::scan("Date: x\n\n").envelope()));
     EXPECT_EQ(parse_search_date("01-feb-1970"), 31);
     for (const char* bad :
          {"", "1-Feb", "32-Feb-1994", "1-Foo-1994", "1-Feb-94", "x-Feb-1994", "0-Feb-1994", "1-anf-1994"})

@@ -105,7 +105,7 @@ TEST_F(StoreChanged, IncludeWhatWasBeforeTheLog) {
     const ModSeq changed = flag({all_[30]}, kFlagged);
     account_.reset();
     in_index(
-        "DROP TABLE changed; DROP TABLE packed_rows; DROP TABLE seen_before; DROP TABLE columns; CREATE INDEX messages_by_modseq ON messages(mailbox, modseq); "
+        "DROP TABLE changed; DROP TABLE columns; CREATE INDEX messages_by_modseq ON messages(mailbox, modseq); "
         "PRAGMA user_version = 5");
     account_ = open();
     EXPECT_EQ(changed_since(before), std::vector<Uid>{all_[30]});
