@@ -99,6 +99,10 @@ struct Destination {
     void cut(unsigned to) noexcept;
 };
 
+// Of a recipient whose destination is drained: nothing was tried, and nothing is recorded. Where ALL is drained nothing
+// is taken up, whatever is due.
+void wait_drained(RecipientState& recipient, bool all);
+
 // What the configuration says. CONNECTOR refers to SETTINGS.
 struct Plan {
     Settings settings;

@@ -36,13 +36,12 @@ void read_header(ActiveMessage& message) {
 // How often a message for a drained destination is looked at, whatever the end of draining finds.
 constexpr std::chrono::minutes kDrainedLook{10};
 
-// Nothing was tried, and nothing is recorded. Where ALL is drained nothing is taken up, whatever is due.
+}  // namespace
+
 void wait_drained(RecipientState& r, bool all) {
     if (!all) r.next = std::max(r.next, now() + kDrainedLook);
     r.text = kDrainedReason;
 }
-
-}  // namespace
 
 bool Destination::is_known() const noexcept {
     return !idle.empty() ||
