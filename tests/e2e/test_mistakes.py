@@ -80,7 +80,7 @@ class Mistakes(unittest.TestCase):
                                       (64, "'abc' is no value for --port-base", "gk-up", "--port-base", "abc", *root),
                                       (66, "there is no account 'nobody@a.test'", "gk-user", "show", "nobody@a.test", *root),
                                       (65, "an empty password is refused", "gk-user", "add", "ann@a.test", *root),
-                                      (65, "--status is one of new, active, deferred, held, bouncing, not 'late'", "gk-queue", "list", "--status", "late", *root),
+                                      (65, "--status is one of new, scheduled, active, deferred, held, bouncing, not 'late'", "gk-queue", "list", "--status", "late", *root),
                                       (66, "it is a directory", "gk-mime", "tree", self.root),
                                       (66, "No such file", "gk-mime", "tree", f"{self.root}/none")):
             self.fails(code, pattern, *words)
