@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Looks up addresses of a directory as gk-deliver does: aliasload ROOT ALIASES LOOK-UPS. Each address is another, so that no answer is
-// kept from before; then the same again, kept. bench/alias makes the directory.
+// Looks up addresses of a directory as gk-deliver does: aliasload ROOT ALIASES LOOK-UPS. Each address is another, so
+// that no answer is kept from before; then the same again, kept. bench/alias makes the directory.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -33,7 +33,9 @@ bool run(directory::Directory& directory, const std::vector<std::string>& addres
     double sum = 0;
     for (const double one : took) sum += one;
     std::sort(took.begin(), took.end());
-    const auto at = [&](double share) { return took[static_cast<std::size_t>(share * static_cast<double>(took.size() - 1))]; };
+    const auto at = [&](double share) {
+        return took[static_cast<std::size_t>(share * static_cast<double>(took.size() - 1))];
+    };
     fmt::print("{:<8} {} look-ups: mean {:.1f} us, median {:.1f}, 99 % {:.1f}, most {:.1f}\n", what, took.size(),
                sum / static_cast<double>(took.size()), at(0.5), at(0.99), took.back());
     return true;
@@ -51,6 +53,7 @@ int main(int argc, char** argv) {
     for (std::uint64_t i = 0; i < aliases; ++i) numbers[i] = i;
     std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(1));
     std::vector<std::string> addresses;
-    for (std::uint64_t i = 0; i < std::min(wanted, aliases); ++i) addresses.push_back(fmt::format("u{}@a.test", numbers[i]));
+    for (std::uint64_t i = 0; i < std::min(wanted, aliases); ++i)
+        addresses.push_back(fmt::format("u{}@a.test", numbers[i]));
     return run(**directory, addresses, "fresh") && run(**directory, addresses, "again") ? 0 : 1;
 }

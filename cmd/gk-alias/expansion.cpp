@@ -46,9 +46,9 @@ void add_rows(cli::Rows& rows, const std::string& asked, const Expansion& step, 
     }
     const bool arrives = step.how == "account" || step.how == "postmaster";
     const std::string how = step.how == "nobody" && !through_alias ? "no-such-user"
-                            : arrives && through_alias              ? "alias"
-                            : arrives                               ? "account"
-                                                                    : step.how;
+                            : arrives && through_alias             ? "alias"
+                            : arrives                              ? "account"
+                                                                   : step.how;
     rows.add({asked, arrives || step.how == "external" ? end_of(step) : std::string(), how, step.detail, path});
 }
 
@@ -69,8 +69,7 @@ int test(const Arguments& arguments) {
         if (arguments.json) add_rows(rows, address, *tree, "", false);
         else print_tree(*tree, "", "");
         // As gk-deliver would answer: it goes to those that are there, or nowhere.
-        if (has(*tree, "error") || (!is_good(*tree) && has(*tree, "circle")))
-            code = cli::exit_code(Errc::Permanent);
+        if (has(*tree, "error") || (!is_good(*tree) && has(*tree, "circle"))) code = cli::exit_code(Errc::Permanent);
         else if (!is_good(*tree) && code == 0) code = 1;
     }
     return code;

@@ -25,12 +25,13 @@ Result<directory::List> list_of(const json::value& value) {
     if (!value.is_object()) return fail(Errc::BadInput, "'list' must be an object");
     directory::List list;
     for (const auto& [key, field] : value.get_object()) {
-        std::string* const into = key == "owner" ? &list.owner
+        std::string* const into = key == "owner"  ? &list.owner
                                   : key == "post" ? &list.post
                                   : key == "name" ? &list.name
                                                   : nullptr;
         if (into == nullptr)
-            return fail(Errc::BadInput, fmt::format("unknown field '{}' in a list", text::printable(std::string_view(key), 40)));
+            return fail(Errc::BadInput,
+                        fmt::format("unknown field '{}' in a list", text::printable(std::string_view(key), 40)));
         GK_TRY(*into, text_of(field, key));
     }
     if (list.owner.empty()) return fail(Errc::BadInput, "a list needs an owner");
@@ -76,7 +77,8 @@ public:
             if (length < 0 && std::ferror(file_.get()) != 0) return fail_errno(fmt::format("cannot read '{}'", name_));
             if (length < 0) return std::optional<std::string_view>();
             ++number_;
-            if (static_cast<std::size_t>(length) > kMaxLine) return fail(Errc::BadInput, where() + ": the line is too long");
+            if (static_cast<std::size_t>(length) > kMaxLine)
+                return fail(Errc::BadInput, where() + ": the line is too long");
             const auto line = text::trim({line_, static_cast<std::size_t>(length)});
             if (!line.empty() && line.front() != '#') return std::optional(line);
         }
@@ -155,9 +157,9 @@ int apply(const Arguments& arguments) {
             if (!alias) return fail(alias.error().in(lines.where()));
             return std::optional(std::move(*alias));
         };
-        const auto applied = directory->apply_aliases(
-            next, {arguments.dry_run, arguments.prune}, directory::Actor::caller(),
-            [&](const std::string& change) { rows.add({change}); });
+        const auto applied =
+            directory->apply_aliases(next, {arguments.dry_run, arguments.prune}, directory::Actor::caller(),
+                                     [&](const std::string& change) { rows.add({change}); });
         if (!applied) {
             Error error = applied.error();
             error.text += fmt::format(" (at {}; nothing was changed)", lines.where());

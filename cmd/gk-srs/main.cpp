@@ -37,8 +37,7 @@ int forward(const Arguments& arguments) {
     if (!opened) return cli::fail(opened.error());
     const auto secrets = (*opened)->secrets.read();
     if (!secrets) return cli::fail(secrets.error());
-    const std::string& domain =
-        arguments.domain.empty() ? (*opened)->config.string("srs.domain") : arguments.domain;
+    const std::string& domain = arguments.domain.empty() ? (*opened)->config.string("srs.domain") : arguments.domain;
     if (domain.empty()) return cli::usage("which domain forwards it? --domain");
     for (const auto& address : arguments.addresses)
         fmt::print("{}\n", srs::rewrite(address, domain, secrets->front(), now()));
@@ -71,7 +70,8 @@ int list(const Arguments& arguments) {
     if (!entries) return cli::fail(entries.error());
     cli::Rows rows(arguments.json, {"created", "use"});
     for (const auto& entry : *entries)
-        rows.add({format_rfc3339(from_unix_s(entry.created_s)), std::string(&entry == &entries->front() ? "signs" : "restores")});
+        rows.add({format_rfc3339(from_unix_s(entry.created_s)),
+                  std::string(&entry == &entries->front() ? "signs" : "restores")});
     return 0;
 }
 
@@ -93,7 +93,8 @@ int main(int argc, char** argv) {
     tool.name = "gk-srs";
     tool.summary = "rewritten senders of forwarded mail, and the secret that proves them ours";
     tool.description =
-        "Mail from outside that an alias sends on to the outside gets a reverse-path of ours (SRS), by which reports come "
+        "Mail from outside that an alias sends on to the outside gets a reverse-path of ours (SRS), by which reports "
+        "come "
         "back. What gk-deliver does with one, these commands do by hand.";
     tool.options = {
         {"--root", &arguments.root, "where everything of this gk lives, instead of the system's places", "DIR"},
@@ -109,7 +110,9 @@ int main(int argc, char** argv) {
          .summary = "print whom rewritten addresses stand for; exit code 1 where one is not ours or too old",
          .operands = {addresses},
          .run = [&] { return reverse(arguments); }},
-        {.name = "list", .summary = "list the secrets by age, not what they are", .run = [&] { return list(arguments); }},
+        {.name = "list",
+         .summary = "list the secrets by age, not what they are",
+         .run = [&] { return list(arguments); }},
         {.name = "rotate",
          .summary = "make a new secret; those before it restore what they made until srs.max_age is over",
          .run = [&] { return rotate(arguments); }},

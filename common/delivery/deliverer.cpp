@@ -150,7 +150,8 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::opt
     if (resolved && resolved->kind != directory::Resolution::Kind::NotLocal) {
         if (auto original = forwarding_->original(recipient.address)) {
             if (!*original && original->error().code == Errc::Temporary) return kTrouble;
-            if (!*original) return {550, "5.7.1", "a rewritten sender's address that is not ours: " + original->error().text};
+            if (!*original)
+                return {550, "5.7.1", "a rewritten sender's address that is not ours: " + original->error().text};
             recipient.resolution = {};
             recipient.resolution.kind = directory::Resolution::Kind::Found;
             recipient.resolution.through_alias = true;
@@ -261,8 +262,8 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
                               directory::domain_of(address));
     // RFC 5321, 4.4: final delivery puts the reverse-path in front.
-    const std::string front = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n{}", envelope.reverse_path, address,
-                                          envelope.front);
+    const std::string front =
+        fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n{}", envelope.reverse_path, address, envelope.front);
     store::IncomingMessage kind;
     kind.binary = envelope.body == queue::Body::BinaryMime;
     for (int attempt = 0;; ++attempt) {
@@ -336,7 +337,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     std::vector<Outcome> outcomes(recipients.size());
     std::vector<Copy> copies;
     std::vector<Leaving> leaving;
-    std::string front;                     // Delivered-To of the aliases that lead out, by which a loop is known
+    std::string front;  // Delivered-To of the aliases that lead out, by which a loop is known
     std::optional<std::vector<std::string>> been;
 
     for (std::size_t i = 0; i < recipients.size(); ++i) {

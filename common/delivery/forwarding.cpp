@@ -17,7 +17,8 @@ Forwarding::Forwarding(const config::Config& config, std::shared_ptr<directory::
       max_age_s_(config.duration_s("srs.max_age")),
       directory_(std::move(directory)),
       secrets_(std::make_shared<srs::Secrets>(config.paths().keys + "/srs")) {
-    const Status made = config.paths().keys.empty() ? fail(Errc::Config, "no place for keys") : secrets_->create_missing(now());
+    const Status made =
+        config.paths().keys.empty() ? fail(Errc::Config, "no place for keys") : secrets_->create_missing(now());
     const auto read = secrets_->read();
     available_ = read.has_value();
     if (!available_ && rewrites_)
@@ -54,7 +55,8 @@ std::string list_fields(const directory::Alias& list) {
     const auto& owner = list.list->owner;
     // Of a mailto URL (RFC 6068) the local-part's own escapes are those of percent_encode.
     const auto url = [](std::string_view address) {
-        return text::percent_encode(directory::local_part_of(address)) + "@" + std::string(directory::domain_of(address));
+        return text::percent_encode(directory::local_part_of(address)) + "@" +
+               std::string(directory::domain_of(address));
     };
     std::string fields = "List-Id: ";
     if (!list.list->name.empty()) {
@@ -65,7 +67,8 @@ std::string list_fields(const directory::Alias& list) {
         fields += " ";
     }
     fields += fmt::format("<{}>\r\n", list_id(list));
-    fields += list.list->post == "owner" ? "List-Post: NO\r\n" : fmt::format("List-Post: <mailto:{}>\r\n", url(list.address));
+    fields +=
+        list.list->post == "owner" ? "List-Post: NO\r\n" : fmt::format("List-Post: <mailto:{}>\r\n", url(list.address));
     fields += fmt::format("List-Owner: <mailto:{}>\r\n", url(owner));
     fields += fmt::format("List-Unsubscribe: <mailto:{}?subject=unsubscribe%20{}>\r\n", url(owner), url(list.address));
     return fields + "Precedence: list\r\n";

@@ -21,7 +21,8 @@ Answer Deliverer::check_lists(const std::vector<std::string>& lists, const std::
         const auto list = directory_->find_alias(address);
         if (!list) return kTrouble;
         if (!*list || !(*list)->list) continue;  // changed meanwhile; delivery will see
-        // Reports go to a list's owner, who is its messages' reverse-path: what comes to the list itself comes by mistake.
+        // Reports go to a list's owner, who is its messages' reverse-path: what comes to the list itself comes by
+        // mistake.
         if (sender.empty()) return {550, "5.7.1", "a mailing list takes no reports"};
         const auto may = directory_->may_post(**list, sender);
         if (!may) return kTrouble;

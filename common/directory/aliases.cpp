@@ -99,19 +99,21 @@ Result<std::pair<Directory::Impl::Put, std::int64_t>> Directory::Impl::put(const
         const bool full = row && count.integer(0) >= limits.patterns;
         count.reset();
         if (full)
-            return fail(Errc::BadInput, fmt::format("domain '{}' has {} patterns (directory.patterns)", domain_name,
-                                                    limits.patterns));
+            return fail(Errc::BadInput,
+                        fmt::format("domain '{}' has {} patterns (directory.patterns)", domain_name, limits.patterns));
     }
     if (!old) {
-        GK_TRY(auto insert, db.prepare("insert into alias (tenant_id, domain_id, local_part, created_s, changed_s, kind) "
-                                       "values (1, ?, ?, ?, ?, ?)"));
+        GK_TRY(auto insert,
+               db.prepare("insert into alias (tenant_id, domain_id, local_part, created_s, changed_s, kind) "
+                          "values (1, ?, ?, ?, ?, ?)"));
         insert.bind(*domain).bind(local).bind(now_s()).bind(now_s());
         GK_CHECK(insert.bind(static_cast<std::int64_t>(kind)).run());
         id = db.last_insert_rowid();
     } else {
         GK_TRY(auto update, db.prepare("update alias set kind = ?, changed_s = ? where id = ?"));
         GK_CHECK(update.bind(static_cast<std::int64_t>(kind)).bind(now_s()).bind(id).run());
-        for (const auto* clear : {"delete from alias_target where alias_id = ?", "delete from list where alias_id = ?"}) {
+        for (const auto* clear :
+             {"delete from alias_target where alias_id = ?", "delete from list where alias_id = ?"}) {
             GK_TRY(auto remove, db.prepare(clear));
             GK_CHECK(remove.bind(id).run());
         }
@@ -179,8 +181,9 @@ Result<Directory::Applied> Directory::apply_aliases(const std::function<Result<s
     }
     // Only now: what is declared may lead to what is declared after it.
     for (const auto id : changed) {
-        GK_TRY(auto row, db.prepare("select alias.local_part || '@' || domain.name from alias join domain on domain.id = "
-                                    "alias.domain_id where alias.id = ?"));
+        GK_TRY(auto row,
+               db.prepare("select alias.local_part || '@' || domain.name from alias join domain on domain.id = "
+                          "alias.domain_id where alias.id = ?"));
         GK_TRY(const bool there, row.bind(id).step());
         const std::string address(there ? row.text(0) : "");
         row.reset();

@@ -57,7 +57,8 @@ Status Directory::set_domain_quota(std::string_view name, const Quota& quota, co
 }
 
 Result<std::string> Directory::Impl::names_of(std::int64_t domain) {
-    GK_TRY(auto query, db.prepare("select coalesce(group_concat(name, ' '), '') from domain_alias where domain_id = ?"));
+    GK_TRY(auto query,
+           db.prepare("select coalesce(group_concat(name, ' '), '') from domain_alias where domain_id = ?"));
     query.bind(domain);
     GK_TRY(const bool row, query.step());
     std::string names(row ? query.text(0) : "");
@@ -76,7 +77,8 @@ Status Directory::add_domain_alias(std::string_view name, std::string_view domai
         // Of a domain itself: so names never lead in a circle.
         GK_TRY(const auto id, impl_->domain_id(target));
         if (!id) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", target));
-        GK_TRY(auto insert, impl_->db.prepare("insert into domain_alias (name, domain_id, created_s) values (?, ?, ?)"));
+        GK_TRY(auto insert,
+               impl_->db.prepare("insert into domain_alias (name, domain_id, created_s) values (?, ?, ?)"));
         return insert.bind(canonical).bind(*id).bind(now_s()).run();
     });
 }
@@ -102,7 +104,8 @@ Status Directory::remove_domain(std::string_view name, const Actor& actor, bool 
         }
         GK_TRY(const auto names, impl_->names_of(*id));
         if (!names.empty())
-            return fail(Errc::Denied, fmt::format("domain '{}' is also '{}': gk-domain remove-alias", canonical, names));
+            return fail(Errc::Denied,
+                        fmt::format("domain '{}' is also '{}': gk-domain remove-alias", canonical, names));
         GK_TRY(auto count, impl_->db.prepare("select (select count(*) from account where domain_id = ?1) + "
                                              "(select count(*) from alias where domain_id = ?1)"));
         count.bind(*id);

@@ -174,7 +174,7 @@ Result<std::optional<Directory::Impl::Found>> Directory::Impl::alias_in(std::int
 }
 
 Result<std::optional<Directory::Impl::Matched>> Directory::Impl::pattern_for(std::int64_t domain,
-                                                                            std::string_view local_part) {
+                                                                             std::string_view local_part) {
     GK_TRY(const bool rules, knows_rules());
     if (!rules) return std::optional<Matched>();
     GK_TRY(auto query,
@@ -327,9 +327,10 @@ Result<std::vector<DomainAlias>> Directory::domain_aliases(std::string_view doma
     std::vector<DomainAlias> found;
     GK_TRY(const bool rules, impl_->knows_rules());
     if (!rules) return found;
-    GK_TRY(auto query, impl_->db.prepare("select domain_alias.name, domain.name, domain_alias.created_s from domain_alias "
-                                         "join domain on domain.id = domain_alias.domain_id "
-                                         "where ?1 = '' or domain.name = ?1 order by domain_alias.name"));
+    GK_TRY(auto query,
+           impl_->db.prepare("select domain_alias.name, domain.name, domain_alias.created_s from domain_alias "
+                             "join domain on domain.id = domain_alias.domain_id "
+                             "where ?1 = '' or domain.name = ?1 order by domain_alias.name"));
     query.bind(canonical);
     for (;;) {
         GK_TRY(const bool row, query.step());

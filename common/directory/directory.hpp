@@ -98,8 +98,8 @@ struct Resolution {
 // Every step of a recipient's way, as resolve() and the lists after it go.
 struct Expansion {
     std::string address;
-    // "account", "external", "alias", "sub-address" (a rule), "pattern", "catch-all", "list", "postmaster"; and, where it
-    // ends: "nobody", "not-local", "circle", "again" (what it leads to stands above already).
+    // "account", "external", "alias", "sub-address" (a rule), "pattern", "catch-all", "list", "postmaster"; and, where
+    // it ends: "nobody", "not-local", "circle", "again" (what it leads to stands above already).
     std::string how = "nobody";
     std::string by;  // the alias or rule that matched, or the account, where it is not ADDRESS itself
     std::string detail;
@@ -109,7 +109,7 @@ struct Expansion {
 struct Limits {
     int alias_depth = 20;
     int alias_size = 10'000;
-    int patterns = 1000;  // of one domain
+    int patterns = 1000;          // of one domain
     std::string postmaster;       // directory.postmaster
     std::string delimiter = "+";  // delivery.subaddress_delimiter
     static Limits from(const config::Config& config);

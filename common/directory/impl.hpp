@@ -74,7 +74,7 @@ struct Directory::Impl {
     };
     struct Matched {
         std::int64_t id;
-        std::string local_part;            // "/PATTERN/"
+        std::string local_part;           // "/PATTERN/"
         std::vector<std::string> groups;  // the whole first
     };
     Result<std::optional<Place>> place_of(std::string_view domain);

@@ -66,7 +66,8 @@ std::string substitute(std::string_view text, const std::vector<std::string>& gr
         }
         const char next = text[++i];
         if (!text::is_digit(next)) out += next;
-        else if (static_cast<std::size_t>(next - '0') < groups.size()) out += groups[static_cast<std::size_t>(next - '0')];
+        else if (static_cast<std::size_t>(next - '0') < groups.size())
+            out += groups[static_cast<std::size_t>(next - '0')];
     }
     return out;
 }

@@ -12,8 +12,8 @@
 
 namespace gk::directory {
 
-constexpr std::size_t kMaxPattern = 512;        // bytes of one
-constexpr std::size_t kMostCompiled = 4096;     // kept
+constexpr std::size_t kMaxPattern = 512;          // bytes of one
+constexpr std::size_t kMostCompiled = 4096;       // kept
 constexpr std::int64_t kPatternMemory = 1 << 20;  // bytes that one may take, compiled
 
 // Regular expressions (RE2: in time linear in what is matched, whatever the expression), compiled once. One thread.

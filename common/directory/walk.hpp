@@ -14,8 +14,8 @@ namespace gk::directory {
 // Steps for each address that a recipient may expand to: an alias bomb costs time, not only addresses.
 inline constexpr int kStepsPerAddress = 4;
 
-// Follows one recipient through the aliases, depth first; bounded in depth, in steps and in what it leads to. A template,
-// since Directory::Impl is nobody else's to name.
+// Follows one recipient through the aliases, depth first; bounded in depth, in steps and in what it leads to. A
+// template, since Directory::Impl is nobody else's to name.
 template <class Impl>
 class Walk {
 public:
@@ -45,7 +45,8 @@ public:
         GK_TRY(const auto matched, impl_.pattern_for(place->id, address::unquote_local_part(local)));
         if (matched) {
             const std::string rule = matched->local_part + "@" + place->name;
-            GK_TRY(const bool found, through(matched->id, "pattern", rule, rule + "\n" + local, &matched->groups, detail, depth));
+            GK_TRY(const bool found,
+                   through(matched->id, "pattern", rule, rule + "\n" + local, &matched->groups, detail, depth));
             if (found) return true;
         }
         if (local == "postmaster") {
@@ -147,7 +148,8 @@ private:
         if (!alias || alias->kind == Impl::Kind::Pattern) return false;
         const std::string address = local + "@" + place.name;
         if (alias->kind != Impl::Kind::List || through_lists_)
-            return through(alias->id, alias->kind == Impl::Kind::List ? "list" : how, address, address, nullptr, detail, depth);
+            return through(alias->id, alias->kind == Impl::Kind::List ? "list" : how, address, address, nullptr, detail,
+                           depth);
         out_.through_alias = true;
         if (std::find(out_.lists.begin(), out_.lists.end(), address) != out_.lists.end()) return true;
         GK_CHECK(count());
@@ -215,8 +217,8 @@ private:
         if (depth > impl_.limits.alias_depth)
             return fail(Errc::Permanent, fmt::format("aliases lead deeper than {} steps", impl_.limits.alias_depth));
         if (++steps_ <= impl_.limits.alias_size * std::int64_t{kStepsPerAddress}) return ok();
-        return fail(Errc::Permanent,
-                    fmt::format("aliases take more than {} steps", impl_.limits.alias_size * std::int64_t{kStepsPerAddress}));
+        return fail(Errc::Permanent, fmt::format("aliases take more than {} steps",
+                                                 impl_.limits.alias_size * std::int64_t{kStepsPerAddress}));
     }
 
     Impl& impl_;

@@ -81,7 +81,8 @@ Result<std::string> restore_first(std::string_view rest, const std::vector<std::
 
 bool is_rewritten(std::string_view local_part) noexcept {
     return local_part.size() > 5 && text::starts_with_nocase(local_part, "SRS") &&
-           (local_part[3] == '0' || local_part[3] == '1') && std::string_view("=+-").find(local_part[4]) != std::string_view::npos;
+           (local_part[3] == '0' || local_part[3] == '1') &&
+           std::string_view("=+-").find(local_part[4]) != std::string_view::npos;
 }
 
 std::string rewrite(std::string_view reverse_path, std::string_view domain, std::string_view secret, TimePoint now) {

@@ -30,7 +30,8 @@ protected:
         ASSERT_TRUE(queue::create_spool(paths_.spool));
         directory_ = directory::Directory::open(paths_, false).value();
         ASSERT_TRUE(directory_->add_domain("a.test", kActor));
-        for (const char* account : {"ann@a.test", "ben@a.test"}) ASSERT_TRUE(directory_->add_account(account, {}, kActor));
+        for (const char* account : {"ann@a.test", "ben@a.test"})
+            ASSERT_TRUE(directory_->add_account(account, {}, kActor));
         ASSERT_TRUE(directory_->add_alias("out@a.test", {"zoe@elsewhere.test"}, kActor));
         open("");
     }
@@ -38,9 +39,12 @@ protected:
         deliverer_.reset();
         (void)os::remove_tree(root_);
     }
-    void open(std::string_view toml) { deliverer_ = Deliverer::open(config::Config::parse(toml, paths_).value()).value(); }
+    void open(std::string_view toml) {
+        deliverer_ = Deliverer::open(config::Config::parse(toml, paths_).value()).value();
+    }
     void list(const std::string& address, const std::vector<std::string>& members, const std::string& post = "anyone") {
-        const auto made = directory_->set_alias({address, members, directory::List{"ben@a.test", post, "Our Staff"}}, kActor);
+        const auto made =
+            directory_->set_alias({address, members, directory::List{"ben@a.test", post, "Our Staff"}}, kActor);
         ASSERT_TRUE(made) << made.error().text;
     }
     Answer check(const std::string& address, const std::optional<std::string>& sender = {}) {
@@ -123,7 +127,8 @@ TEST_F(Forward, RefusesRewrittenSendersThatAreNotOurs) {
 
 TEST_F(Forward, AListSendsInItsOwnNameAndItsReportsGoToItsOwner) {
     list("staff@a.test", {"ann@a.test", "zoe@elsewhere.test"});
-    const auto outcome = deliver("staff@a.test", "bob@b.test", "From: bob@b.test\r\nList-Id: <old.b.test>\r\nPrecedence: bulk\r\n\r\ntext\r\n");
+    const auto outcome = deliver("staff@a.test", "bob@b.test",
+                                 "From: bob@b.test\r\nList-Id: <old.b.test>\r\nPrecedence: bulk\r\n\r\ntext\r\n");
     ASSERT_TRUE(outcome.answer.positive()) << outcome.error;
     const std::string near = mail_of("ann");
     EXPECT_THAT(near, HasSubstr("Return-Path: <ben@a.test>\n"));
@@ -150,7 +155,8 @@ TEST_F(Forward, AListTakesMailFromThoseWhoMayWriteAlone) {
 
 TEST_F(Forward, AMessageThatTheListSentDoesNotGoThroughItAgain) {
     list("staff@a.test", {"ann@a.test"});
-    const auto outcome = deliver("staff@a.test", "bob@b.test", "List-Id: x <Staff.A.test>\r\nFrom: bob@b.test\r\n\r\ntext\r\n");
+    const auto outcome =
+        deliver("staff@a.test", "bob@b.test", "List-Id: x <Staff.A.test>\r\nFrom: bob@b.test\r\n\r\ntext\r\n");
     EXPECT_EQ(outcome.answer.code, 554);
     mail_of("ann", 0);
 }

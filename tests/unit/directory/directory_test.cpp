@@ -74,11 +74,13 @@ TEST_F(DirectoryTest, ReadsEveryOlderDirectoryAndAToolBringsItUpToDate) {
         {
             auto db = db::Database::open(paths_.directory_db, {.persist_wal = true, .mode = 0640}).value();
             ASSERT_TRUE(db.migrate({schema().begin(), schema().begin() + static_cast<std::ptrdiff_t>(version)}));
-            ASSERT_TRUE(db.execute(
-                "insert into domain (id, tenant_id, name, created_s) values (1, 1, 'a.test', 0);"
-                "insert into account (tenant_id, domain_id, local_part, created_s, changed_s) values (1, 1, 'ann', 0, 0);"
-                "insert into alias (id, tenant_id, domain_id, local_part, created_s, changed_s) values (7, 1, 1, 'x', 0, 0);"
-                "insert into alias_target values (7, 0, 'ann@a.test')"));
+            ASSERT_TRUE(
+                db.execute("insert into domain (id, tenant_id, name, created_s) values (1, 1, 'a.test', 0);"
+                           "insert into account (tenant_id, domain_id, local_part, created_s, changed_s) values (1, 1, "
+                           "'ann', 0, 0);"
+                           "insert into alias (id, tenant_id, domain_id, local_part, created_s, changed_s) values (7, "
+                           "1, 1, 'x', 0, 0);"
+                           "insert into alias_target values (7, 0, 'ann@a.test')"));
         }
         const auto reader = Directory::open(paths_, true).value();
         EXPECT_EQ(reader->find_account("ann@a.test").value()->address, "ann@a.test") << version;

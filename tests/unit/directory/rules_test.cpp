@@ -119,8 +119,7 @@ TEST_F(Rules, APatternIsNoAddress) {
 TEST_F(Rules, AnExplodingPatternTakesLinearTime) {
     ASSERT_TRUE(alias("/(a+)+(a+)+(a+)+b/@a.test", {"ann@a.test"}));
     const auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < 100; ++i)
-        EXPECT_EQ(way(std::string(60, 'a') + std::to_string(i) + "@a.test"), "no such user");
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(way(std::string(60, 'a') + std::to_string(i) + "@a.test"), "no such user");
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
     EXPECT_EQ(alias("/((a{100}){100}){100}/@a.test", {"ann@a.test"}).error().code, Errc::BadInput);
 }
@@ -174,7 +173,8 @@ TEST_F(Rules, ListsThatLeadInACircleAreRefused) {
     const List list{"bob@a.test", "members", ""};
     ASSERT_TRUE(alias("one@a.test", {"ann@a.test"}, list));
     ASSERT_TRUE(alias("two@a.test", {"one@a.test"}, list));
-    EXPECT_THAT(alias("one@a.test", {"two@a.test"}, list).error().text, HasSubstr("one@a.test → two@a.test → one@a.test"));
+    EXPECT_THAT(alias("one@a.test", {"two@a.test"}, list).error().text,
+                HasSubstr("one@a.test → two@a.test → one@a.test"));
 }
 
 TEST_F(Rules, AnAliasBombIsRefusedBeforeItTakesLong) {

@@ -30,7 +30,8 @@ TEST(Srs, WritesWhatItCanRestore) {
         const std::string local = address::parse_address(rewritten)->local_part;
         EXPECT_EQ(text::lower(restore(local, {kSecret}, 21 * kDay, kNow).value()), text::lower(sender));
     }
-    EXPECT_THAT(rewrite("ann@b.test", "a.test", kSecret, kNow), MatchesRegex("SRS0=[A-Z2-7]+=[A-Z2-7]+=b\\.test=ann@a\\.test"));
+    EXPECT_THAT(rewrite("ann@b.test", "a.test", kSecret, kNow),
+                MatchesRegex("SRS0=[A-Z2-7]+=[A-Z2-7]+=b\\.test=ann@a\\.test"));
     EXPECT_EQ(rewrite("", "a.test", kSecret, kNow), "");
 }
 
@@ -46,8 +47,9 @@ TEST(Srs, RefusesWhatOthersMade) {
     std::string forged = rewritten;
     forged.replace(forged.find("=ann"), 4, "=bob");
     EXPECT_EQ(back(forged).error().code, Errc::Denied);
-    for (const char* wrong : {"SRS0=", "SRS0=x", "SRS0=AAAAAA=AA=b.test=ann", "SRS0=AAAAAA=AA=b.test", "SRS0==AA=b.test=ann",
-                              "SRS1=AAAAAA=b.test==x", "SRS1=x", "SRS2=AAAAAA=AA=b.test=ann", "ann", ""})
+    for (const char* wrong :
+         {"SRS0=", "SRS0=x", "SRS0=AAAAAA=AA=b.test=ann", "SRS0=AAAAAA=AA=b.test", "SRS0==AA=b.test=ann",
+          "SRS1=AAAAAA=b.test==x", "SRS1=x", "SRS2=AAAAAA=AA=b.test=ann", "ann", ""})
         EXPECT_FALSE(restore(wrong, {kSecret}, 21 * kDay, kNow)) << wrong;
 }
 
