@@ -35,7 +35,7 @@ Result<std::string> canonical_post(std::string_view post) {
             words.push_back(lower);
         } else if (word.starts_with('@')) {
             GK_TRY(const auto domain, canonical_domain(word.substr(1)));
-            words.push_back("@" + domain);
+            words.emplace_back("@").append(domain);
         } else {
             GK_TRY(words.emplace_back(), canonical_address(word));
         }
