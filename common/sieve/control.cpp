@@ -49,6 +49,14 @@ void Machine::fail(const Node& node, std::string why) {
                      std::to_string(node.at.column) + ": " + why;
 }
 
+std::string Machine::recover() {
+    failed_ = false;
+    frames_.resize(1);
+    loops_.clear();
+    depth_ = 0;
+    return std::exchange(outcome_.error, {});
+}
+
 void Machine::run() {
     frames_.push_back({0, std::vector<std::string>(program_.units[0].variables.size())});
     block(program_.units[0].block);

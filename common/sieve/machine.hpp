@@ -34,6 +34,7 @@ public:
     bool test(const Node& node);
     bool failed() const noexcept { return failed_; }
     void fail(const Node& node, std::string why);
+    std::string recover();  // from a failure; what it was
 
     // The string, put together in SCRATCH where it holds variables.
     std::string_view text(const Text& text, std::string& scratch);

@@ -209,7 +209,7 @@ struct Node {
     Matching matching = {};
     std::uint32_t flags = 0;
     Position at;
-    std::uint64_t number = 0;    // size; the included script; the part of an envelope…
+    std::uint64_t number = 0;         // size; the included script; the part of an envelope…
     std::vector<Texts> args = {};     // positional, in order
     std::vector<Tagged> tagged = {};  // few
     std::vector<Node> tests = {};
