@@ -143,7 +143,8 @@ int run(const Arguments& a, Show show) {
         facts.now_s = to_unix_s(*now);
     }
     Host host(a);
-    static const std::vector<std::string> kActions{"line", "action", "what"}, kSteps{"line", "column", "step", "result"};
+    static const std::vector<std::string> kActions{"line", "action", "what"},
+        kSteps{"line", "column", "step", "result"};
     cli::Rows rows(a.json, show == Show::Actions ? kActions : kSteps);
     const auto step = [&](const sieve::Step& each) {
         const bool result_false = each.detail.ends_with("false");
