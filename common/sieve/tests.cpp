@@ -178,8 +178,8 @@ bool Machine::address_value(Matcher& matcher, const Node& node, std::string_view
 bool Machine::address(const Node& node) {
     Matcher matcher(*this, node, node.args[1]);
     each_field(node, node.args[0], [&](std::string_view, HeaderField& field) {
-        if (!budget_.spend(field.value.size() * 4)) return fail(node, {}), true;
-        for (const address::Listed& each : address::parse_list(field.value))
+        if (!budget_.spend(field.value.size() + 16)) return fail(node, {}), true;
+        for (const address::Listed& each : Mail::addresses_of(field))
             if (each.kind == address::Listed::Kind::Mailbox && (!each.local_part.empty() || !each.domain.empty()) &&
                 address_value(matcher, node, each.local_part, each.domain))
                 return true;
@@ -260,8 +260,9 @@ bool Machine::date(const Node& node) {
         if (text::equals_nocase(name, "received"))
             if (const std::size_t semicolon = value.rfind(';'); semicolon != std::string_view::npos)
                 value.remove_prefix(semicolon + 1);
-        const auto written = message::parse_date(value);
+        auto written = message::parse_date(value);
         if (!written) return false;
+        written->second = std::min(written->second, 59);  // a leap second is part of the day that it ends
         const std::int64_t unix_s = to_unix_s(written->utc());
         int minutes = facts_->zone_min ? *facts_->zone_min : local_zone_min(unix_s);
         if (node.is(flag::OriginalZone)) minutes = written->offset_min;

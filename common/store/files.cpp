@@ -50,9 +50,7 @@ Directory::At Directory::at(const char* file) const noexcept {
 
 namespace {
 
-int rename_at(Directory::At from, Directory::At to) noexcept {
-    return ::renameat(from.fd, from.name, to.fd, to.name);
-}
+int rename_at(Directory::At from, Directory::At to) noexcept { return ::renameat(from.fd, from.name, to.fd, to.name); }
 
 }  // namespace
 

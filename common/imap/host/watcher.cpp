@@ -13,8 +13,8 @@ namespace {
 
 // Flags and deliveries are renames, deletions unlinks; mblaze and some others link.
 constexpr std::uint32_t kEvents = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR;
-// A STORE on ten thousand messages would be twenty thousand events, each of which makes its rename slower: of a cur/ one
-// is told, and then none until somebody listens again.
+// A STORE on ten thousand messages would be twenty thousand events, each of which makes its rename slower: of a cur/
+// one is told, and then none until somebody listens again.
 constexpr std::uint32_t kCurEvents = kEvents | IN_ONESHOT;
 
 std::string cur_of(const std::string& directory) { return directory + "/cur"; }
