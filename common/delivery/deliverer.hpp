@@ -11,6 +11,7 @@
 #include "common/config/config.hpp"
 #include "common/delivery/domain_usage.hpp"
 #include "common/delivery/forwarding.hpp"
+#include "common/delivery/spam_filter.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
@@ -132,6 +133,7 @@ private:
     maildir::Writer writer_;
     store::AccountPool accounts_;
     DomainUsage usage_;
+    SpamFilter spam_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above
 };
