@@ -22,10 +22,16 @@ constexpr Sentence kSentences[] = {
     {"message.authenticated",
      "checked: dmarc {dmarc}[ for {author}], spf {spf}, dkim {dkim}[, arc {arc}]; {outcome}[: {reason}][, but "
      "{overrides}][, by {peer}]"},
+    {"gate.judged",
+     "{outcome} at the gate with {score} points[: {reason}][, from <{from}>][ to <{to}>][, by {peer}][ ({helo})]"},
     {"message.delivered",
      "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} "
      "bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
+    {"sieve.action",
+     "Sieve of {account}[ ({script})][, line {line}]: {action}[, given to the queue as {queue}][: {note}]"},
+    {"sieve.failed", "Sieve of {account}[ ({script})][, line {line}][: {action}]: {error}"},
+    {"sieve.remark", "Sieve of {account}[ ({script})]: {note}"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},
     {"queue.delivered", "sent[ to <{recipient}>][ at {peer}][, {tls}]: {reply}"},
