@@ -135,7 +135,7 @@ fuzz-list:
 
 # run a benchmark against peers: just bench smtp --rounds 5
 [group('measure')]
-bench name *args: (_release 'programs smtpload authload imapload idleload spoolfill')
+bench name *args: (_release 'programs smtpload authload imapload idleload spoolfill aliasload')
     shift; /usr/bin/python3 bench/{{name}} "$@"
 
 # the programs' sizes

@@ -10,6 +10,7 @@ find_package(tl-expected REQUIRED)
 find_package(tomlplusplus REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 find_library(UNBOUND_LIBRARY unbound REQUIRED)  # its .pc file asks for libevent, which we do not use
+find_library(RE2_LIBRARY re2 REQUIRED)  # its .pc file brings flags that put the precompiled header out of use
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)

@@ -32,8 +32,10 @@ std::vector<Place> places(const std::string& root, const config::Paths& paths) {
     all.push_back({paths.toml_dir, 0755});
     all.push_back({paths.run, 0755});
     if (!paths.log.empty()) all.push_back({paths.log, 0750});
-    all.push_back({paths.keys, 0700});
+    // Where several users have their own in it, they pass through.
+    all.push_back({paths.keys, ::geteuid() == 0 && os::find_identity("gk-mail", "gk-mail") ? 0711u : 0700u});
     all.push_back({paths.keys + "/tls", 0700});
+    all.push_back({paths.keys + "/srs", 0700, "gk-mail", "gk-mail"});
     all.push_back({paths.mail, 0750, "gk-mail", "gk-mail"});
     all.push_back({paths.spool, 0751, "gk-queue", "gk-queue"});
     for (const char* name : {"/tmp", "/new"}) all.push_back({paths.spool + name, 03770, "gk-queue", "gk-spool"});

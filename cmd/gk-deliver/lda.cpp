@@ -157,7 +157,7 @@ int deliver_stdin(const LocalDelivery& wanted) {
     for (const auto& address : wanted.recipients) {
         delivery::Recipient recipient;
         recipient.address = address;
-        const auto answer = (*deliverer)->check(recipient, 0);
+        const auto answer = (*deliverer)->check(recipient, 0, envelope.reverse_path);
         code = worse(code, say(address, answer));
         if (answer.positive()) recipients.push_back(std::move(recipient));
     }

@@ -58,8 +58,13 @@ private:
 Status close_in(const std::string& root, const config::Paths& paths) {
     os::Sandbox sandbox;
     // The whole directory of gk.toml, since a changed one is a new file.
-    sandbox.read_only = {root.empty() ? "/etc/gk" : root, paths.directory_db, paths.directory_db + "-wal",
-                         paths.directory_db + "-shm",     "/etc/localtime",   "/usr/share/zoneinfo"};
+    sandbox.read_only = {root.empty() ? "/etc/gk" : root,
+                         paths.directory_db,
+                         paths.directory_db + "-wal",
+                         paths.directory_db + "-shm",
+                         "/etc/localtime",
+                         "/usr/share/zoneinfo",
+                         paths.keys + "/srs"};
     sandbox.read_write = {paths.mail, paths.spool, paths.run};
     sandbox.sockets = os::Sockets::Unix;
     GK_TRY(const auto report, os::enter(sandbox));

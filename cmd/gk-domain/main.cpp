@@ -17,6 +17,7 @@ struct Arguments {
     bool json = false, yes = false, dry_run = false, all = false;
     std::string quota, quota_messages;
     std::vector<std::string> domains;
+    std::string domain, name;
 };
 
 using Directory = std::shared_ptr<directory::Directory>;
@@ -128,9 +129,40 @@ int remove(const Arguments& arguments) {
             if (!cli::confirm(fmt::format("remove domain {}?", domain->name),
                               arguments.yes || ::isatty(STDIN_FILENO) == 0))
                 return fail(Errc::Denied, "nothing was removed");
-            for (const auto& alias : aliases) GK_CHECK(directory.remove_alias(alias.address, {}, actor));
-            return directory.remove_domain(domain->name, actor);
+            return directory.remove_domain(domain->name, actor, arguments.all);
         });
+}
+
+int add_alias(const Arguments& arguments) {
+    const auto directory = open(arguments, false);
+    if (!directory) return cli::fail(directory.error());
+    const auto actor = directory::Actor::caller();
+    const Status status = (*directory)->add_domain_alias(arguments.name, arguments.domain, actor);
+    return status ? 0 : cli::fail(status.error());
+}
+
+int list_aliases(const Arguments& arguments) {
+    const auto directory = open(arguments, true);
+    if (!directory) return cli::fail(directory.error());
+    const auto names = (*directory)->domain_aliases(arguments.domain);
+    if (!names) return cli::fail(names.error());
+    cli::Rows rows(arguments.json, {"name", "domain", "created"});
+    for (const auto& one : *names) rows.add({one.name, one.domain, format_rfc3339(from_unix_s(one.created_s))});
+    return 0;
+}
+
+int remove_alias(const Arguments& arguments) {
+    const auto directory = open(arguments, arguments.dry_run);
+    if (!directory) return cli::fail(directory.error());
+    if (arguments.dry_run) {
+        fmt::print("remove {}\n", arguments.name);
+        return 0;
+    }
+    if (!cli::confirm(fmt::format("no longer receive mail for {}?", arguments.name),
+                      arguments.yes || ::isatty(STDIN_FILENO) == 0))
+        return 1;
+    const Status status = (*directory)->remove_domain_alias(arguments.name, directory::Actor::caller());
+    return status ? 0 : cli::fail(status.error());
 }
 
 }  // namespace
@@ -152,6 +184,7 @@ int main(int argc, char** argv) {
     const cli::Option quota_messages{"--quota-messages", &arguments.quota_messages,
                                      "how many messages all its accounts together may keep; 0: no limit", "COUNT"};
     const cli::Operand domains{"domain", &arguments.domains, "domain names; with letters beyond ASCII too"};
+    const cli::Operand name{"name", &arguments.name, "the other name"};
     tool.commands = {
         {.name = "add",
          .summary = "receive mail for domains",
@@ -172,7 +205,23 @@ int main(int argc, char** argv) {
                      {"-y,--yes", &arguments.yes, "do not ask"}},
          .operands = {domains},
          .run = [&] { return remove(arguments); }},
+        {.name = "add-alias",
+         .summary = "give a domain another name: every address there is the same here",
+         .operands = {name, {"domain", &arguments.domain, "the domain"}},
+         .run = [&] { return add_alias(arguments); }},
+        {.name = "list-aliases",
+         .summary = "list other names of domains",
+         .options = {{"--domain", &arguments.domain, "only those of this domain", "DOMAIN"}},
+         .run = [&] { return list_aliases(arguments); }},
+        {.name = "remove-alias",
+         .summary = "take another name away",
+         .options = {{"-n,--dry-run", &arguments.dry_run, "say what would be removed, and do nothing"},
+                     {"-y,--yes", &arguments.yes, "do not ask"}},
+         .operands = {name},
+         .run = [&] { return remove_alias(arguments); }},
     };
-    tool.examples = {"gk-domain add a.test  # receive mail for a.test", "gk-domain list --json  # for programs"};
+    tool.examples = {"gk-domain add a.test  # receive mail for a.test",
+                     "gk-domain add-alias a.example a.test  # ann@a.example is ann@a.test",
+                     "gk-domain list --json  # for programs"};
     return cli::run(tool, argc, argv);
 }

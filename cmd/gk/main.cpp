@@ -26,8 +26,9 @@ struct Group {
 const std::vector<Group> kGroups = {
     {"Set up and run", {"gk-config", "gk-up", "gk-status", "gk-log"}},
     {"Domains, accounts, addresses", {"gk-domain", "gk-user", "gk-alias"}},
-    {"Mail", {"gk-mailbox", "gk-search", "gk-mime", "gk-queue", "gk-deliver"}},
-    {"Trust", {"gk-spf", "gk-dkim", "gk-dmarc", "gk-tlsrpt", "gk-arc", "gk-authres", "gk-tls-policy", "gk-dns-check"}},
+    {"Mail", {"gk-mailbox", "gk-search", "gk-spam", "gk-mime", "gk-sieve", "gk-queue", "gk-deliver"}},
+    {"Trust",
+     {"gk-spf", "gk-dkim", "gk-dmarc", "gk-tlsrpt", "gk-arc", "gk-srs", "gk-authres", "gk-tls-policy", "gk-dns-check"}},
     {"Daemons", {"gk-smtpd", "gk-frontd", "gk-imapd", "gk-authd"}},
 };
 

@@ -10,6 +10,8 @@ namespace gk::address {
 
 // A dot-string as it is; anything else as a quoted-string.
 std::string quote_local_part(std::string_view local_part);
+// What a quoted-string means; anything else as it is.
+std::string unquote_local_part(std::string_view local_part);
 
 namespace grammar {
 

@@ -43,10 +43,21 @@ Status read_quoted(std::string_view& rest, bool utf8, std::string& local) {
             return bad("character not permitted in the quoted local part");
         }
         local += c;
-        if (local.size() > kMaxLocalPart) return bad("local part is longer than 64 octets");
+        if (local.size() > max_local_part(local)) return bad("local part is longer than 64 octets");
     }
     return bad("quoted local part does not end");
 }
+
+}  // namespace
+
+std::size_t max_local_part(std::string_view local_part) noexcept {
+    const bool rewritten = local_part.size() > 5 && text::starts_with_nocase(local_part, "SRS") &&
+                           (local_part[3] == '0' || local_part[3] == '1') &&
+                           std::string_view("=+-").find(local_part[4]) != std::string_view::npos;
+    return rewritten ? kMaxRewrittenLocalPart : kMaxLocalPart;
+}
+
+namespace {
 
 Result<Address> read_mailbox(std::string_view& rest, Rules rules) {
     Address address;
@@ -57,7 +68,7 @@ Result<Address> read_mailbox(std::string_view& rest, Rules rules) {
         while (n < rest.size() && (rest[n] == '.' || is_atext(rest[n]))) ++n;
         const std::string_view local = rest.substr(0, n);
         if (n == 0) return bad("address has no local part");
-        if (n > kMaxLocalPart) return bad("local part is longer than 64 octets");
+        if (n > max_local_part(local)) return bad("local part is longer than 64 octets");
         if (!rules.utf8 && !text::is_ascii(local)) return bad("address is not ASCII, and SMTPUTF8 was not asked for");
         if (!is_dot_string(local)) return bad("malformed local part");
         address.local_part = local;
@@ -87,6 +98,16 @@ Result<Address> read_mailbox(std::string_view& rest, Rules rules) {
 }
 
 }  // namespace
+
+std::string unquote_local_part(std::string_view local_part) {
+    if (local_part.size() < 2 || local_part.front() != '"') return std::string(local_part);
+    std::string plain;
+    for (std::size_t i = 1; i + 1 < local_part.size(); ++i) {
+        if (local_part[i] == '\\' && i + 2 < local_part.size()) ++i;
+        plain += local_part[i];
+    }
+    return plain;
+}
 
 std::string quote_local_part(std::string_view local_part) {
     if (is_dot_string(local_part)) return std::string(local_part);

@@ -12,8 +12,12 @@
 namespace gk::address {
 
 constexpr std::size_t kMaxLocalPart = 64;  // octets, RFC 5321, 4.5.3.1.1
-constexpr std::size_t kMaxDomain = 255;    // octets, RFC 5321, 4.5.3.1.2
-constexpr std::size_t kMaxPath = 1024;     // octets with source route; RFC 5321, 4.5.3.1.3 asks for 256
+// What a forwarder rewrote (SRS0=…, SRS1=…) holds an address of another, and postsrsd and others write it as long as it
+// gets: more than RFC 5321 asks of us.
+constexpr std::size_t kMaxRewrittenLocalPart = 320;
+std::size_t max_local_part(std::string_view local_part) noexcept;
+constexpr std::size_t kMaxDomain = 255;  // octets, RFC 5321, 4.5.3.1.2
+constexpr std::size_t kMaxPath = 1024;   // octets with source route; RFC 5321, 4.5.3.1.3 asks for 256
 
 struct Address {
     std::string local_part;  // its meaning: without quotes and quoted-pairs

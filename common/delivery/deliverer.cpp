@@ -2,6 +2,7 @@
 #include "common/delivery/deliverer.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/config/message_limits.hpp"
+#include "common/delivery/lists.hpp"
 #include "common/message/delivery_report.hpp"
 #include "common/message/header.hpp"
 #include "common/message/quarantine.hpp"
@@ -75,6 +77,7 @@ Options Options::from(const config::Config& config) {
     options.subaddress = subaddress == "never"    ? Subaddress::Never
                          : subaddress == "create" ? Subaddress::Create
                                                   : Subaddress::Existing;
+    options.lists = directory::Limits::from(config);
     options.parallel = static_cast<std::size_t>(config.integer("delivery.parallel"));
     options.open_accounts = static_cast<std::size_t>(config.integer("delivery.open_accounts"));
     options.max_delivered_to = static_cast<std::size_t>(config.integer("delivery.max_delivered_to"));
@@ -98,6 +101,7 @@ Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config,
     std::unique_ptr<Deliverer> deliverer(new Deliverer(config, Options::from(config)));
     deliverer->index_ = index;
     GK_TRY(deliverer->directory_, directory::Directory::open(config.paths(), true, directory::Limits::from(config)));
+    deliverer->forwarding_.emplace(config, deliverer->directory_);
     return deliverer;
 }
 
@@ -140,8 +144,21 @@ Answer Deliverer::over_quota_of_domain(const std::string& address, std::uint64_t
     return full ? Answer{452, "4.2.2", "the domain has no room left"} : Answer{};
 }
 
-Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
+Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::optional<std::string>& sender) {
     auto resolved = directory_->resolve(recipient.address);
+    // What comes back to a sender that we rewrote goes on to the sender that it was, whatever catch-all there is.
+    if (resolved && resolved->kind != directory::Resolution::Kind::NotLocal) {
+        if (auto original = forwarding_->original(recipient.address)) {
+            if (!*original && original->error().code == Errc::Temporary) return kTrouble;
+            if (!*original)
+                return {550, "5.7.1", "a rewritten sender's address that is not ours: " + original->error().text};
+            recipient.resolution = {};
+            recipient.resolution.kind = directory::Resolution::Kind::Found;
+            recipient.resolution.through_alias = true;
+            recipient.resolution.external = {std::move(**original)};
+            return {250, "2.1.5", "recipient ok"};
+        }
+    }
     if (!resolved) {
         if (resolved.error().code == Errc::BadInput) return {553, "5.1.3", "not an address"};
         if (resolved.error().code == Errc::Permanent) return {554, "5.4.6", "aliases lead in a circle, or to too many"};
@@ -153,8 +170,13 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size) {
         case directory::Resolution::Kind::NoSuchUser: return {550, "5.1.1", "no such user"};
         case directory::Resolution::Kind::Found: break;
     }
+    if (sender && !recipient.resolution.lists.empty()) {
+        Answer answer = check_lists(recipient.resolution.lists, *sender);
+        if (!answer.positive()) return answer;
+    }
     // For an alias to many a full mailbox is found out at delivery, per account.
-    if (recipient.resolution.accounts.size() == 1 && recipient.resolution.external.empty()) {
+    if (recipient.resolution.accounts.size() == 1 && recipient.resolution.external.empty() &&
+        recipient.resolution.lists.empty()) {
         const std::string& address = recipient.resolution.accounts.front().account;
         const auto quota = quota_of(address);
         if (!quota) return kTrouble;
@@ -193,6 +215,13 @@ Result<std::string> Deliverer::junk_of(store::Account& account) {
     GK_TRY(auto named, account.find_any_case("Junk"));
     return named.empty() ? std::string("INBOX") : std::move(named);
 }
+
+// One recipient out of our domains, or one of ours whose copy has to wait.
+struct Leaving {
+    queue::Recipient to;
+    std::size_t recipient;  // whom it serves
+    std::string reverse_path;
+};
 
 // One message for one mailbox, and whom it serves.
 struct Deliverer::Copy {
@@ -233,7 +262,8 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
                               directory::domain_of(address));
     // RFC 5321, 4.4: final delivery puts the reverse-path in front.
-    const std::string front = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
+    const std::string front =
+        fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n{}", envelope.reverse_path, address, envelope.front);
     store::IncomingMessage kind;
     kind.binary = envelope.body == queue::Body::BinaryMime;
     for (int attempt = 0;; ++attempt) {
@@ -272,6 +302,7 @@ Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue
     spooled.recipients = std::move(recipients);
     GK_TRY(auto writer, queue::SpoolWriter::create(paths_.spool, spooled));
     if (!front.empty()) GK_CHECK(writer.write(front));
+    if (!envelope.front.empty()) GK_CHECK(writer.write(envelope.front));
     GK_CHECK(writer.write(message));
     return writer.commit();
 }
@@ -297,11 +328,16 @@ bool Deliverer::is_unknown_report(const std::vector<Copy>& copies, const Envelop
 
 std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
                                         std::string_view message, std::string_view mailbox) {
+    Lists lists;
+    return deliver(envelope, recipients, message, mailbox, lists);
+}
+
+std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
+                                        std::string_view message, std::string_view mailbox, Lists& lists) {
     std::vector<Outcome> outcomes(recipients.size());
     std::vector<Copy> copies;
-    std::vector<queue::Recipient> leaving;
-    std::vector<std::size_t> leaving_for;  // the recipient that each of LEAVING serves
-    std::string front;                     // Delivered-To of the aliases that lead out, by which a loop is known
+    std::vector<Leaving> leaving;
+    std::string front;  // Delivered-To of the aliases that lead out, by which a loop is known
     std::optional<std::vector<std::string>> been;
 
     for (std::size_t i = 0; i < recipients.size(); ++i) {
@@ -317,6 +353,15 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             }
             front += fmt::format("Delivered-To: {}\r\n", address);
         }
+        std::string reverse_path = envelope.reverse_path;
+        if (!recipient.resolution.external.empty()) {
+            auto rewritten = forwarding_->reverse_path(reverse_path, directory::domain_of(recipient.address));
+            if (!rewritten) {
+                outcomes[i] = {answer_for(rewritten.error()), {}, {}, rewritten.error().text};
+                continue;
+            }
+            reverse_path = std::move(*rewritten);
+        }
         for (const auto& target : recipient.resolution.accounts) {
             const auto same =
                 std::find_if(copies.begin(), copies.end(), [&](const Copy& c) { return c.target == target; });
@@ -325,10 +370,11 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         }
         for (const auto& external : recipient.resolution.external) {
             leaving.push_back(
-                {.address = external,
-                 .orcpt = recipient.orcpt.empty() ? address::make_orcpt(recipient.address) : recipient.orcpt,
-                 .notify = notify_of_members(recipient)});
-            leaving_for.push_back(i);
+                {{.address = external,
+                  .orcpt = recipient.orcpt.empty() ? address::make_orcpt(recipient.address) : recipient.orcpt,
+                  .notify = notify_of_members(recipient)},
+                 i,
+                 reverse_path});
         }
     }
 
@@ -353,30 +399,50 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
 
     // A recipient that stands for several, of whom some have the message now, is not answered 4yz: they would get it
     // again. What failed goes the way of mail that leaves, and gk-queue brings it to the account later.
-    std::vector<bool> some(recipients.size(), false);
+    std::vector<bool> some(recipients.size(), lists.depth > 0);
     for (const Copy& copy : copies)
         if (copy.answer.positive())
             for (const std::size_t i : copy.recipients) some[i] = true;
-    for (std::size_t n = 0; n < leaving.size(); ++n) some[leaving_for[n]] = true;
+    for (const auto& one : leaving) some[one.recipient] = true;
     for (Copy& copy : copies) {
         if (copy.answer.positive() || !copy.retry_later) continue;
         const auto i = copy.recipients.front();
         if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; }))
             continue;
         leaving.push_back(
-            {.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])});
-        leaving_for.push_back(i);
+            {{.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])},
+             i,
+             envelope.reverse_path});
         copy.answer = {};
     }
-    if (!leaving.empty()) {
-        auto id = spool(envelope, std::move(leaving), front, message);
-        for (const std::size_t i : leaving_for) {
+    // A file of the spool has one reverse-path: most often there is one for all.
+    std::stable_sort(leaving.begin(), leaving.end(),
+                     [](const auto& a, const auto& b) { return a.reverse_path < b.reverse_path; });
+    for (std::size_t n = 0, end = 0; n < leaving.size(); n = end) {
+        std::vector<queue::Recipient> together;
+        for (end = n; end < leaving.size() && leaving[end].reverse_path == leaving[n].reverse_path; ++end)
+            together.push_back(leaving[end].to);
+        Envelope leaves = envelope;
+        leaves.reverse_path = leaving[n].reverse_path;
+        const auto id = spool(leaves, std::move(together), front, message);
+        for (std::size_t at = n; at < end; ++at) {
+            Outcome& outcome = outcomes[leaving[at].recipient];
             if (id) {
-                outcomes[i].spool_id = *id;
+                outcome.spool_id = *id;
             } else {
-                outcomes[i].answer = answer_for(id.error());
-                outcomes[i].error = id.error().text;
+                outcome.answer = answer_for(id.error());
+                outcome.error = id.error().text;
             }
+        }
+    }
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+        for (const auto& list : recipients[i].resolution.lists) {
+            Outcome sent = deliver_to_list(list, envelope, message, lists);
+            auto& filed = outcomes[i].filed;
+            filed.insert(filed.end(), sent.filed.begin(), sent.filed.end());
+            if (!sent.spool_id.empty()) outcomes[i].spool_id = sent.spool_id;
+            if (!sent.error.empty()) outcomes[i].error = sent.error;
+            if (!sent.answer.positive()) outcomes[i].answer = sent.answer;
         }
     }
     for (const Copy& copy : copies) {
@@ -409,6 +475,7 @@ Result<std::vector<Deliverer::Planned>> Deliverer::plan(const Recipient& recipie
         planned.push_back({target.account, mailbox, {}});
     }
     for (const auto& external : recipient.resolution.external) planned.push_back({{}, {}, external});
+    for (const auto& list : recipient.resolution.lists) planned.push_back({{}, {}, "list " + list});
     return planned;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/result.hpp"
 #include "common/config/config.hpp"
 #include "common/delivery/domain_usage.hpp"
+#include "common/delivery/forwarding.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
@@ -28,6 +29,7 @@ struct Options {
     std::size_t open_accounts = 256;
     bool known_reports_only = false;    // refuse a DSN about what its account never sent
     std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
+    directory::Limits lists;            // how deep lists may lead, and to how many
     maildir::SyncOptions sync;
     message::Limits message;  // how far messages are looked into
     static Options from(const config::Config& config);
@@ -57,6 +59,7 @@ struct Envelope {
     bool require_tls = false;  // for copies that leave
     queue::Ret ret = queue::Ret::Unset;
     std::string envid;
+    std::string front;     // fields that a list puts in front of the message
     bool from_gk = false;  // it came through gk-smtpd: what that says in front of the message is true
 };
 
@@ -82,8 +85,9 @@ public:
     static Result<std::unique_ptr<Deliverer>> open(const config::Config& config, Index index = Index::AtOnce);
 
     // Whether mail for this address is taken, before there is a message: 250, 550 5.1.1 (no such user), 551 5.7.1 (not
-    // our domain), 452 4.2.2 (over quota, counting SIZE where known), 451 (trouble). Fills RECIPIENT.resolution.
-    Answer check(Recipient& recipient, std::uint64_t size);
+    // our domain), 452 4.2.2 (over quota, counting SIZE where known), 550 5.7.1 (a list that SENDER, where known, may
+    // not write to; a rewritten reverse-path that is not ours), 451 (trouble). Fills RECIPIENT.resolution.
+    Answer check(Recipient& recipient, std::uint64_t size, const std::optional<std::string>& sender = {});
 
     // One outcome for each recipient, in order; a positive one means durable. MESSAGE has CRLF line ends (BINARYMIME:
     // any bytes). MAILBOX, where not empty, takes the place of INBOX and of the sub-address.
@@ -98,8 +102,16 @@ public:
 
     maildir::Syncer::Counts flushes() const noexcept { return writer_.syncer().counts(); }
 
+    const Forwarding& forwarding() const noexcept { return *forwarding_; }
+
 private:
     struct Copy;
+    struct Lists;  // what the lists of one message have done so far
+    std::vector<Outcome> deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
+                                 std::string_view message, std::string_view mailbox, Lists& lists);
+    Outcome deliver_to_list(const std::string& address, const Envelope& envelope, std::string_view message,
+                            Lists& lists);
+    Answer check_lists(const std::vector<std::string>& lists, const std::string& sender);
     Deliverer(const config::Config& config, Options options);
     Result<std::string> choose_mailbox(store::Account& account, const std::string& detail, std::string_view wanted);
     static Result<std::string> junk_of(store::Account& account);
@@ -115,6 +127,7 @@ private:
     config::Paths paths_;
     Options options_;
     std::shared_ptr<directory::Directory> directory_;
+    std::optional<Forwarding> forwarding_;
     store::ChangeSocket changes_;
     maildir::Writer writer_;
     store::AccountPool accounts_;

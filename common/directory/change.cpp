@@ -10,7 +10,6 @@ namespace gk::directory {
 
 namespace {
 
-constexpr std::size_t kMostTargets = 10'000;
 constexpr std::size_t kMostDetail = 4000;  // of an audit row
 
 std::int64_t now_s() { return to_unix_s(now()); }
@@ -21,21 +20,13 @@ std::int64_t now_s() { return to_unix_s(now()); }
 // answer under the new stamp. Another mtime after the commit makes it look again.
 void Directory::Impl::touch() noexcept { (void)::utimensat(AT_FDCWD, paths.directory_db.c_str(), nullptr, 0); }
 
-template <class Body>
-Status Directory::Impl::change(const Actor& actor, std::string_view verb, std::string_view object,
-                               std::string_view detail, Body body) {
-    if (read_only) return fail(Errc::Denied, fmt::format("'{}' is open for reading", paths.directory_db));
-    const std::lock_guard lock(db_mutex);
-    GK_TRY(auto transaction, db::Transaction::begin(db));
-    GK_CHECK(body());
-    GK_TRY(auto audit,
+Status Directory::Impl::audit(const Actor& actor, std::string_view verb, std::string_view object,
+                              std::string_view detail) {
+    GK_TRY(auto row,
            db.prepare(
                "insert into change (time_us, tenant, actor, verb, object, detail) values (?, 'default', ?, ?, ?, ?)"));
-    audit.bind(now().time_since_epoch().count()).bind(actor.name).bind(verb).bind(object).bind(detail);
-    GK_CHECK(audit.run());
-    GK_CHECK(transaction.commit());
-    touch();
-    return ok();
+    row.bind(now().time_since_epoch().count()).bind(actor.name).bind(verb).bind(object);
+    return row.bind(detail.substr(0, kMostDetail)).run();
 }
 
 Result<Domain> Directory::add_domain(std::string_view name, const Actor& actor) {
@@ -43,6 +34,8 @@ Result<Domain> Directory::add_domain(std::string_view name, const Actor& actor) 
     const Status changed = impl_->change(actor, "domain.add", canonical, "", [&]() -> Status {
         GK_TRY(const auto id, impl_->domain_id(canonical));
         if (id) return fail(Errc::Exists, fmt::format("there is a domain '{}' already", canonical));
+        GK_TRY(const auto place, impl_->place_of(canonical));
+        if (place) return fail(Errc::Exists, fmt::format("'{}' is another name of '{}'", canonical, place->name));
         GK_TRY(auto insert, impl_->db.prepare("insert into domain (tenant_id, name, created_s) values (1, ?, ?)"));
         return insert.bind(canonical).bind(now_s()).run();
     });
@@ -63,11 +56,56 @@ Status Directory::set_domain_quota(std::string_view name, const Quota& quota, co
     });
 }
 
-Status Directory::remove_domain(std::string_view name, const Actor& actor) {
+Result<std::string> Directory::Impl::names_of(std::int64_t domain) {
+    GK_TRY(auto query,
+           db.prepare("select coalesce(group_concat(name, ' '), '') from domain_alias where domain_id = ?"));
+    query.bind(domain);
+    GK_TRY(const bool row, query.step());
+    std::string names(row ? query.text(0) : "");
+    query.reset();
+    return names;
+}
+
+Status Directory::add_domain_alias(std::string_view name, std::string_view domain, const Actor& actor) {
+    GK_TRY(const std::string canonical, canonical_domain(name));
+    GK_TRY(const std::string target, canonical_domain(domain));
+    return impl_->change(actor, "domain.add-alias", canonical, target, [&]() -> Status {
+        GK_TRY(const auto there, impl_->place_of(canonical));
+        if (there && there->name == canonical)
+            return fail(Errc::Exists, fmt::format("there is a domain '{}' already", canonical));
+        if (there) return fail(Errc::Exists, fmt::format("'{}' is another name of '{}'", canonical, there->name));
+        // Of a domain itself: so names never lead in a circle.
+        GK_TRY(const auto id, impl_->domain_id(target));
+        if (!id) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", target));
+        GK_TRY(auto insert,
+               impl_->db.prepare("insert into domain_alias (name, domain_id, created_s) values (?, ?, ?)"));
+        return insert.bind(canonical).bind(*id).bind(now_s()).run();
+    });
+}
+
+Status Directory::remove_domain_alias(std::string_view name, const Actor& actor) {
+    GK_TRY(const std::string canonical, canonical_domain(name));
+    return impl_->change(actor, "domain.remove-alias", canonical, "", [&]() -> Status {
+        GK_TRY(auto remove, impl_->db.prepare("delete from domain_alias where name = ?"));
+        GK_CHECK(remove.bind(canonical).run());
+        if (impl_->db.changes() > 0) return ok();
+        return fail(Errc::NotFound, fmt::format("'{}' is no other name of a domain", canonical));
+    });
+}
+
+Status Directory::remove_domain(std::string_view name, const Actor& actor, bool with_aliases) {
     GK_TRY(const std::string canonical, canonical_domain(name));
     return impl_->change(actor, "domain.remove", canonical, "", [&]() -> Status {
         GK_TRY(const auto id, impl_->domain_id(canonical));
         if (!id) return fail(Errc::NotFound, fmt::format("there is no domain '{}'", canonical));
+        if (with_aliases) {
+            GK_TRY(auto clear, impl_->db.prepare("delete from alias where domain_id = ?"));
+            GK_CHECK(clear.bind(*id).run());
+        }
+        GK_TRY(const auto names, impl_->names_of(*id));
+        if (!names.empty())
+            return fail(Errc::Denied,
+                        fmt::format("domain '{}' is also '{}': gk-domain remove-alias", canonical, names));
         GK_TRY(auto count, impl_->db.prepare("select (select count(*) from account where domain_id = ?1) + "
                                              "(select count(*) from alias where domain_id = ?1)"));
         count.bind(*id);
@@ -141,96 +179,6 @@ Status Directory::remove_account(std::string_view address, const Actor& actor) {
         if (!account) return fail(Errc::NotFound, fmt::format("there is no account '{}'", canonical));
         GK_TRY(auto remove, impl_->db.prepare("delete from account where id = ?"));
         return remove.bind(account->id).run();
-    });
-}
-
-namespace {
-
-Result<std::string> canonical_alias(std::string_view address) {
-    if (!address.starts_with('@')) return canonical_account(address);
-    GK_TRY(const std::string domain, canonical_domain(address.substr(1)));
-    return "@" + domain;
-}
-
-}  // namespace
-
-Result<Alias> Directory::set_alias(std::string_view address, const std::vector<std::string>& targets,
-                                   const Actor& actor) {
-    GK_TRY(const std::string canonical, canonical_alias(address));
-    std::vector<std::string> wanted;
-    for (const std::string& target : targets) {
-        GK_TRY(std::string one, canonical_address(target));
-        if (std::find(wanted.begin(), wanted.end(), one) == wanted.end()) wanted.push_back(std::move(one));
-    }
-    if (wanted.empty()) return fail(Errc::BadInput, fmt::format("alias '{}' needs a target", canonical));
-    if (wanted.size() > kMostTargets)
-        return fail(Errc::BadInput, fmt::format("an alias may have {} targets", kMostTargets));
-
-    const Status changed =
-        impl_->change(actor, "alias.set", canonical, text::join(wanted, " ").substr(0, kMostDetail), [&]() -> Status {
-            GK_TRY(const auto domain, impl_->domain_id(domain_of(canonical)));
-            if (!domain)
-                return fail(Errc::NotFound,
-                            fmt::format("there is no domain '{}': add it with gk-domain add", domain_of(canonical)));
-            if (!canonical.starts_with('@')) {
-                GK_TRY(const auto account, impl_->account_at(canonical));
-                if (account) return fail(Errc::Exists, fmt::format("there is an account '{}' already", canonical));
-            }
-            GK_TRY(const auto old, impl_->alias_at(canonical));
-            std::int64_t id = old ? old->id : 0;
-            if (!old) {
-                GK_TRY(auto insert,
-                       impl_->db.prepare("insert into alias (tenant_id, domain_id, local_part, created_s, changed_s) "
-                                         "values (1, ?, ?, ?, ?)"));
-                GK_CHECK(insert.bind(*domain).bind(local_part_of(canonical)).bind(now_s()).bind(now_s()).run());
-                id = impl_->db.last_insert_rowid();
-            }
-            GK_TRY(auto clear, impl_->db.prepare("delete from alias_target where alias_id = ?"));
-            GK_CHECK(clear.bind(id).run());
-            GK_TRY(auto insert,
-                   impl_->db.prepare("insert into alias_target (alias_id, position, address) values (?, ?, ?)"));
-            for (std::size_t i = 0; i < wanted.size(); ++i) {
-                GK_CHECK(insert.bind(id).bind(static_cast<std::int64_t>(i)).bind(wanted[i]).run());
-            }
-            GK_TRY(const std::string circle, impl_->find_circle(canonical));
-            if (!circle.empty()) return fail(Errc::BadInput, "the alias would lead in a circle: " + circle);
-            for (const std::string& target : wanted) {
-                GK_TRY(const bool arrives, impl_->leads_somewhere(target));
-                if (!arrives) return fail(Errc::NotFound, fmt::format("there is no account or alias '{}'", target));
-            }
-            return ok();
-        });
-    GK_CHECK(changed);
-    GK_TRY(auto alias, find_alias(canonical));
-    if (!alias) return fail(Errc::Temporary, fmt::format("alias '{}' was removed meanwhile", canonical));
-    return std::move(*alias);
-}
-
-Result<Alias> Directory::add_alias(std::string_view address, const std::vector<std::string>& targets,
-                                   const Actor& actor) {
-    GK_TRY(const auto old, find_alias(address));
-    std::vector<std::string> all = old ? old->targets : std::vector<std::string>();
-    all.insert(all.end(), targets.begin(), targets.end());
-    return set_alias(address, all, actor);
-}
-
-Status Directory::remove_alias(std::string_view address, const std::vector<std::string>& targets, const Actor& actor) {
-    GK_TRY(const auto alias, find_alias(address));
-    if (!alias) return fail(Errc::NotFound, fmt::format("there is no alias '{}'", text::printable(address)));
-    std::vector<std::string> left = alias->targets;
-    for (const std::string& target : targets) {
-        GK_TRY(const std::string canonical, canonical_address(target));
-        if (std::erase(left, canonical) == 0)
-            return fail(Errc::NotFound, fmt::format("alias '{}' does not lead to '{}'", alias->address, canonical));
-    }
-    if (!targets.empty() && !left.empty()) {
-        GK_TRY(const auto changed, set_alias(alias->address, left, actor));
-        (void)changed;
-        return ok();
-    }
-    return impl_->change(actor, "alias.remove", alias->address, "", [&]() -> Status {
-        GK_TRY(auto remove, impl_->db.prepare("delete from alias where id = ?"));
-        return remove.bind(alias->id).run();
     });
 }
 

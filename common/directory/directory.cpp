@@ -73,13 +73,23 @@ void Directory::Impl::keep_room(std::size_t entries) {
     if (domain_quotas.size() >= entries) domain_quotas.clear();
 }
 
-Result<bool> Directory::Impl::knows_quotas() {
-    if (has_quotas) return true;
+Result<std::int64_t> Directory::Impl::version() {
+    if (seen_version >= static_cast<std::int64_t>(schema().size())) return seen_version;
     GK_TRY(auto query, db.prepare("pragma user_version"));
     GK_TRY(const bool row, query.step());
-    has_quotas = row && query.integer(0) >= 2;
+    seen_version = row ? query.integer(0) : 0;
     query.reset();
-    return has_quotas;
+    return seen_version;
+}
+
+Result<bool> Directory::Impl::knows_quotas() {
+    GK_TRY(const auto found, version());
+    return found >= 2;
+}
+
+Result<bool> Directory::Impl::knows_rules() {
+    GK_TRY(const auto found, version());
+    return found >= 3;
 }
 
 Result<std::optional<std::int64_t>> Directory::Impl::domain_id(std::string_view name) {
@@ -108,10 +118,78 @@ Result<std::optional<Alias>> Directory::Impl::alias_at(std::string_view canonica
     query.bind(domain_of(canonical)).bind(local_part_of(canonical));
     GK_TRY(const bool row, query.step());
     if (!row) return std::optional<Alias>();
-    Alias alias{query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3)};
+    Alias alias{query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3), {}};
     query.reset();
     GK_TRY(alias.targets, targets_of(alias.id));
+    GK_TRY(alias.list, list_of(alias.id));
     return alias;
+}
+
+Result<std::optional<List>> Directory::Impl::list_of(std::int64_t alias_id) {
+    GK_TRY(const bool rules, knows_rules());
+    if (!rules) return std::optional<List>();
+    GK_TRY(auto query, db.prepare("select owner, post, name from list where alias_id = ?"));
+    query.bind(alias_id);
+    GK_TRY(const bool row, query.step());
+    if (!row) return std::optional<List>();
+    List list{std::string(query.text(0)), std::string(query.text(1)), std::string(query.text(2))};
+    query.reset();
+    return list;
+}
+
+Result<std::optional<Directory::Impl::Place>> Directory::Impl::place_of(std::string_view domain) {
+    GK_TRY(const auto id, domain_id(domain));
+    if (id) return std::optional<Place>({*id, std::string(domain)});
+    GK_TRY(const bool rules, knows_rules());
+    if (!rules) return std::optional<Place>();
+    GK_TRY(auto query, db.prepare("select domain.id, domain.name from domain_alias "
+                                  "join domain on domain.id = domain_alias.domain_id where domain_alias.name = ?"));
+    query.bind(domain);
+    GK_TRY(const bool row, query.step());
+    if (!row) return std::optional<Place>();
+    Place place{query.integer(0), std::string(query.text(1))};
+    query.reset();
+    return place;
+}
+
+Result<bool> Directory::Impl::has_account(std::int64_t domain, std::string_view local_part) {
+    GK_TRY(auto query, db.prepare("select 1 from account where domain_id = ? and local_part = ?"));
+    query.bind(domain).bind(local_part);
+    GK_TRY(const bool row, query.step());
+    if (row) query.reset();
+    return row;
+}
+
+Result<std::optional<Directory::Impl::Found>> Directory::Impl::alias_in(std::int64_t domain,
+                                                                        std::string_view local_part) {
+    GK_TRY(const bool rules, knows_rules());
+    GK_TRY(auto query, db.prepare(rules ? "select id, kind from alias where domain_id = ? and local_part = ?"
+                                        : "select id, 0 from alias where domain_id = ? and local_part = ?"));
+    query.bind(domain).bind(local_part);
+    GK_TRY(const bool row, query.step());
+    if (!row) return std::optional<Found>();
+    const Found found{query.integer(0), static_cast<Kind>(query.integer(1))};
+    query.reset();
+    return found;
+}
+
+Result<std::optional<Directory::Impl::Matched>> Directory::Impl::pattern_for(std::int64_t domain,
+                                                                             std::string_view local_part) {
+    GK_TRY(const bool rules, knows_rules());
+    if (!rules) return std::optional<Matched>();
+    GK_TRY(auto query,
+           db.prepare("select id, local_part from alias where domain_id = ? and kind = 1 order by id limit ?"));
+    query.bind(domain).bind(std::int64_t{limits.patterns});
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return std::optional<Matched>();
+        const auto pattern = pattern_in(query.text(1));
+        auto groups = pattern ? patterns.match(std::string(*pattern), local_part) : std::nullopt;
+        if (!groups) continue;
+        Matched matched{query.integer(0), std::string(query.text(1)), std::move(*groups)};
+        query.reset();
+        return matched;
+    }
 }
 
 Result<std::vector<std::string>> Directory::Impl::targets_of(std::int64_t alias_id) {
@@ -141,8 +219,8 @@ Result<bool> Directory::is_local_domain(std::string_view domain) {
     auto canonical = canonical_domain(domain);
     if (!canonical) return false;  // an address literal, or no domain at all
     return impl_->cached(impl_->domains, *canonical, [&]() -> Result<bool> {
-        GK_TRY(const auto id, impl_->domain_id(*canonical));
-        return id.has_value();
+        GK_TRY(const auto place, impl_->place_of(*canonical));
+        return place.has_value();
     });
 }
 
@@ -208,7 +286,7 @@ Result<std::vector<Account>> Directory::accounts(std::string_view domain) {
                                 canonical);
 }
 
-Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
+Status Directory::each_alias(std::string_view domain, const std::function<Status(const Alias&)>& visit) {
     std::string canonical;
     if (!domain.empty()) {
         GK_TRY(canonical, canonical_domain(domain));
@@ -218,27 +296,51 @@ Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
            impl_->db.prepare(std::string(kAliasColumns) + (canonical.empty() ? "" : "where domain.name = ? ") +
                              "order by domain.name, alias.local_part"));
     if (!canonical.empty()) query.bind(canonical);
-    std::vector<Alias> found;
     for (;;) {
         GK_TRY(const bool row, query.step());
-        if (!row) break;
-        found.push_back(
-            {query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3)});
-    }
-    for (Alias& alias : found) {
+        if (!row) return ok();
+        Alias alias{query.integer(0), std::string(query.text(1)), std::string(query.text(2)), {}, query.integer(3), {}};
         GK_TRY(alias.targets, impl_->targets_of(alias.id));
+        GK_TRY(alias.list, impl_->list_of(alias.id));
+        if (auto visited = visit(alias); !visited) {
+            query.reset();
+            return visited;
+        }
     }
+}
+
+Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
+    std::vector<Alias> found;
+    GK_CHECK(each_alias(domain, [&](const Alias& alias) -> Status {
+        found.push_back(alias);
+        return ok();
+    }));
     return found;
 }
 
-Result<std::optional<Alias>> Directory::find_alias(std::string_view address) {
+Result<std::vector<DomainAlias>> Directory::domain_aliases(std::string_view domain) {
     std::string canonical;
-    if (address.starts_with('@')) {
-        GK_TRY(canonical, canonical_domain(address.substr(1)));
-        canonical = "@" + canonical;
-    } else {
-        GK_TRY(canonical, canonical_address(address));
+    if (!domain.empty()) {
+        GK_TRY(canonical, canonical_domain(domain));
     }
+    const std::lock_guard lock(impl_->db_mutex);
+    std::vector<DomainAlias> found;
+    GK_TRY(const bool rules, impl_->knows_rules());
+    if (!rules) return found;
+    GK_TRY(auto query,
+           impl_->db.prepare("select domain_alias.name, domain.name, domain_alias.created_s from domain_alias "
+                             "join domain on domain.id = domain_alias.domain_id "
+                             "where ?1 = '' or domain.name = ?1 order by domain_alias.name"));
+    query.bind(canonical);
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return found;
+        found.push_back({std::string(query.text(0)), std::string(query.text(1)), query.integer(2)});
+    }
+}
+
+Result<std::optional<Alias>> Directory::find_alias(std::string_view address) {
+    GK_TRY(const std::string canonical, canonical_alias(address));
     const std::lock_guard lock(impl_->db_mutex);
     return impl_->alias_at(canonical);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include "common/base/time.hpp"
 #include "common/db/database.hpp"
 #include "common/directory/directory.hpp"
+#include "common/directory/patterns.hpp"
 
 namespace gk::directory {
 
@@ -47,25 +49,55 @@ struct Directory::Impl {
     Result<typename Map::mapped_type> cached(Map& map, const std::string& key, Query query);
     void keep_room(std::size_t entries);
 
-    // A reader may be newer than gk.db, until the next tool brings it up to date: then nothing is known of quotas that
-    // the first version did not have. Once seen, the columns stay.
-    bool has_quotas = false;
-    Result<bool> knows_quotas();
+    // A reader may be newer than gk.db, until the next tool brings it up to date: then nothing is known of what the
+    // first versions did not have. Once seen, the columns stay.
+    std::int64_t seen_version = 0;
+    Result<std::int64_t> version();
+    Result<bool> knows_quotas();  // version 2
+    Result<bool> knows_rules();   // version 3: patterns, lists, other names of domains
 
     Result<std::optional<std::int64_t>> domain_id(std::string_view name);
     Result<std::optional<Account>> account_at(std::string_view canonical);
     Result<std::optional<Alias>> alias_at(std::string_view canonical);
     Result<std::vector<std::string>> targets_of(std::int64_t alias_id);
+    Result<std::optional<List>> list_of(std::int64_t alias_id);
+
+    // What a step of a walk asks; no joins, since a recipient takes several.
+    struct Place {
+        std::int64_t id;
+        std::string name;  // of the domain itself, where another name of it was asked for
+    };
+    enum class Kind : std::int64_t { Alias = 0, Pattern = 1, List = 2 };
+    struct Found {
+        std::int64_t id;
+        Kind kind;
+    };
+    struct Matched {
+        std::int64_t id;
+        std::string local_part;           // "/PATTERN/"
+        std::vector<std::string> groups;  // the whole first
+    };
+    Result<std::optional<Place>> place_of(std::string_view domain);
+    Result<bool> has_account(std::int64_t domain, std::string_view local_part);
+    Result<std::optional<Found>> alias_in(std::int64_t domain, std::string_view local_part);
+    Result<std::optional<Matched>> pattern_for(std::int64_t domain, std::string_view local_part);
+    Patterns patterns;
+
     Result<Resolution> resolve(const std::string& canonical, std::string_view delimiter);
-    // The first way from ALIAS back to itself, as "a → b → a"; empty for none.
-    Result<std::string> find_circle(const std::string& alias);
-    Result<bool> leads_somewhere(const std::string& target);  // out of our domains, or to an account
+    Result<Resolution> members(const std::string& list);
+    // An error where what the alias leads to is a circle, nobody, or too much.
+    Status verify(std::int64_t alias_id, const std::string& address);
+
+    enum class Put { Added, Changed, Same };
+    Result<std::pair<Put, std::int64_t>> put(const NewAlias& canonical, const Actor& actor);
+    Status audit(const Actor& actor, std::string_view verb, std::string_view object, std::string_view detail);
     Result<std::vector<Account>> list_accounts(std::string_view where, std::string_view argument);
 
     // BODY inside one transaction with the audit row; readers notice at once.
     template <class Body>
     Status change(const Actor& actor, std::string_view verb, std::string_view object, std::string_view detail,
                   Body body);
+    Result<std::string> names_of(std::int64_t domain);  // the other ones, apart by spaces
     void touch() noexcept;
 };
 
@@ -74,6 +106,19 @@ inline constexpr std::size_t kMostCached = 100'000;
 // between a writer's bytes and its commit; nothing read under it is kept.
 inline constexpr std::int64_t kUnsureSeconds = 2;
 inline constexpr std::int64_t kMostAgeSeconds = 60;
+
+template <class Body>
+Status Directory::Impl::change(const Actor& actor, std::string_view verb, std::string_view object,
+                               std::string_view detail, Body body) {
+    if (read_only) return fail(Errc::Denied, fmt::format("'{}' is open for reading", paths.directory_db));
+    const std::lock_guard lock(db_mutex);
+    GK_TRY(auto transaction, db::Transaction::begin(db));
+    GK_CHECK(body());
+    GK_CHECK(audit(actor, verb, object, detail));
+    GK_CHECK(transaction.commit());
+    touch();
+    return ok();
+}
 
 template <class Map, class Query>
 Result<typename Map::mapped_type> Directory::Impl::cached(Map& map, const std::string& key, Query query) {

@@ -6,6 +6,7 @@
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/directory/directory.hpp"
+#include "common/directory/patterns.hpp"
 
 namespace gk::directory {
 
@@ -63,6 +64,45 @@ Result<std::string> canonical_account(std::string_view given) {
     return local + "@" + domain;
 }
 
+namespace {
+
+// "ann+*" or "*+spam": one '*' at an end, beside a character that can part a sub-address; the rest as of an account.
+std::optional<std::string> sub_address_rule(std::string_view local) {
+    if (local.size() < 3) return std::nullopt;
+    const bool first = local.front() == '*', last = local.back() == '*';
+    if (first == last) return std::nullopt;
+    const char delimiter = first ? local[1] : local[local.size() - 2];
+    if (text::is_alpha(delimiter) || text::is_digit(delimiter) || static_cast<unsigned char>(delimiter) >= 0x80)
+        return std::nullopt;
+    const auto rest = first ? local.substr(2) : local.substr(0, local.size() - 2);
+    return std::string(rest);
+}
+
+}  // namespace
+
+Result<std::string> canonical_alias(std::string_view given) {
+    const std::string_view address = text::trim(given);
+    const auto local = local_part_of(address);
+    if (address.starts_with('@')) {
+        GK_TRY(const std::string domain, canonical_domain(address.substr(1)));
+        return "@" + domain;
+    }
+    if (address.find('@') == std::string_view::npos) return canonical_account(address);  // which says what is wrong
+    if (local.starts_with('/')) {
+        GK_TRY(const std::string domain, canonical_domain(domain_of(address)));
+        const auto pattern = pattern_in(local);
+        if (!pattern)
+            return fail(Errc::BadInput, fmt::format("'{}' is not /PATTERN/@DOMAIN", text::printable(address)));
+        GK_CHECK(Patterns::check(*pattern));
+        return std::string(local) + "@" + domain;
+    }
+    if (const auto rest = sub_address_rule(local)) {
+        GK_TRY(const std::string named, canonical_account(*rest + "@" + std::string(domain_of(address))));
+        return address::canonical_local_part(local) + "@" + std::string(domain_of(named));
+    }
+    return canonical_account(address);
+}
+
 std::string home_of(const config::Paths& paths, std::string_view canonical_address) {
     return paths.mail + "/" + std::string(domain_of(canonical_address)) + "/" +
            std::string(local_part_of(canonical_address));
@@ -79,6 +119,7 @@ Limits Limits::from(const config::Config& config) {
     Limits limits;
     limits.alias_depth = static_cast<int>(config.integer("directory.alias_depth"));
     limits.alias_size = static_cast<int>(config.integer("directory.alias_size"));
+    limits.patterns = static_cast<int>(config.integer("directory.patterns"));
     limits.postmaster = config.string("directory.postmaster");
     limits.delimiter = config.string("delivery.subaddress_delimiter");
     return limits;

@@ -1,159 +1,132 @@
 // SPDX-License-Identifier: MIT
-#include <set>
+#include <algorithm>
 
+#include "common/address/grammar.hpp"
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/directory/directory.hpp"
 #include "common/directory/impl.hpp"
+#include "common/directory/walk.hpp"
 
 namespace gk::directory {
 
 namespace {
 
-// Follows one recipient through the aliases, depth first; bounded in depth and in what it leads to.
-template <class Impl>
-class Walk {
-public:
-    Walk(Impl& impl, std::string_view delimiter, Resolution& out) : impl_(impl), delimiter_(delimiter), out_(out) {}
-
-    // DETAIL comes from the address that led here, for want of one in ADDRESS itself. False: nobody there.
-    Result<bool> follow(const std::string& address, const std::string& detail, int depth) {
-        if (depth > impl_.limits.alias_depth)
-            return fail(Errc::Permanent, fmt::format("aliases lead deeper than {} steps", impl_.limits.alias_depth));
-        const std::string local(local_part_of(address)), domain(domain_of(address));
-        if (domain.empty() && local == "postmaster") return postmaster(domain, depth);
-        GK_TRY(const auto id, impl_.domain_id(domain));
-        if (!id) {
-            if (depth == 0) return false;
-            return leave(address);
-        }
-        GK_TRY(const bool exact, exactly(address, detail, depth));
-        if (exact) return true;
-        const auto [base, own_detail] = address::split_subaddress(local, delimiter_);
-        if (base.size() < local.size() && !base.empty()) {
-            GK_TRY(const bool found, exactly(std::string(base) + "@" + domain, std::string(own_detail), depth));
-            if (found) return true;
-        }
-        if (local == "postmaster") {
-            GK_TRY(const bool found, postmaster(domain, depth));
-            if (found) return true;
-        }
-        return exactly("@" + domain, detail, depth);
-    }
-
-    const std::string& circle() const noexcept { return circle_; }
-
-private:
-    // RFC 5321, 4.5.1: mail for postmaster must be accepted, also where nobody set such an account up.
-    Result<bool> postmaster(const std::string& domain, int depth) {
-        if (!impl_.limits.postmaster.empty() && !asked_postmaster_) {
-            asked_postmaster_ = true;
-            GK_TRY(const std::string address, canonical_address(impl_.limits.postmaster));
-            GK_TRY(const bool found, follow(address, "", depth + 1));
-            if (found) return true;
-        }
-        constexpr std::string_view first_of_domain =
-            "where domain.name = ? order by account.admin desc, account.id limit 1";
-        GK_TRY(auto accounts, impl_.list_accounts(first_of_domain, domain));
-        if (accounts.empty()) {
-            GK_TRY(accounts, impl_.list_accounts("order by account.admin desc, account.id limit 1", ""));
-        }
-        if (accounts.empty()) return false;
-        return arrive(accounts[0].address, "");
-    }
-
-    Result<bool> exactly(const std::string& address, const std::string& detail, int depth) {
-        if (!address.starts_with('@')) {
-            GK_TRY(const auto account, impl_.account_at(address));
-            if (account) return arrive(account->address, detail);
-        }
-        GK_TRY(const auto alias, impl_.alias_at(address));
-        if (!alias) return false;
-        out_.through_alias = true;
-        if (std::find(way_.begin(), way_.end(), alias->address) != way_.end()) {
-            circle_ = text::join(way_, " → ") + " → " + alias->address;
-            return false;
-        }
-        // Two aliases may lead to the same third: its members are there already.
-        if (!followed_.insert(alias->id).second) return true;
-        way_.push_back(alias->address);
-        bool any = false;
-        for (const std::string& target : alias->targets) {
-            GK_TRY(const bool found, follow(target, detail, depth + 1));
-            any = any || found;
-        }
-        way_.pop_back();
-        return any;
-    }
-
-    Result<bool> arrive(const std::string& account, const std::string& detail) {
-        for (const auto& target : out_.accounts)
-            if (target.account == account) return true;
-        GK_CHECK(count());
-        out_.accounts.push_back({account, detail});
-        return true;
-    }
-
-    Result<bool> leave(const std::string& address) {
-        if (!externals_.insert(address).second) return true;
-        GK_CHECK(count());
-        out_.external.push_back(address);
-        return true;
-    }
-
-    Status count() {
-        if (static_cast<int>(out_.accounts.size() + out_.external.size()) < impl_.limits.alias_size) return ok();
-        return fail(Errc::Permanent, fmt::format("aliases lead to more than {} addresses", impl_.limits.alias_size));
-    }
-
-    Impl& impl_;
-    std::string_view delimiter_;
-    Resolution& out_;
-    std::vector<std::string> way_;
-    std::set<std::int64_t> followed_;
-    std::set<std::string> externals_;
-    std::string circle_;
-    bool asked_postmaster_ = false;
-};
+// One snapshot for all the queries of BODY.
+template <class Body>
+auto in_snapshot(db::Database& db, Body body) -> decltype(body()) {
+    GK_CHECK(db.execute("begin"));
+    auto done = body();
+    GK_CHECK(db.execute("commit"));
+    return done;
+}
 
 }  // namespace
 
 Result<Resolution> Directory::Impl::resolve(const std::string& canonical, std::string_view delimiter) {
-    // One snapshot for all the queries of a walk.
-    GK_CHECK(db.execute("begin"));
-    Resolution out;
-    Walk<Impl> walk(*this, delimiter, out);
-    auto found = walk.follow(canonical, "", 0);
-    Result<bool> local = true;
-    if (found && !*found && canonical != "postmaster@") {
-        auto id = domain_id(domain_of(canonical));
-        local = id ? Result<bool>(id->has_value()) : tl::unexpected<Error>(id.error());
-    }
-    GK_CHECK(db.execute("commit"));
-    if (!found) return fail(found.error());
-    if (!local) return fail(local.error());
-    if (*found) {
-        out.kind = Resolution::Kind::Found;
-    } else {
+    return in_snapshot(db, [&]() -> Result<Resolution> {
+        Resolution out;
+        Walk<Impl> walk(*this, delimiter, out);
+        GK_TRY(const bool found, walk.follow(canonical, "", 0));
+        if (found) {
+            out.kind = Resolution::Kind::Found;
+            return out;
+        }
         if (!walk.circle().empty()) return fail(Errc::Permanent, "aliases lead in a circle: " + walk.circle());
-        out.kind = *local ? Resolution::Kind::NoSuchUser : Resolution::Kind::NotLocal;
+        bool local = canonical == "postmaster@";
+        if (!local) {
+            GK_TRY(const auto place, place_of(domain_of(canonical)));
+            local = place.has_value();
+        }
+        out.kind = local ? Resolution::Kind::NoSuchUser : Resolution::Kind::NotLocal;
+        return out;
+    });
+}
+
+Result<Resolution> Directory::Impl::members(const std::string& list) {
+    return in_snapshot(db, [&]() -> Result<Resolution> {
+        Resolution out;
+        GK_TRY(const auto place, place_of(domain_of(list)));
+        const auto missing = [&] { return fail(Errc::NotFound, fmt::format("there is no list '{}'", list)); };
+        if (!place) return missing();
+        GK_TRY(const auto alias, alias_in(place->id, local_part_of(list)));
+        if (!alias || alias->kind != Kind::List) return missing();
+        Walk<Impl> walk(*this, limits.delimiter, out);
+        GK_TRY(const bool found, walk.members(alias->id, list));
+        if (found) out.kind = Resolution::Kind::Found;
+        else out.kind = Resolution::Kind::NoSuchUser;
+        return out;
+    });
+}
+
+Status Directory::Impl::verify(std::int64_t alias_id, const std::string& address) {
+    Resolution out;
+    Walk<Impl> walk(*this, limits.delimiter, out);
+    walk.go_through_lists();
+    GK_CHECK(walk.verify(alias_id, address));
+    GK_TRY(const auto list, list_of(alias_id));
+    if (!list) return ok();
+    if (list->owner == address) return fail(Errc::BadInput, "a list cannot own itself: its reports would come to all");
+    Resolution owners;
+    GK_TRY(const bool found, Walk<Impl>(*this, limits.delimiter, owners).follow(list->owner, "", 1));
+    return found ? ok() : fail(Errc::NotFound, fmt::format("there is no account or alias '{}'", list->owner));
+}
+
+Result<Expansion> Directory::expand(std::string_view recipient) {
+    GK_TRY(const std::string canonical, canonical_address(recipient));
+    const std::lock_guard lock(impl_->db_mutex);
+    return in_snapshot(impl_->db, [&]() -> Result<Expansion> {
+        Resolution out;
+        Expansion root;
+        Walk<Impl> walk(*impl_, impl_->limits.delimiter, out);
+        walk.go_through_lists();
+        walk.trace_into(root);
+        const auto found = walk.follow(canonical, "", 0);
+        if (!found && found.error().code != Errc::Permanent) return fail(found.error());
+        if (root.leads_to.empty()) return Expansion{std::string(recipient), "nobody", {}, {}, {}};
+        Expansion top = std::move(root.leads_to.front());
+        if (!found) top.leads_to.push_back({found.error().text, "error", {}, {}, {}});
+        return top;
+    });
+}
+
+Result<Resolution> Directory::members_of(std::string_view list) {
+    GK_TRY(const std::string canonical, canonical_alias(list));
+    return impl_->cached(impl_->resolutions, "list\n" + canonical, [&] { return impl_->members(canonical); });
+}
+
+Result<bool> Directory::may_post(const Alias& list, std::string_view reverse_path) {
+    if (!list.list) return true;
+    const auto words = text::words(list.list->post);
+    const auto says = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+    if (says("anyone")) return true;
+    const auto sender = canonical_address(reverse_path);
+    if (!sender) return false;
+    if (says(*sender) || says("@" + std::string(domain_of(*sender)))) return true;
+    // One of ours writes as whatever leads to it.
+    GK_TRY(const auto writes_as, resolve(*sender));
+    const auto is_among = [&](const Resolution& those) {
+        if (std::find(those.external.begin(), those.external.end(), *sender) != those.external.end()) return true;
+        return std::any_of(those.accounts.begin(), those.accounts.end(), [&](const auto& one) {
+            return std::any_of(writes_as.accounts.begin(), writes_as.accounts.end(),
+                               [&](const auto& own) { return own.account == one.account; });
+        });
+    };
+    if (says("owner")) {
+        if (*sender == list.list->owner) return true;
+        GK_TRY(const auto owner, resolve(list.list->owner));
+        if (is_among(owner)) return true;
     }
-    return out;
-}
-
-Result<std::string> Directory::Impl::find_circle(const std::string& alias) {
-    Resolution out;
-    Walk<Impl> walk(*this, limits.delimiter, out);
-    GK_TRY(const bool found, walk.follow(alias, "", 0));
-    (void)found;
-    return walk.circle();
-}
-
-Result<bool> Directory::Impl::leads_somewhere(const std::string& target) {
-    if (target == "postmaster@") return true;
-    Resolution out;
-    Walk<Impl> walk(*this, limits.delimiter, out);
-    return walk.follow(target, "", 1);  // not the first step: an address elsewhere is somewhere
+    if (!says("members")) return false;
+    // Members of a list that is a member are members. Each list once, and no more of them than an alias has targets.
+    std::vector<std::string> lists = {list.address};
+    for (std::size_t i = 0; i < lists.size() && i < static_cast<std::size_t>(impl_->limits.alias_depth); ++i) {
+        GK_TRY(const auto members, members_of(lists[i]));
+        if (is_among(members)) return true;
+        for (const auto& inner : members.lists)
+            if (std::find(lists.begin(), lists.end(), inner) == lists.end()) lists.push_back(inner);
+    }
+    return false;
 }
 
 Result<Resolution> Directory::resolve(std::string_view recipient) {

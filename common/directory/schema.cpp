@@ -32,6 +32,16 @@ alter table account add column quota_messages integer not null default 0;
 alter table domain add column quota_bytes integer not null default 0;
 alter table domain add column quota_messages integer not null default 0;
 )sql",
+        R"sql(
+alter table alias add column kind integer not null default 0;  -- 0: an alias; 1: a pattern, "/PATTERN/"; 2: a list
+create index alias_pattern on alias (domain_id, id) where kind = 1;
+create table list (
+    alias_id integer primary key references alias on delete cascade, owner text not null, post text not null,
+    name text not null);
+create table domain_alias (  -- another name of a domain
+    name text primary key, domain_id integer not null references domain, created_s integer not null) without rowid;
+create index domain_alias_of on domain_alias (domain_id);
+)sql",
     };
     return steps;
 }

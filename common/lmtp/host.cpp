@@ -22,7 +22,7 @@ public:
         recipient.address = rcpt.path.to_string();
         recipient.orcpt = rcpt.orcpt;
         recipient.notify = rcpt.notify;  // the same bits by RFC 3461
-        const auto answer = service_.deliverer->check(recipient, mail.size.value_or(0));
+        const auto answer = service_.deliverer->check(recipient, mail.size.value_or(0), envelope_.reverse_path);
         if (answer.positive()) recipients_.push_back(std::move(recipient));
         return reply_of(answer);
     }

@@ -104,7 +104,7 @@ Status Schedule::read(const std::map<std::string, std::string>& table) {
                                     text::printable(key, 80), text::printable(value, 80)));
         const Pace own{seconds(*from), seconds(*to)};
         const auto* known =
-            std::find_if(kClasses.begin(), kClasses.end(), [&](const auto& c) { return c.first == key; });
+            std::find_if(kClasses.begin(), kClasses.end(), [&key = key](const auto& c) { return c.first == key; });
         if (known != kClasses.end()) classes[known->second] = own;
         else if (key.find('.') != std::string::npos) domains[text::lower(key)] = own;
         else

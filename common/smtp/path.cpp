@@ -61,7 +61,7 @@ std::optional<Path> take_mailbox(std::string_view& rest, bool bare_postmaster) {
     Path path;
     auto local = rest.starts_with('"') ? take_quoted_string(rest) : take_dot_string(rest);
     // A quoted-string may hold nothing (""@a.test), yet names nobody.
-    if (!local || local->empty() || local->size() > address::kMaxLocalPart) return std::nullopt;
+    if (!local || local->empty() || local->size() > address::max_local_part(*local)) return std::nullopt;
     path.local_part = std::move(*local);
     if (!rest.starts_with('@')) {
         if (bare_postmaster && path.is_postmaster()) return path;

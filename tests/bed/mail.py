@@ -123,3 +123,7 @@ def some(count, seed=1):
     """COUNT messages: real ones as far as they go, then made-up ones."""
     found = real(count)
     return found + Maker(seed).messages(count - len(found))
+
+
+if __name__ == "__main__":
+    print("there is real mail to test with" if real(1) else "npm is out of reach: no real mail to test with")

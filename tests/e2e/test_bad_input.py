@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# alone: compares latencies
 # timeout: 600
 """Bad input gets one clear reply within five seconds, memory stays bounded, and others do not notice."""
 import contextlib

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """gk-frontd between real sockets, with a gk-authd and a gk-imapd of the test's own that do as they are told."""
+# alone: bounds how soon the front answers
 import base64, json, os, shutil, signal, socket, ssl, subprocess, tempfile, threading, time, unittest, urllib.parse
 
 BIN = os.environ["GK_BIN_DIR"]

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Mail from outside as gk-smtpd judges it: a name server of the test answers, and a PROXY header says where clients are."""
+# alone: bounds how long a message waits
 import json
 import os
 import shutil

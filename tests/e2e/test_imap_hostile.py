@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# alone: bounds how long others wait
 # timeout: 600
 """Clients that mean harm, one after the other, while another works: each is answered or sent away, takes bounded memory,
 and the other hardly notices."""

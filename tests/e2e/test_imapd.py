@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """gk-imapd's parent and its sessions, with a front and a gk-authd played by the test."""
+# alone: bounds what an idle parent uses
 import imaplib
 import os
 import re

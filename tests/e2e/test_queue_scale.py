@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """50,000 queued messages to 1,000 destinations, half of which are away."""
+# alone: bounds start, lists and memory
 # timeout: 600
 import unittest
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Clients in IDLE whose sessions have no process: they notice nothing."""
+# alone: bounds how soon a sleeper hears
 import os
 import re
 import select

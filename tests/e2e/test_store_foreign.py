@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The Maildir is the truth: Dovecot takes it over and gives it back; mutt and mblaze change it behind gk's back."""
+# alone: bounds how soon a change is heard
 import imaplib
 import os
 import select

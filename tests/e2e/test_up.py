@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """gk-up against tiny daemons: sockets, readiness, restart, watchdog, reload, status, clean stop, honest failure."""
+# alone: bounds how soon all stops
 import json, os, shutil, signal, socket, subprocess, sys, tempfile, time, unittest
 
 BIN = os.environ["GK_BIN_DIR"]

@@ -18,7 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (rest.size() != in.size()) std::abort();
             continue;
         }
-        if (path->address.local_part.size() > kMaxLocalPart || path->address.domain.size() > kMaxDomain) std::abort();
+        if (path->address.local_part.size() > max_local_part(path->address.local_part) ||
+            path->address.domain.size() > kMaxDomain)
+            std::abort();
         const std::string text = path->text();
         std::string_view again = text;
         const auto back = parse_path(again, rules);

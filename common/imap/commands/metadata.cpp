@@ -86,7 +86,8 @@ void Session::on(const GetMetadata& command) {
             if (!is_asked(known, entry, command.depth)) continue;
             found = found || known == entry;
             if (command.max_size && value.size() > *command.max_size) longest = std::max(longest, value.size());
-            else if (std::none_of(values.begin(), values.end(), [&](const auto& told) { return told.first == known; }))
+            else if (std::none_of(values.begin(), values.end(),
+                                  [&known = known](const auto& told) { return told.first == known; }))
                 values.emplace_back(known == entry ? asked : known, value);
         }
         if (!found && command.depth == GetMetadata::Depth::Zero) values.emplace_back(asked, std::nullopt);

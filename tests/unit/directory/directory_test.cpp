@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/db/database.hpp"
+#include "common/directory/schema.hpp"
 
 namespace gk::directory {
 namespace {
@@ -66,26 +67,38 @@ TEST_F(DirectoryTest, KeepsQuotasOfAccountsAndDomains) {
     EXPECT_EQ(directory_->set_domain_quota("nowhere.test", {1, 1}, kActor).error().code, Errc::NotFound);
 }
 
-TEST_F(DirectoryTest, ReadsAnOlderDirectoryAndAToolBringsItUpToDate) {
-    account("ann@a.test");
-    directory_.reset();
-    {
-        auto db = db::Database::open(paths_.directory_db);
-        ASSERT_TRUE(db);
-        ASSERT_TRUE(
-            db->execute("alter table account drop column quota_messages; alter table domain drop column "
-                        "quota_messages; alter table domain drop column quota_bytes; pragma user_version = 1"));
+TEST_F(DirectoryTest, ReadsEveryOlderDirectoryAndAToolBringsItUpToDate) {
+    for (std::size_t version = 1; version < schema().size(); ++version) {
+        directory_.reset();
+        for (const char* file : {"", "-wal", "-shm"}) std::filesystem::remove(paths_.directory_db + file);
+        {
+            auto db = db::Database::open(paths_.directory_db, {.persist_wal = true, .mode = 0640}).value();
+            ASSERT_TRUE(db.migrate({schema().begin(), schema().begin() + static_cast<std::ptrdiff_t>(version)}));
+            ASSERT_TRUE(
+                db.execute("insert into domain (id, tenant_id, name, created_s) values (1, 1, 'a.test', 0);"
+                           "insert into account (tenant_id, domain_id, local_part, created_s, changed_s) values (1, 1, "
+                           "'ann', 0, 0);"
+                           "insert into alias (id, tenant_id, domain_id, local_part, created_s, changed_s) values (7, "
+                           "1, 1, 'x', 0, 0);"
+                           "insert into alias_target values (7, 0, 'ann@a.test')"));
+        }
+        const auto reader = Directory::open(paths_, true).value();
+        EXPECT_EQ(reader->find_account("ann@a.test").value()->address, "ann@a.test") << version;
+        EXPECT_EQ(reader->resolve("x@a.test")->accounts.at(0).account, "ann@a.test") << version;
+        EXPECT_EQ(reader->resolve("y@a.test")->kind, Resolution::Kind::NoSuchUser) << version;
+        EXPECT_EQ(reader->quota_of_domain("a.test").value(), Quota{});
+        EXPECT_EQ(reader->domains().value().size(), 1u);
+        EXPECT_THAT(reader->domain_aliases().value(), IsEmpty());
+        EXPECT_EQ(reader->aliases().value().size(), 1u);
+        directory_ = Directory::open(paths_, false).value();
+        auto ann = directory_->find_account("ann@a.test").value().value();
+        EXPECT_EQ(ann.quota_messages, 0);
+        ann.quota_messages = 7;
+        ASSERT_TRUE(directory_->change_account(ann, kActor));
+        EXPECT_EQ(reader->find_account("ann@a.test").value()->quota_messages, 7);
+        ASSERT_TRUE(alias("/y+/@a.test", {"ann@a.test"}));
+        EXPECT_EQ(reader->resolve("y@a.test")->kind, Resolution::Kind::Found) << version;
     }
-    const auto reader = Directory::open(paths_, true).value();
-    EXPECT_EQ(reader->find_account("ann@a.test").value()->address, "ann@a.test");
-    EXPECT_EQ(reader->quota_of_domain("a.test").value(), Quota{});
-    EXPECT_EQ(reader->domains().value().size(), 1u);
-    directory_ = Directory::open(paths_, false).value();
-    auto ann = directory_->find_account("ann@a.test").value().value();
-    EXPECT_EQ(ann.quota_messages, 0);
-    ann.quota_messages = 7;
-    ASSERT_TRUE(directory_->change_account(ann, kActor));
-    EXPECT_EQ(reader->find_account("ann@a.test").value()->quota_messages, 7);
 }
 
 TEST_F(DirectoryTest, FindsAnAccountUnderAnySpelling) {
@@ -139,7 +152,8 @@ TEST_F(DirectoryTest, RefusesAnAliasThatLeadsInACircle) {
 TEST_F(DirectoryTest, AnswersACircleMadeElsewhereWithAPermanentError) {
     auto db = db::Database::open(paths_.directory_db).value();
     ASSERT_TRUE(
-        db.execute("insert into alias values (1, 1, 1, 'x', 0, 0), (2, 1, 1, 'y', 0, 0);"
+        db.execute("insert into alias (id, tenant_id, domain_id, local_part, created_s, changed_s) values "
+                   "(1, 1, 1, 'x', 0, 0), (2, 1, 1, 'y', 0, 0);"
                    "insert into alias_target values (1, 0, 'y@a.test'), (2, 0, 'x@a.test');"));
     EXPECT_EQ(directory_->resolve("x@a.test").error().code, Errc::Permanent);
 }

@@ -226,7 +226,7 @@ TEST(ImapConfinement, WhatNoHonestSessionDoesEndsIt) {
         {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
     };
     for (const auto& [name, act] : acts) {
-        const auto outcome = run_session(server, false, as_it_is, [&](const auto& report) {
+        const auto outcome = run_session(server, false, as_it_is, [&act = act](const auto& report) {
             act();
             report("still alive");
         });

@@ -31,7 +31,7 @@ protected:
         ASSERT_TRUE(repaired) << repaired.error().text;
         EXPECT_EQ(kinds(), std::set<std::string>()) << kind;
     }
-    const std::set<std::string> nothing_;
+    const std::set<std::string> nothing_{};
 };
 
 TEST_F(StoreCheck, FindsNothingInAHealthyAccount) {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "common/sieve/compose.hpp"
+
+#include "common/base/text.hpp"
+#include "common/base/time.hpp"
+#include "common/message/decoder.hpp"
+#include "common/message/header.hpp"
+
+namespace gk::sieve {
+
+namespace {
+
+constexpr std::size_t kFold = 76;
+
+void field(std::string& out, std::string_view name, std::string_view value) {
+    std::string line = std::string(name) + ':';
+    std::size_t column = line.size();
+    for (const std::string_view word : text::words(value)) {
+        if (column + word.size() + 1 > kFold && column > name.size() + 1) line += "\r\n", column = 0;
+        line.append(" ").append(word);
+        column += word.size() + 1;
+    }
+    out += line + "\r\n";
+}
+
+std::string crlf(std::string_view s) {
+    std::string out;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        if (s[i] == '\n' && (i == 0 || s[i - 1] != '\r')) out += '\r';
+        out += s[i];
+    }
+    if (!out.ends_with("\r\n")) out += "\r\n";
+    return out;
+}
+
+// A text part, ready for any transport.
+void plain_text(std::string& out, std::string_view body) {
+    const std::string lines = crlf(body);
+    bool long_line = false;
+    for (const std::string_view line : text::split(lines, '\n')) long_line = long_line || line.size() > 900;
+    const bool encode = long_line || !text::is_ascii(lines);
+    field(out, "Content-Type", encode ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii");
+    field(out, "Content-Transfer-Encoding", encode ? "quoted-printable" : "7bit");
+    out += "\r\n";
+    out += encode ? message::encode_quoted_printable(lines) : lines;
+}
+
+void common(std::string& out, const Stamp& stamp) {
+    field(out, "Date", format_mail_date(from_unix_s(stamp.now_s)));
+    if (!stamp.message_id.empty()) field(out, "Message-ID", stamp.message_id);
+}
+
+}  // namespace
+
+std::string compose(const Vacation& vacation, const Stamp& stamp) {
+    std::string out;
+    field(out, "From", vacation.from);
+    field(out, "To", vacation.to);
+    field(out, "Subject", message::encode_words(vacation.subject));
+    common(out, stamp);
+    if (!vacation.in_reply_to.empty()) field(out, "In-Reply-To", vacation.in_reply_to);
+    if (!vacation.references.empty()) field(out, "References", vacation.references);
+    field(out, "Auto-Submitted", "auto-replied (vacation)");
+    field(out, "X-Auto-Response-Suppress", "All");
+    field(out, "MIME-Version", "1.0");
+    if (!vacation.mime) return plain_text(out, vacation.reason), out;
+    // Of the entity that the script gives, only the fields that describe its content.
+    const std::string entity = crlf(vacation.reason);
+    const std::size_t length = message::header_length(entity);
+    message::FieldReader reader(entity);
+    bool kept = true;
+    for (message::Field each; reader.next(each);) {
+        kept = text::starts_with_nocase(each.name, "Content-");
+        if (kept) out += each.whole;
+    }
+    if (!out.ends_with("\r\n")) out += "\r\n";
+    return out += "\r\n" + entity.substr(length);
+}
+
+std::string compose(const Notify& notify, std::string_view from, const Stamp& stamp) {
+    std::string out;
+    const auto addresses = [&](std::string_view name, const std::vector<std::string>& list) {
+        if (!list.empty()) field(out, name, text::join(list, ", "));
+    };
+    field(out, "From", notify.from.empty() ? from : std::string_view(notify.from));
+    addresses("To", notify.to);
+    addresses("Cc", notify.cc);
+    field(out, "Subject", message::encode_words(notify.subject));
+    common(out, stamp);
+    field(out, "Auto-Submitted", notify.auto_submitted);
+    field(out, "Importance", notify.importance == 1 ? "High" : notify.importance == 3 ? "Low" : "Normal");
+    field(out, "X-Priority",
+          notify.importance == 1   ? "1 (Highest)"
+          : notify.importance == 3 ? "5 (Lowest)"
+                                   : "3 (Normal)");
+    for (const auto& [name, value] : notify.fields) field(out, name, message::encode_words(value));
+    field(out, "MIME-Version", "1.0");
+    plain_text(out,
+               notify.body.empty() ? std::string_view("Notification of new mail.") : std::string_view(notify.body));
+    return out;
+}
+
+}  // namespace gk::sieve

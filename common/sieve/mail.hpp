@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/message/structure.hpp"
+#include "common/sieve/outcome.hpp"
+
+// The message as a script sees it at the moment: its fields with what editheader did to them, and its parts. Everything
+// is worked out when it is first asked for.
+namespace gk::sieve {
+
+struct HeaderField {
+    std::string_view name;   // empty for a line that is no field
+    std::string_view value;  // raw, folds included
+    std::string_view whole;
+    std::string decoded = {};  // with worked_out: RFC 2047 undone; where plain, PLAIN is a view of the same
+    std::string_view plain = {};
+    bool worked_out = false;
+};
+
+class Mail {
+public:
+    explicit Mail(std::string_view message) noexcept : message_(message) {}
+
+    std::vector<HeaderField>& fields();
+    // The field's text as a reader sees it: one line, white space around it dropped (RFC 5228, 2.7.2).
+    static std::string_view text_of(HeaderField& field);
+    std::string_view raw() const noexcept { return message_; }
+    std::string_view body();  // without the header
+    // As it is on the wire: LF counts as CRLF.
+    std::uint64_t octets();
+    const message::Structure& structure();
+    // The header block of a part of structure().
+    std::string_view header_of(std::uint32_t part);
+
+    // RFC 5293. VALUE is UTF-8; what it takes to be a field (encoded words, folds) is added. Returns the bytes it
+    // costs.
+    std::size_t add_field(std::string_view name, std::string_view value, bool last);
+    void remove_field(std::size_t index);
+    void replace_all(std::string header, std::string body);  // the whole message is another now (RFC 5703, 5 and 6)
+    bool edited() const noexcept { return version_ != 0; }
+    unsigned version() const noexcept { return version_; }
+    Edition edition();
+    const char* line_end();
+
+private:
+    std::string_view message_;
+    std::vector<HeaderField> fields_;
+    bool have_fields_ = false, replaced_ = false;
+    std::optional<message::Structure> structure_;
+    std::deque<std::string> owned_;
+    unsigned version_ = 0;
+};
+
+}  // namespace gk::sieve

@@ -1,0 +1,11 @@
+# fish completion for gk-srs, printed by `gk-srs __complete fish`
+complete -c gk-srs -l root -r -F -d 'where everything of this gk lives, instead of the system\'s places'
+complete -c gk-srs -s j -d 'one JSON object a line'
+complete -c gk-srs -l json -d 'one JSON object a line'
+complete -c gk-srs -l help -d 'this text'
+complete -c gk-srs -l version -d 'the version'
+complete -c gk-srs -n __fish_use_subcommand -f -a forward -d 'print what reverse-paths become'
+complete -c gk-srs -n '__fish_seen_subcommand_from forward' -l domain -x -d 'the domain that forwards; without it srs.domain'
+complete -c gk-srs -n __fish_use_subcommand -f -a reverse -d 'print whom rewritten addresses stand for; exit code 1 where one is not ours or too old'
+complete -c gk-srs -n __fish_use_subcommand -f -a list -d 'list the secrets by age, not what they are'
+complete -c gk-srs -n __fish_use_subcommand -f -a rotate -d 'make a new secret; those before it restore what they made until srs.max_age is over'
