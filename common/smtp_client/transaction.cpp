@@ -302,9 +302,9 @@ Status Session::content(const Transaction& t, const Source& source, Outcome& out
         }
     }
     const auto send_content = [&]() -> Status {
-        if (!in_chunks) return send_data(source);
         // As for a command: what is there before we ask is no answer.
         if (!unread_.empty()) return fail(Errc::BadInput, "the peer sent a reply that nothing had asked for");
+        if (!in_chunks) return send_data(source);
         GK_TRY(refusal, send_chunks(source, t.binary));
         return ok();
     };
@@ -350,7 +350,8 @@ Outcome Session::send(const Transaction& t, const Source& source) {
     Accepted accepted;
     auto done = envelope(t, chosen, outcome, accepted);
     const char* when = "during the envelope";
-    if (done && !accepted.recipients.empty() && !broken_) {
+    // 421 to DATA ends the session and is an answer all the same.
+    if (done && !accepted.recipients.empty() && (!broken_ || accepted.data)) {
         when = "while the message was sent";
         done = content(t, source, outcome, accepted);
     }
