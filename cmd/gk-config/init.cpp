@@ -40,6 +40,7 @@ std::vector<Place> places(const std::string& root, const config::Paths& paths) {
     all.push_back({paths.spool, 0751, "gk-queue", "gk-queue"});
     for (const char* name : {"/tmp", "/new"}) all.push_back({paths.spool + name, 03770, "gk-queue", "gk-spool"});
     all.push_back({paths.spool + "/reports", 03770, "gk-report", "gk-spool"});
+    all.push_back({paths.spool + "/gate", 0750, "gk-smtp", "gk-smtp"});
     all.push_back({paths.reports, 0750, "gk-report", "gk-report"});
     for (const char* name : {"/active", "/corrupt"}) all.push_back({paths.spool + name, 0700, "gk-queue", "gk-queue"});
     return all;

@@ -28,7 +28,8 @@ const std::vector<Group> kGroups = {
     {"Domains, accounts, addresses", {"gk-domain", "gk-user", "gk-alias"}},
     {"Mail", {"gk-mailbox", "gk-search", "gk-spam", "gk-mime", "gk-sieve", "gk-queue", "gk-deliver"}},
     {"Trust",
-     {"gk-spf", "gk-dkim", "gk-dmarc", "gk-tlsrpt", "gk-arc", "gk-srs", "gk-authres", "gk-tls-policy", "gk-dns-check"}},
+     {"gk-spf", "gk-dkim", "gk-dmarc", "gk-tlsrpt", "gk-arc", "gk-srs", "gk-gate", "gk-authres", "gk-tls-policy",
+      "gk-dns-check"}},
     {"Daemons", {"gk-smtpd", "gk-frontd", "gk-imapd", "gk-authd"}},
 };
 

@@ -22,6 +22,8 @@ constexpr Sentence kSentences[] = {
     {"message.authenticated",
      "checked: dmarc {dmarc}[ for {author}], spf {spf}, dkim {dkim}[, arc {arc}]; {outcome}[: {reason}][, but "
      "{overrides}][, by {peer}]"},
+    {"gate.judged",
+     "{outcome} at the gate with {score} points[: {reason}][, from <{from}>][ to <{to}>][, by {peer}][ ({helo})]"},
     {"message.delivered",
      "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} "
      "bytes]"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/smtp/connection.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <cerrno>
 
@@ -70,6 +71,7 @@ void Connection::run() {
         session_.emplace(settings_->of(service_));
         if (service_ == Service::Local && !ask_kernel()) return log_connection();
     }
+    watch_for_pregreet();
     last_progress_ = Clock::now();
     while (flush() && !session_->closed() && read()) {
         while (auto effect = session_->next()) {
@@ -241,6 +243,7 @@ void Connection::on(const CheckSender&) {
 
 void Connection::on(const CheckRecipient& check) {
     if (const auto refusal = refuse_flood(0, 1)) return session_->answer(*refusal);
+    if (const auto refusal = judge(check.rcpt.path)) return session_->answer(*refusal);
     RecipientFacts facts;
     facts.authenticated = !session_->account().empty();
     facts.local = service_ == Service::Local;
@@ -254,10 +257,57 @@ void Connection::on(const CheckRecipient& check) {
 
 // Whose mail is checked: clients on port 25 that we do not know better. Our own programs, and those who may relay, are
 // answered for by whoever runs them.
-bool Connection::comes_from_outside() const {
-    if (service_ != Service::Mx || peer_.ip.empty() || !settings_->gate->active()) return false;
+bool Connection::comes_from_outside() const { return settings_->gate->active() && is_stranger(); }
+
+bool Connection::is_stranger() const {
+    if (service_ != Service::Mx || peer_.ip.empty()) return false;
     if (peer_.is_loopback()) return settings_->gate->check_loopback;
     return !settings_->relay_networks.contains(peer_.ip);
+}
+
+// RFC 5321, 3.1: the server speaks first. Who cannot wait for that is no mail server.
+void Connection::watch_for_pregreet() {
+    const auto& options = *settings_->policy;
+    if (options.pregreet_wait_ms == 0 || options.mode == policy::Options::Mode::Off || !is_stranger()) return;
+    pollfd waiting{socket_->fd(), POLLIN, 0};
+    char byte = 0;
+    pregreet_ = ::poll(&waiting, 1, static_cast<int>(options.pregreet_wait_ms)) > 0 &&
+                ::recv(socket_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+std::optional<Reply> Connection::judge(const Path& recipient) {
+    const auto& options = *settings_->policy;
+    if (options.mode == policy::Options::Mode::Off || !is_stranger()) return std::nullopt;
+    if (!client_verdicts_) {
+        client_verdicts_.emplace();
+        if (!dns_) dns_ = host_.dns();
+        if (dns_ && options.wants_dns()) *client_verdicts_ = policy::ask_dns(options, peer_.ip, *(*dns_)());
+    }
+    std::string trouble;
+    const auto lists = host_.gate_lists_.read(&trouble);
+    if (!trouble.empty()) log_trouble("gate.lists_malformed", trouble);
+    const policy::Facts facts{peer_.ip,
+                              session_->helo(),
+                              session_->mail().path.to_string(),
+                              recipient.to_string(),
+                              pregreet_,
+                              session_->total_errors(),
+                              to_unix_s(now())};
+    const auto decision =
+        policy::judge(options, *lists, *host_.gate_state_, host_.gate_rates_, facts, *client_verdicts_);
+    const bool refused = decision.action != policy::Decision::Action::Accept;
+    const bool enforced = options.mode == policy::Options::Mode::Enforce;
+    log::Event("gate.judged", refused ? log::Level::Info : log::Level::Debug)
+        .field("id", transaction_.id())
+        .field("peer", peer_.ip)
+        .field("helo", facts.helo)
+        .field("from", facts.sender)
+        .field("to", facts.recipient)
+        .field("score", decision.score)
+        .field("outcome", enforced || !refused ? policy::action_name(decision.action) : "observed")
+        .field("reason", decision.reasons());
+    if (!refused || !enforced) return std::nullopt;
+    return Reply{decision.code, decision.enhanced, text::ascii_only(decision.reply) + " (" + transaction_.id() + ")"};
 }
 
 void Connection::begin_content() {
@@ -295,6 +345,7 @@ void Connection::on(const EndContent&) {
             inbound_->finish({transaction_.id(), transaction_.recipient_domains(), session_->mail().smtputf8});
         refusal = std::move(outcome.refusal);
         prefix = std::move(outcome.fields);
+        if (outcome.authentic && !refusal) host_.gate_state_->authentic(policy::network_of(peer_.ip), to_unix_s(now()));
     }
     if (refusal) {
         log_message(*refusal);

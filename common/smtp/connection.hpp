@@ -40,6 +40,9 @@ private:
     void begin_content();
     void end_transaction() noexcept;
     bool comes_from_outside() const;
+    bool is_stranger() const;
+    void watch_for_pregreet();
+    std::optional<Reply> judge(const Path& recipient);
     void authenticated(const Result<auth::Reply>& reply);
     Status may_send_as(const std::string& address);
     // Why the account may not submit so much more now, or nothing.
@@ -66,6 +69,8 @@ private:
     std::shared_ptr<const MakeDnsSource> dns_;
     std::optional<Inbound> inbound_;                        // where the client is one whose mail is checked
     std::optional<mailauth::authres::FieldFilter> filter_;  // of the message under way, once its content has begun
+    bool pregreet_ = false;
+    std::optional<std::vector<policy::Verdict>> client_verdicts_;  // once DNS was asked
     auth::ClientPool::Lease auth_{nullptr, {nullptr}};
     std::string ended_;
     unsigned uid_ = 0;                       // of the client, where it is local

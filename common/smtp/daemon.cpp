@@ -72,7 +72,7 @@ private:
 
 // One resolver for the whole program, so that what it remembers serves all connections. Null where nothing is checked.
 Result<std::shared_ptr<const MakeDnsSource>> make_dns(const config::Config& config, const HostSettings& settings) {
-    if (!settings.gate->active()) return std::shared_ptr<const MakeDnsSource>();
+    if (!settings.gate->active() && !settings.policy->wants_dns()) return std::shared_ptr<const MakeDnsSource>();
     dns::Options options;
     options.servers = config.strings("dns.resolver");
     options.stubs = config.table("dns.stubs");

@@ -7,6 +7,7 @@
 #include "common/auth/mechanisms.hpp"
 #include "common/auth/submissions.hpp"
 #include "common/base/log.hpp"
+#include "common/os/file.hpp"
 #include "common/smtp/connection.hpp"
 
 namespace gk::smtp {
@@ -75,6 +76,7 @@ Result<std::shared_ptr<const HostSettings>> HostSettings::from(const config::Con
     settings->relay_networks = std::move(*networks);
     GK_TRY(settings->relay_domains, RelayDomains::parse(config.table("smtp.relay_domains")));
     GK_TRY(settings->gate, mailauth::gate::Options::from(config));
+    GK_TRY(settings->policy, policy::Options::from(config, settings->mx.hostname));
     // Nobody would ever read, or remove, what is counted for reports that are not sent.
     if (!config.string("reports.sender").empty() && config.boolean("reports.dmarc"))
         settings->reports = config.paths().spool + "/reports";
@@ -105,11 +107,22 @@ Host::Host(const config::Config& config, std::shared_ptr<const HostSettings> set
       spool_(config.paths().spool),
       lmtp_(config.paths().run + "/lmtp.sock", settings_->mx.hostname, kLmtpTimeout, 256),
       auth_(config.paths().run + "/auth.sock"),
-      memory_(settings_->memory) {}
+      memory_(settings_->memory),
+      gate_lists_(config.paths().spool + "/gate/lists") {
+    const std::string folder = config.paths().spool + "/gate";
+    (void)os::make_directories(folder, 0750);  // where it is not there yet, and may be made
+    auto state = policy::State::open(folder + "/state", settings_->policy->state);
+    if (!state) {
+        log::Event("gate.state_lost", log::Level::Error).field("error", state.error().text);
+        state = policy::State::open({}, settings_->policy->state, true);  // in memory alone
+    }
+    gate_state_ = std::move(*state);
+}
 
 void Host::set_settings(std::shared_ptr<const HostSettings> settings) {
     std::lock_guard lock(mutex_);
     memory_.resize(settings_->memory, settings->memory);
+    gate_state_->set_limits(settings->policy->state);
     settings_ = std::move(settings);
 }
 

@@ -11,6 +11,7 @@
 #include "common/lmtp_client/lmtp_client.hpp"
 #include "common/mailauth/gate/options.hpp"
 #include "common/net/server.hpp"
+#include "common/policy/policy.hpp"
 #include "common/smtp/body.hpp"
 #include "common/smtp/inbound.hpp"
 #include "common/smtp/local_senders.hpp"
@@ -38,6 +39,7 @@ struct HostSettings {
     net::Networks relay_networks;
     RelayDomains relay_domains;
     std::shared_ptr<const mailauth::gate::Options> gate;
+    std::shared_ptr<const policy::Options> policy;
     std::string reports;  // directory of observations for DMARC reports; empty: none are sent
     const SessionSettings& of(Service service) const noexcept;
 };
@@ -71,6 +73,9 @@ private:
     lmtp_client::Pool lmtp_;
     auth::ClientPool auth_;
     MemoryBudget memory_;
+    std::unique_ptr<policy::State> gate_state_;  // never null
+    policy::ListFile gate_lists_;
+    policy::Rates gate_rates_;
     const net::Server* server_ = nullptr;
 };
 
