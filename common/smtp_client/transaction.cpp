@@ -148,9 +148,11 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
     };
     // A refused MAIL is the answer to every recipient.
     const auto read_mail = [&]() -> Status {
-        auto answer = read_reply(timeout);
-        // As with RSET: a session that ended between two messages.
-        outcome.stale = reused && !reset && !answer && answer.error().code == Errc::Closed;
+        const bool stands_for_reset = reused && !reset;
+        auto answer = read_reply(stands_for_reset ? std::min(timeout, options_.timeouts.reuse) : timeout);
+        // As with RSET: a session that ended between two messages, or whose network did. Nothing was taken.
+        outcome.stale = stands_for_reset && !answer &&
+                        (answer.error().code == Errc::Closed || answer.error().code == Errc::Timeout);
         GK_TRY(const Reply reply, std::move(answer));
         mail_accepted = reply.positive();
         if (mail_accepted) return ok();
