@@ -63,12 +63,15 @@ Limits Limits::from(const config::Config& config) {
     limits.login_failures = static_cast<int>(config.integer("front.login_failures"));
     if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks")))
         limits.trusted = std::move(*trusted);
-    // Two descriptors a session, three while it logs in: better refuse early than fail in the middle.
+    // A descriptor a connection, another where its session has a process, three while it logs in: better refuse early
+    // than fail in the middle.
     rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-        limits.connections = std::min<std::size_t>(
-            limits.connections,
-            std::max<rlim_t>(16, (files.rlim_cur - std::min<rlim_t>(files.rlim_cur, 64 + limits.auth_exchanges)) / 2));
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+        const auto less = [](rlim_t from, rlim_t amount) { return from - std::min(from, amount); };
+        const rlim_t left = less(files.rlim_cur, 64 + limits.auth_exchanges);
+        const rlim_t sleepers = less(left, static_cast<rlim_t>(config.integer("imap.sessions")));
+        limits.connections = std::min<std::size_t>(limits.connections, std::max({rlim_t{16}, left / 2, sleepers}));
+    }
     return limits;
 }
 
@@ -87,7 +90,7 @@ Result<std::unique_ptr<Front>> Front::create(config::Config config, std::vector<
     for (std::uint32_t i = 0; i < front->listeners_.size(); ++i) {
         const int fd = front->listeners_[i].fd.get();
         const auto& name = front->listeners_[i].name;
-        if (name != "imap" && name != "imaps")
+        if (name != "imap" && name != "imaps" && name != "sieve")
             return fail(Errc::Unsupported, fmt::format("no service for a socket named '{}'", name));
         ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
         epoll_event event{};
@@ -196,11 +199,13 @@ void Front::accept_from(std::size_t listener) {
         }
         auto peer = net::endpoint_of(storage, length);
         const bool tls_first = listeners_[listener].name == "imaps";
+        const auto protocol = listeners_[listener].name == "sieve" ? Protocol::ManageSieve : Protocol::Imap;
         std::string address;
         if (!admit(peer, address)) {
             log::Event("front.refused", log::Level::Warning).field("peer", peer.ip).field("connections", connections_);
-            static constexpr std::string_view kFull = "* BYE [UNAVAILABLE] too many connections\r\n";
-            if (!tls_first) (void)!::send(fd.get(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+            const std::string_view full = protocol == Protocol::Imap ? "* BYE [UNAVAILABLE] too many connections\r\n"
+                                                                     : "BYE (TRYLATER) \"too many connections\"\r\n";
+            if (!tls_first) (void)!::send(fd.get(), full.data(), full.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
             continue;
         }
         const int on = 1;
@@ -219,7 +224,7 @@ void Front::accept_from(std::size_t listener) {
         slots_[index].address = std::move(address);
         ++connections_;
         slots_[index].connection =
-            std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), tls_first);
+            std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), protocol, tls_first);
         slots_[index].connection->start();
     }
 }
