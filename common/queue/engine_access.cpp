@@ -407,6 +407,19 @@ Result<Drained> Engine::drain(const std::optional<DrainChange>& change) {
     log::Event("queue.drained", log::Level::Warning)
         .field("on", change->on)
         .field("domain", change->domain.empty() ? "*" : change->domain);
+    // What is on its way out of memory with a later time comes back at once; what left it before is in the index.
+    if (!change->on) {
+        std::vector<std::shared_ptr<ActiveMessage>> active;
+        {
+            const std::lock_guard guard(impl.mutex);
+            for (const auto& [id, message] : impl.active) active.push_back(message);
+        }
+        for (const auto& message : active) {
+            const std::lock_guard guard(message->mutex);
+            for (auto& r : message->state.recipients)
+                if (r.kind == RecipientState::Kind::Waiting && r.text == kDrainedReason) r.next = now();
+        }
+    }
     // What waited for everything is due as it was; a domain's backlog was put off, and is tried now.
     if (!change->on && !change->domain.empty()) GK_CHECK(impl.index->make_due(now(), domain_of("@" + change->domain)));
     if (!change->on && change->domain.empty())
