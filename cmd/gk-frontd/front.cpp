@@ -63,12 +63,15 @@ Limits Limits::from(const config::Config& config) {
     limits.login_failures = static_cast<int>(config.integer("front.login_failures"));
     if (auto trusted = net::Networks::parse(config.strings("server.trusted_networks")))
         limits.trusted = std::move(*trusted);
-    // Two descriptors a session, three while it logs in: better refuse early than fail in the middle.
+    // A descriptor a connection, another where its session has a process, three while it logs in: better refuse early
+    // than fail in the middle.
     rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-        limits.connections = std::min<std::size_t>(
-            limits.connections,
-            std::max<rlim_t>(16, (files.rlim_cur - std::min<rlim_t>(files.rlim_cur, 64 + limits.auth_exchanges)) / 2));
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+        const auto less = [](rlim_t from, rlim_t amount) { return from - std::min(from, amount); };
+        const rlim_t left = less(files.rlim_cur, 64 + limits.auth_exchanges);
+        const rlim_t sleepers = less(left, static_cast<rlim_t>(config.integer("imap.sessions")));
+        limits.connections = std::min<std::size_t>(limits.connections, std::max({rlim_t{16}, left / 2, sleepers}));
+    }
     return limits;
 }
 

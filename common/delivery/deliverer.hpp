@@ -12,6 +12,7 @@
 #include "common/delivery/actions.hpp"
 #include "common/delivery/domain_usage.hpp"
 #include "common/delivery/forwarding.hpp"
+#include "common/delivery/spam_filter.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
@@ -143,6 +144,7 @@ private:
     maildir::Writer writer_;
     store::AccountPool accounts_;
     DomainUsage usage_;
+    SpamFilter spam_;
     Filter filter_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above

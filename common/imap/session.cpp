@@ -178,8 +178,22 @@ void Session::bye(std::string_view text) {
     untagged(fmt::format("BYE {}", shown(text)));
     job_.reset();
     appending_.reset();
-    view_.reset();
+    leave_view();
     closed_ = true;
+}
+
+void Session::leave_view() {
+    if (view_ && view_->mailbox().has_chores()) left_.push_back(view_->mailbox());
+    view_.reset();
+}
+
+void Session::do_chore() {
+    // Where it cannot be done now, the next session that selects the mailbox does it.
+    if (left_.empty()) {
+        if (view_) (void)view_->mailbox().do_chore();
+        return;
+    }
+    if (!left_.back().do_chore() || !left_.back().has_chores()) left_.pop_back();
 }
 
 void Session::finish(std::string_view status_and_text, bool expunges, store::Look look) {
@@ -214,7 +228,7 @@ void Session::changed(store::Look look) {
 
 void Session::deselect() {
     contexts_.clear();
-    view_.reset();
+    leave_view();
     saved_.clear();
     shown_modseq_ = 0;
 }

@@ -91,6 +91,11 @@ public:
     // NOTIFY was used: what it asked for, and what was told, is in this value alone, so the session must stay awake.
     bool uses_notify() const noexcept { return watch_.has_value(); }
 
+    // What no answer depends on, and the host asks for when the client wants nothing, a few milliseconds at a call, and
+    // to its end when the client is gone; see store::Mailbox::do_chore().
+    bool has_chores() const noexcept { return !left_.empty() || (view_ && view_->mailbox().has_chores()); }
+    void do_chore();
+
     bool closed() const noexcept { return closed_; }
     bool idling() const noexcept { return state_ == State::Idling; }
     // The selected mailbox, or empty.
@@ -126,6 +131,7 @@ private:
     // Ends a command: news first, then the tagged answer. EXPUNGE only where EXPUNGES.
     void finish(std::string_view status_and_text, bool expunges = true, store::Look look = store::Look::Gate);
     void deselect();
+    void leave_view();
     void resync(const Resync& known, store::Vanished vanished, std::string_view answer);  // ends SELECT
     bool need_uid(bool by_uid);  // else BAD, where only UIDs are spoken
     bool need_selected();        // else BAD
@@ -258,6 +264,7 @@ private:
     bool unauthenticated_ = false;
     std::string tag_;  // of the command being answered
     std::optional<View> view_;
+    std::vector<store::Mailbox> left_;  // were selected, and have chores
     Contexts contexts_;
     std::vector<store::Uid> saved_;  // "$" (RFC 5182)
     std::unique_ptr<Words> words_;

@@ -21,7 +21,7 @@ std::uint64_t fingerprint(const std::vector<std::string>& keywords) {
     return hash;
 }
 
-bool same_uids(const std::vector<store::Row>& a, const std::vector<store::Row>& b) {
+bool same_uids(const store::Rows& a, const store::Rows& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](const store::Row& x, const store::Row& y) { return x.uid == y.uid; });
 }

@@ -41,7 +41,7 @@ public:
         if (!held_modseq_) held_modseq_ = before_modseq_;
     }
     const std::vector<std::string>& keywords() const noexcept { return keywords_; }
-    const std::vector<store::Row>& rows() const noexcept { return rows_; }
+    const store::Rows& rows() const noexcept { return rows_; }
     std::uint32_t exists() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
     std::uint32_t recent() const noexcept;
     bool is_recent(const store::Row& row) const noexcept { return row.uid >= recent_floor_; }
@@ -92,7 +92,7 @@ public:
             if (kept != i) rows_[kept] = rows_[i];
             ++kept;
         }
-        rows_.resize(kept);
+        rows_.truncate(kept);
         vanished_.clear();
     }
 
@@ -107,7 +107,7 @@ private:
     std::optional<store::ModSeq> held_modseq_;
     bool tell_all_ = false, tell_keywords_ = false;  // with the next apply()
     std::vector<std::string> keywords_;
-    std::vector<store::Row> rows_;
+    store::Rows rows_;
     std::vector<store::UidRange> vanished_;  // sorted, disjoint
 };
 

@@ -14,6 +14,7 @@
 #include "common/maildir/state.hpp"
 #include "common/maildir/uidlist.hpp"
 #include "common/os/file.hpp"
+#include "common/store/outline.hpp"
 #include "common/store/state.hpp"
 
 namespace gk::store {
@@ -274,6 +275,7 @@ Status drop_wrong_sizes(State& state, Record& record) {
     }
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET size = ? WHERE key = ?"));
     for (const auto& [key, octets] : wrong) GK_CHECK(update.bind(static_cast<std::int64_t>(octets)).bind(key).run());
+    if (!wrong.empty()) forget_outline(state, record.number);
     return ok();
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "common/base/text.hpp"
 #include "common/maildir/listing.hpp"
@@ -35,16 +36,31 @@ std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexce
     return saved >= kEarliest && saved <= now_s() + kAhead ? saved : otherwise;
 }
 
-Directory::Directory(std::string at)
-    : path(std::move(at)), fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+Directory::Directory(std::string place)
+    : path(std::move(place)),
+      fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      cur(::openat(fd.get(), "cur", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)),
+      fresh(::openat(fd.get(), "new", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {}
+
+Directory::At Directory::at(const char* file) const noexcept {
+    const bool in_cur = std::strncmp(file, "cur/", 4) == 0;
+    const int sub = in_cur ? cur.get() : std::strncmp(file, "new/", 4) == 0 ? fresh.get() : -1;
+    return sub >= 0 ? At{sub, file + 4} : At{fd.get(), file};
+}
+
+namespace {
+
+int rename_at(Directory::At from, Directory::At to) noexcept { return ::renameat(from.fd, from.name, to.fd, to.name); }
+
+}  // namespace
 
 Renames::~Renames() {
     for (auto it = done_.rbegin(); it != done_.rend(); ++it)
-        (void)::renameat(to_.fd.get(), names_.c_str() + it->second, from_.fd.get(), names_.c_str() + it->first);
+        (void)rename_at(to_.at(names_.c_str() + it->second), from_.at(names_.c_str() + it->first));
 }
 
 Status Renames::rename(const std::string& from, const std::string& to) {
-    if (::renameat(from_.fd.get(), from.c_str(), to_.fd.get(), to.c_str()) != 0)
+    if (rename_at(from_.at(from), to_.at(to)) != 0)
         return fail_errno(fmt::format("cannot rename '{}' in '{}' to '{}' in '{}'", from, from_.path, to, to_.path));
     done_.emplace_back(names_.size(), names_.size() + from.size() + 1);
     (names_.append(from) += '\0').append(to) += '\0';
@@ -61,10 +77,10 @@ std::string find_file(const std::string& mailbox_path, std::string_view base) {
     return {};
 }
 
-Status take_new(State& state, Record& record) {
-    GK_TRY(auto query,
-           state.index.prepare("SELECT key, flags, keywords, file FROM messages WHERE mailbox = ? AND file >= 'new/'"));
-    query.bind(record.number);
+Result<bool> take_new(State& state, Record& record, std::size_t most) {
+    GK_TRY(auto query, state.index.prepare("SELECT key, flags, keywords, file FROM messages WHERE mailbox = ? AND file "
+                                           ">= 'new/' LIMIT ?"));
+    query.bind(record.number).bind(static_cast<std::int64_t>(most));
     struct Taken {
         std::int64_t key;
         std::string from, to;
@@ -78,22 +94,21 @@ Status take_new(State& state, Record& record) {
             {query.integer(0), file,
              renamed_file(file, static_cast<Flags>(query.integer(1)), static_cast<KeywordMask>(query.integer(2)))});
     }
-    if (all.empty()) return ok();
+    if (all.empty()) return false;
     const OwnChange change(state, record);
-    const std::string path = state.path_of(record.name);
-    const os::Fd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory) return fail_errno(fmt::format("cannot open '{}'", path));
+    const Directory directory(state.path_of(record.name));
+    if (!directory.fd) return fail_errno(fmt::format("cannot open '{}'", directory.path));
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET file = ? WHERE key = ?"));
     for (const auto& [key, from, to] : all) {
         // Another reader may have taken it first: then the next look at the directories finds it.
-        if (::renameat(directory.get(), from.c_str(), directory.get(), to.c_str()) != 0) {
+        if (rename_at(directory.at(from), directory.at(to)) != 0) {
             if (errno == ENOENT) continue;
-            return fail_errno(fmt::format("cannot move '{}/{}' to cur/", path, from));
+            return fail_errno(fmt::format("cannot move '{}/{}' to cur/", directory.path, from));
         }
         GK_CHECK(update.bind(to).bind(key).run());
     }
     change.done(state, record);
-    return ok();
+    return all.size() == most;
 }
 
 OwnChange::OwnChange(State& state, const Record& record) {

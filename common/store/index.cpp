@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "common/os/file.hpp"
+#include "common/store/outline.hpp"
 
 namespace gk::store {
 
@@ -73,6 +74,8 @@ const std::vector<std::string>& schema() {
            INSERT INTO changed SELECT number, modseq, 1, 4294967295 FROM mailboxes;)",
         // See columns.cpp.
         "CREATE TABLE columns(key INTEGER PRIMARY KEY, version INTEGER NOT NULL, pieces BLOB NOT NULL);",
+        // Which index this is; see outline.cpp.
+        "INSERT OR REPLACE INTO account(key, value) VALUES('index', lower(hex(randomblob(16))));",
     };
     return steps;
 }
@@ -329,6 +332,7 @@ Status save_record(State& state, const Record& record) {
 }
 
 Status delete_messages(State& state, std::int64_t mailbox) {
+    forget_outline(state, mailbox);
     GK_CHECK(delete_range(state, mailbox, 0, 0xffffffff));
     GK_TRY(auto columns, state.index.prepare("DELETE FROM columns WHERE key BETWEEN ? AND ?"));
     GK_CHECK(columns.bind(row_key(mailbox, 0)).bind(row_key(mailbox, 0xffffffff)).run());

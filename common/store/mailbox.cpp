@@ -5,6 +5,7 @@
 
 #include "common/maildir/name.hpp"
 #include "common/store/object_id.hpp"
+#include "common/store/outline.hpp"
 #include "common/store/state.hpp"
 
 // What a session reads of a mailbox.
@@ -24,14 +25,6 @@ Row read_row(const db::Statement& query) {
     return row;
 }
 
-Status read_rows(db::Statement& query, std::vector<Row>& rows) {
-    for (;;) {
-        GK_TRY(const bool row, query.step());
-        if (!row) return ok();
-        rows.push_back(read_row(query));
-    }
-}
-
 // Every UID below UIDNEXT that no message has: what may be said where expunges are not remembered (RFC 7162, 3.2.5.1).
 Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
     std::vector<UidRange> gaps;
@@ -47,6 +40,35 @@ Result<std::vector<UidRange>> all_gaps(State& state, const Record& record) {
     }
     if (record.uidnext > expected) gaps.push_back({expected, record.uidnext - 1});
     return gaps;
+}
+
+// A session with write access has seen all there is: nothing is recent to the next.
+Status take_recent(State& state, Record& record) {
+    if (record.recent_floor >= record.uidnext) return ok();
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    GK_TRY(record, get_record(state, record.number, record.uidvalidity));
+    record.recent_floor = record.uidnext;
+    GK_CHECK(save_record(state, record));
+    return transaction.commit();
+}
+
+Result<bool> has_files_in_new(State& state, std::int64_t mailbox) {
+    GK_TRY(auto query, state.index.prepare("SELECT 1 FROM messages WHERE mailbox = ? AND file >= 'new/' LIMIT 1"));
+    GK_TRY(const bool row, query.bind(mailbox).step());
+    if (row) query.reset();
+    return row;
+}
+
+constexpr std::size_t kMovedAtOnce = 200;  // a few milliseconds
+
+}  // namespace
+
+Status read_rows(db::Statement& query, Rows& rows) {
+    for (;;) {
+        GK_TRY(const bool row, query.step());
+        if (!row) return ok();
+        rows.push_back(read_row(query));
+    }
 }
 
 Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) {
@@ -66,19 +88,6 @@ Result<Vanished> vanished_in(State& state, const Record& record, ModSeq modseq) 
     return Vanished{joined(std::move(ranges)), true};
 }
 
-// A session with write access has seen all there is: files leave new/, and nothing is recent to the next.
-Status take_recent(State& state, Record& record) {
-    if (record.recent_floor >= record.uidnext) return ok();
-    GK_TRY(auto transaction, WriteTransaction::begin(state));
-    GK_TRY(record, get_record(state, record.number, record.uidvalidity));
-    GK_CHECK(take_new(state, record));
-    record.recent_floor = record.uidnext;
-    GK_CHECK(save_record(state, record));
-    return transaction.commit();
-}
-
-}  // namespace
-
 Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     State& state = account_->state();
     const Locked lock(state);
@@ -88,6 +97,8 @@ Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     snapshot.recent_floor = record.recent_floor;
     if (writable) GK_CHECK(take_recent(state, record));
     writable_ = writable;
+    GK_TRY(const bool in_new, has_files_in_new(state, number_));
+    new_files_ = writable && in_new;
     GK_TRY(const auto view, ReadTransaction::begin(state));
     GK_TRY(record, get_record(state, number_, uidvalidity_));
     snapshot.uidvalidity = record.uidvalidity;
@@ -95,11 +106,17 @@ Result<Snapshot> Mailbox::snapshot(bool writable, std::optional<ModSeq> since) {
     snapshot.highest_modseq = record.modseq;
     snapshot.id = mailbox_id(record.guid);
     GK_TRY(snapshot.keywords, load_keywords(state, number_));
-    GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size FROM "
-                                           "messages WHERE key BETWEEN ? AND ?"));
-    query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
-    snapshot.rows.reserve(record.messages);
-    GK_CHECK(read_rows(query, snapshot.rows));
+    auto outline = read_outline(state, record);
+    wants_outline_ = record.messages >= kOutlinedFrom && (!outline || outline->old);
+    if (outline) {
+        snapshot.rows = std::move(outline->rows);
+    } else {
+        GK_TRY(auto query, state.index.prepare("SELECT key, modseq, flags, keywords, internal_date, saved_date, size "
+                                               "FROM messages WHERE key BETWEEN ? AND ?"));
+        query.bind(row_key(number_, 0)).bind(row_key(number_, 0xffffffff));
+        snapshot.rows.reserve(record.messages);
+        GK_CHECK(read_rows(query, snapshot.rows));
+    }
     if (since) {
         GK_TRY(snapshot.vanished, vanished_in(state, record, *since));
     }
@@ -144,7 +161,10 @@ Result<Changes> Mailbox::changes_since(ModSeq modseq, Look look) {
     const Locked lock(state);
     GK_TRY(auto record, get_record(state, number_, uidvalidity_));
     if (look != Look::Index) GK_CHECK(refresh(state, record, look == Look::Thorough));
-    if (writable_ && look != Look::Index) GK_CHECK(take_recent(state, record));
+    if (writable_ && look != Look::Index && record.recent_floor < record.uidnext) {
+        GK_CHECK(take_recent(state, record));
+        new_files_ = true;
+    }
     Changes changes;
     GK_TRY(const auto view, ReadTransaction::begin(state));
     GK_TRY(record, get_record(state, number_, uidvalidity_));
@@ -170,6 +190,20 @@ Result<Vanished> Mailbox::vanished_since(ModSeq modseq) {
     GK_TRY(const auto view, ReadTransaction::begin(state));
     GK_TRY(const auto record, get_record(state, number_, uidvalidity_));
     return vanished_in(state, record, modseq);
+}
+
+Status Mailbox::do_chore() {
+    State& state = account_->state();
+    const Locked lock(state);
+    if (!std::exchange(new_files_, false)) {
+        wants_outline_ = false;
+        return write_outline(state, number_, uidvalidity_);
+    }
+    GK_TRY(auto transaction, WriteTransaction::begin(state));
+    GK_TRY(auto record, get_record(state, number_, uidvalidity_));
+    GK_TRY(new_files_, take_new(state, record, kMovedAtOnce));
+    GK_CHECK(save_record(state, record));
+    return transaction.commit();
 }
 
 Result<MailboxStatus> Mailbox::status() {

@@ -41,8 +41,8 @@ public:
     const std::string& name() const noexcept { return name_; }
     const std::shared_ptr<Account>& account() const noexcept { return account_; }
 
-    // Everything, for SELECT (WRITABLE: new messages become known as seen by a client and stop being recent to others;
-    // their files move from new/ to cur/) or EXAMINE. SINCE: with what vanished after it; one that this mailbox never
+    // Everything, for SELECT (WRITABLE: new messages become known as seen by a client and stop being recent to others)
+    // or EXAMINE. SINCE: with what vanished after it; one that this mailbox never
     // reached is as good as none (RFC 7162, 3.2.5).
     Result<Snapshot> snapshot(bool writable, std::optional<ModSeq> since = {});
     // What a session knew that now goes on: rows as they are now; of those that vanished since, only the UID.
@@ -57,6 +57,10 @@ public:
     // New, changed and vanished since; NotFound when the mailbox was removed, or was made anew under the same name.
     Result<Changes> changes_since(ModSeq modseq, Look look = Look::Gate);
     Result<Vanished> vanished_since(ModSeq modseq);
+    // What no answer depends on, for when there is time, some milliseconds at a call. For mail programs that read the
+    // Maildir: files of what a client was told of move from new/ to cur/. For the next SELECT: see outline.hpp.
+    bool has_chores() const noexcept { return new_files_ || wants_outline_; }
+    Status do_chore();
     Result<MailboxStatus> status();
     Result<std::vector<std::string>> keywords();
 
@@ -135,7 +139,7 @@ private:
     std::shared_ptr<Files> files_;  // see expect()
     std::int64_t number_;
     std::uint32_t uidvalidity_;
-    bool writable_ = false;
+    bool writable_ = false, new_files_ = false, wants_outline_ = false;
     std::string name_;
 };
 

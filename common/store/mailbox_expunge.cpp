@@ -25,7 +25,8 @@ Result<std::vector<Uid>> deleted_uids(State& state, std::int64_t mailbox) {
 
 // Removes the file under whatever name it has now. A file that is gone already is what was wanted.
 Status unlink_message(const Directory& directory, const std::string& file) {
-    if (::unlinkat(directory.fd.get(), file.c_str(), 0) == 0) return ok();
+    const auto at = directory.at(file);
+    if (::unlinkat(at.fd, at.name, 0) == 0) return ok();
     if (errno != ENOENT) return fail_errno(fmt::format("cannot remove '{}/{}'", directory.path, file));
     const std::string now = find_file(directory.path, base_of_file(file));
     return now.empty() ? ok() : os::unlink(directory.path + '/' + now);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "common/base/text.hpp"
 #include "common/maildir/name.hpp"
@@ -31,6 +33,94 @@ std::vector<std::string> known_only(const std::vector<std::string>& wanted, cons
     return known;
 }
 
+// A message whose flags change, and the name that its file gets.
+struct Renamed {
+    StoredRow message;
+    Row before;
+    std::string to;
+    bool gone = false;  // expunged by a foreign tool: the next look says so
+};
+
+// Renames the files of CHANGES, in order. Of many the kernel's work is nearly all that STORE costs, so it has a thread
+// of its own, while the caller brings the index up to date behind it.
+class Renaming {
+public:
+    Renaming(const FlagUpdate& update, KeywordMask keywords, const std::string& path, std::vector<Renamed>& changes)
+        : update_(update), keywords_(keywords), path_(path), changes_(changes), directory_(path), renames_(directory_) {
+        if (changes_.size() >= kWorthAThread) thread_ = std::thread([this] { work(); });
+        else work();
+    }
+    ~Renaming() {
+        stop_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+    Renaming(const Renaming&) = delete;
+
+    // Returns when the file of CHANGES[I] has its name.
+    Status wait(std::size_t i) {
+        for (std::size_t done = done_.load(); done <= i; done = done_.load()) done_.wait(done);
+        return i < changes_.size() && i == failed_at_ ? failed_ : ok();
+    }
+    // After the last wait().
+    void keep() noexcept { renames_.keep(); }
+    bool renamed() const noexcept { return renamed_; }
+
+private:
+    static constexpr std::size_t kWorthAThread = 500, kTurn = 64;
+
+    void work() {
+        std::size_t i = 0;
+        for (; i < changes_.size() && !stop_; ++i) {
+            if (i % kTurn == 0) tell(i);
+            if (auto done = rename(changes_[i]); !done) {
+                failed_ = std::move(done);
+                failed_at_ = i;
+                break;
+            }
+        }
+        tell(changes_.size());
+    }
+    void tell(std::size_t done) {
+        done_.store(done);
+        done_.notify_one();
+    }
+
+    Status rename(Renamed& change) {
+        StoredRow& message = change.message;
+        if (change.to == message.file) return ok();
+        auto done = renames_.rename(message.file, change.to);
+        if (!done && done.error().os_errno == ENOENT) {
+            // A foreign tool renamed it; its flags then are the file's, and ours go on top.
+            const std::string now = find_file(path_, base_of_file(message.file));
+            change.gone = now.empty();
+            if (change.gone) return ok();
+            const auto parsed = maildir::parse_name(std::string_view(now).substr(4));
+            const auto theirs = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
+            message.row.flags = theirs.flags;
+            message.row.keywords = (change.before.keywords & ~kLetterKeywords) | theirs.keywords;
+            apply(update_, keywords_, message.row);
+            change.to = renamed_file(now, message.row.flags, message.row.keywords);
+            done = now == change.to ? ok() : renames_.rename(now, change.to);
+        }
+        renamed_ = true;
+        return done;
+    }
+
+    const FlagUpdate& update_;
+    const KeywordMask keywords_;
+    const std::string& path_;
+    std::vector<Renamed>& changes_;  // ours up to where the caller was told
+    const Directory directory_;
+    Renames renames_;
+    std::atomic<std::size_t> done_{0};
+    std::atomic<bool> stop_{false};
+    // Read once that the last is told of.
+    std::size_t failed_at_ = SIZE_MAX;
+    Status failed_ = ok();
+    bool renamed_ = false;
+    std::thread thread_;
+};
+
 }  // namespace
 
 Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& update) {
@@ -51,10 +141,9 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
         GK_CHECK(reserve(state, record, 0));
         const ModSeq modseq = record.modseq + 1;
         const OwnChange own(state, record);
-        const Directory directory(path);
-        Renames renames(directory);
-        bool high_keywords = false;
         GK_TRY(auto messages, load_messages(state, number_, uids));
+        std::vector<Renamed> changes;
+        changes.reserve(messages.size());
         result.rows.reserve(messages.size());
         for (auto& message : messages) {
             // RFC 7162, 3.1.3: the test and the change are one.
@@ -64,34 +153,27 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
             }
             const Row before = message.row;
             apply(update, keywords, message.row);
-            if (message.row.flags == before.flags && message.row.keywords == before.keywords) {
-                result.rows.push_back(before);
-                continue;
-            }
+            result.rows.push_back(message.row);
+            if (message.row.flags == before.flags && message.row.keywords == before.keywords) continue;
             std::string to = renamed_file(message.file, message.row.flags, message.row.keywords);
-            if (to != message.file) {
-                auto done = renames.rename(message.file, to);
-                if (!done && done.error().os_errno == ENOENT) {
-                    // A foreign tool renamed it; its flags then are the file's, and ours go on top.
-                    const std::string now = find_file(path, base_of_file(message.file));
-                    if (now.empty()) continue;  // expunged: the next look says so
-                    message.file = now;
-                    const auto parsed = maildir::parse_name(std::string_view(now).substr(4));
-                    const auto theirs = maildir::parse_letters(parsed ? parsed->letters : std::string_view());
-                    message.row.flags = theirs.flags;
-                    message.row.keywords = (before.keywords & ~kLetterKeywords) | theirs.keywords;
-                    apply(update, keywords, message.row);
-                    to = renamed_file(now, message.row.flags, message.row.keywords);
-                    done = now == to ? ok() : renames.rename(now, to);
-                }
-                GK_CHECK(done);
-                renamed = true;
+            changes.push_back({std::move(message), before, std::move(to)});
+        }
+        Renaming renaming(update, keywords, path, changes);
+        bool high_keywords = false;
+        auto row = result.rows.begin();
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+            GK_CHECK(renaming.wait(i));
+            auto& [message, before, to, gone] = changes[i];
+            while (row->uid != before.uid) ++row;
+            if (gone) {
+                row = result.rows.erase(row);
+                continue;
             }
             high_keywords |= ((before.keywords ^ message.row.keywords) & ~kLetterKeywords) != 0;
             message.file = std::move(to);
             message.row.modseq = modseq;
             GK_CHECK(update_message(state, record, before, message));
-            result.rows.push_back(message.row);
+            *row = message.row;
             result.modseq = modseq;
         }
         if (result.modseq != 0) {
@@ -102,7 +184,8 @@ Result<FlagsStored> Mailbox::store(std::span<const Uid> uids, const FlagUpdate& 
         }
         GK_CHECK(save_record(state, record));
         GK_CHECK(transaction.commit());
-        renames.keep();
+        renaming.keep();
+        renamed = renaming.renamed();
         GK_TRY(result.keywords, load_keywords(state, number_));
     }
     if (renamed && state.options.durable_flags) {

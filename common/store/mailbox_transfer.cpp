@@ -22,10 +22,11 @@ public:
     Links(const Directory& from, const Directory& to) : from_(from), to_(to) {}
     Links(const Links&) = delete;
     ~Links() {
-        for (const auto& name : made_) (void)::unlinkat(to_.fd.get(), name.c_str(), 0);
+        for (const auto& name : made_) (void)::unlinkat(to_.at(name).fd, to_.at(name).name, 0);
     }
     Status add(const std::string& from, const std::string& to) {
-        if (::linkat(from_.fd.get(), from.c_str(), to_.fd.get(), to.c_str(), 0) == 0) {
+        const auto old = from_.at(from), made = to_.at(to);
+        if (::linkat(old.fd, old.name, made.fd, made.name, 0) == 0) {
             made_.push_back(to);
             return ok();
         }

@@ -277,11 +277,18 @@ std::string_view base_of_file(std::string_view file) noexcept;
 // When the message was put into its mailbox: the seconds that its file's name begins with, which no flag change and no
 // loss of the index alters, and which COPY and MOVE make anew. OTHERWISE where another tool's name does not say it.
 std::int64_t saved_date_of(std::string_view file, std::int64_t otherwise) noexcept;
-// A directory that the kernel need not look up again for each name below it.
+// A mailbox's directory, with its cur/ and new/: the kernel need not look them up again for each of ten thousand names.
 struct Directory {
     explicit Directory(std::string at);
     std::string path;
-    os::Fd fd;
+    os::Fd fd, cur, fresh;
+    // FILE, a name below it, as the system calls want it. Lives as long as both.
+    struct At {
+        int fd;
+        const char* name;
+    };
+    At at(const char* file) const noexcept;
+    At at(const std::string& file) const noexcept { return at(file.c_str()); }
 };
 // Renames from below FROM to below TO, and back again unless keep() was called. Both directories outlive it.
 class Renames {
@@ -308,8 +315,9 @@ void index_arrivals(State& state, const std::vector<Arrival*>& arrivals);
 // The same in a write transaction, for one mailbox.
 Status index_arrivals_in(State& state, Record& record, const std::vector<Arrival*>& arrivals);
 
-// Files in new/ to cur/, as a mail reader does; what another moved first is left alone.
-Status take_new(State& state, Record& record);
+// At most MOST files in new/ to cur/, as a mail reader does; what another moved first is left alone. True where there
+// were so many.
+Result<bool> take_new(State& state, Record& record, std::size_t most);
 void note_change(State& state, const Record& record);
 std::int64_t now_s();
 std::int64_t now_ns();

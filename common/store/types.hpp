@@ -10,34 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/store/rows.hpp"
+
 // The words of the store, as IMAP means them (RFC 9051, 2.3; RFC 7162). Nothing here says how it is kept.
 namespace gk::store {
-
-using Uid = std::uint32_t;
-using ModSeq = std::uint64_t;
-
-// System flags as a bitmask. \Recent is not one: a message is recent to a session while its UID is not below the
-// floor that the session was given (Snapshot::recent_floor).
-using Flags = std::uint8_t;
-inline constexpr Flags kSeen = 1, kAnswered = 2, kFlagged = 4, kDeleted = 8, kDraft = 16;
-inline constexpr Flags kAllFlags = 31;
-
-// Keywords are bits of a mask; which name a bit has is the mailbox's own (Snapshot::keywords).
-using KeywordMask = std::uint64_t;
-inline constexpr unsigned kMaxKeywords = 64;
-
-// What is known of every message without opening it. Sizes are octets with CRLF line ends, dates Unix seconds.
-struct Row {
-    Uid uid = 0;
-    Flags flags = 0;
-    ModSeq modseq = 0;
-    KeywordMask keywords = 0;
-    std::int64_t internal_date = 0;
-    std::int64_t saved_date = 0;
-    std::uint64_t size = 0;
-
-    bool operator==(const Row&) const = default;
-};
 
 struct UidRange {
     Uid first = 0, last = 0;  // both included
@@ -58,7 +34,7 @@ struct Snapshot {
     // RW select: messages from here on are recent to this session and to no other; EXAMINE: to the next as well.
     Uid recent_floor = 1;
     std::vector<std::string> keywords;  // name of bit i; empty: the bit is unused
-    std::vector<Row> rows;
+    Rows rows;
     Vanished vanished;  // where it was asked for
     std::string id;     // as MailboxStatus::id
 };
@@ -67,7 +43,7 @@ struct Snapshot {
 struct Changes {
     ModSeq highest_modseq = 1;
     Uid uidnext = 1;
-    std::vector<Row> rows;  // new or changed, sorted by UID: those past the UIDs known before are new
+    Rows rows;  // new or changed, sorted by UID: those past the UIDs known before are new
     Vanished vanished;
     std::vector<std::string> keywords;  // as in Snapshot
     bool empty() const noexcept { return rows.empty() && vanished.ranges.empty(); }

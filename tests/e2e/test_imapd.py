@@ -187,6 +187,8 @@ class Imapd(unittest.TestCase):
         self.hear(busy, b"b OK ")
         busy.sendall(b"c SELECT INBOX\r\nd STORE 1 +FLAGS (\\Answered)\r\n")
         self.hear(idle, b"\\Answered")
+        # Files leave new/ behind the answer.
+        gk.wait_for("the message in cur/", lambda: any(name.startswith("2.foreign") for name in os.listdir(f"{self.maildir}/cur")))
         # Right behind a change of our own, when the directory's time tells nothing.
         name = next(name for name in os.listdir(f"{self.maildir}/cur") if name.startswith("2.foreign"))
         os.rename(f"{self.maildir}/cur/{name}", f"{self.maildir}/cur/{name.split(':')[0]}:2,F")

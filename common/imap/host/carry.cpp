@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 #include <cerrno>
+#include <thread>
 
 #include "common/imap/host/compression.hpp"
 
@@ -15,6 +16,8 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadSize = 64 * 1024;
+// So that others get at the account's index between one chore and the next.
+constexpr milliseconds kChorePause{3};
 
 class Carrier {
 public:
@@ -42,7 +45,12 @@ public:
                                                              : farewell_;
                 break;
             }
-            wait();
+            if (session_.has_chores() && !anything(kChorePause)) session_.do_chore();
+            else wait();
+        }
+        while (session_.has_chores() && result_.end != "stop") {
+            session_.do_chore();
+            std::this_thread::sleep_for(kChorePause);
         }
         return result_;
     }
@@ -170,6 +178,13 @@ private:
     bool can_read() const {
         pollfd fd{options_.in, POLLIN, 0};
         return ::poll(&fd, 1, 0) == 1;
+    }
+
+    bool anything(milliseconds within) const {
+        pollfd fds[3] = {{options_.in, POLLIN, 0},
+                         {options_.notes, POLLIN, 0},
+                         {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
+        return ::poll(fds, 3, static_cast<int>(within.count())) != 0;
     }
 
     void read_client() {

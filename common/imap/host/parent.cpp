@@ -265,6 +265,10 @@ void Parent::tell(const std::string& account, std::string_view mailbox, const Ru
 
 Status Parent::watch_directories() {
     touched_again_ = {};
+    for (const auto& directory : watcher_.listen_again()) {
+        tell_watchers(directory, false, false);
+        look_again_.put(directory, Clock::now() + kTrustAfter);
+    }
     return watch(watcher_.fd(), EPOLLIN, [this] { on_touched(); });
 }
 

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include <cerrno>
+#include <set>
 
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
@@ -297,6 +298,9 @@ void Parent::end_teller(pid_t pid, bool well) {
     const auto present = present_.find(account);
     if (present == present_.end()) return;
     present->second.telling = false;
+    std::set<std::string_view> directories;
+    for (const std::string& token : present->second.asleep) directories.insert(sleepers_.at(token).watched);
+    for (const std::string_view directory : directories) watcher_.overlook(std::string(directory));
     if (!well)
         for (const std::string& token : present->second.asleep)
             if (Sleeper& sleeper = sleepers_.at(token); !sleeper.selected.empty()) sleeper.stale = true;

@@ -49,6 +49,7 @@ int run_teller(Teller teller) {
         Session session(opened->account, teller.settings.session);
         const auto told = news_for(sleeper, teller.thorough, session);
         if (told && !send_note_surely(teller.notes.get(), *told)) return 1;
+        while (session.has_chores()) session.do_chore();
     }
     return 0;
 }

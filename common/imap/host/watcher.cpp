@@ -2,7 +2,10 @@
 #include "common/imap/host/watcher.hpp"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <cstring>
+#include <utility>
 
 namespace gk::imap {
 
@@ -10,6 +13,17 @@ namespace {
 
 // Flags and deliveries are renames, deletions unlinks; mblaze and some others link.
 constexpr std::uint32_t kEvents = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR;
+// A STORE on ten thousand messages would be twenty thousand events, each of which makes its rename slower: of a cur/
+// one is told, and then none until somebody listens again.
+constexpr std::uint32_t kCurEvents = kEvents | IN_ONESHOT;
+
+std::string cur_of(const std::string& directory) { return directory + "/cur"; }
+
+std::int64_t touched_at(const std::string& directory) {
+    struct stat status {};
+    if (::stat(cur_of(directory).c_str(), &status) != 0) return 0;
+    return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
 
 }  // namespace
 
@@ -18,7 +32,7 @@ Watcher::Watcher() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 void Watcher::add(const std::string& directory) {
     Watched& watched = watched_[directory];
     if (watched.count++ > 0 || !fd_) return;
-    watched.cur = ::inotify_add_watch(fd_.get(), (directory + "/cur").c_str(), kEvents);
+    watched.cur = ::inotify_add_watch(fd_.get(), cur_of(directory).c_str(), kCurEvents);
     watched.fresh = ::inotify_add_watch(fd_.get(), (directory + "/new").c_str(), kEvents);
     for (const int number : {watched.cur, watched.fresh})
         if (number >= 0) directory_of_[number] = directory;
@@ -48,15 +62,37 @@ std::vector<Watcher::Touched> Watcher::touched() {
             if (event.mask & IN_Q_OVERFLOW) {
                 for (const auto& [directory, watched] : watched_) found[directory] = true;
             } else if (const auto known = directory_of_.find(event.wd); known != directory_of_.end()) {
-                const bool arrived =
-                    event.wd == watched_.at(known->second).fresh && (event.mask & (IN_MOVED_TO | IN_CREATE)) != 0;
+                Watched& watched = watched_.at(known->second);
+                const bool arrived = event.wd == watched.fresh && (event.mask & (IN_MOVED_TO | IN_CREATE)) != 0;
                 found[known->second] |= arrived;
+                if (event.wd != watched.cur) continue;
+                watched.cur = -1;
+                watched.told_ns = touched_at(known->second);
+                deaf_.push_back(std::move(known->second));
+                directory_of_.erase(known);
             }
         }
     }
     std::vector<Touched> touched;
     for (const auto& [directory, arrived] : found) touched.push_back({directory, arrived});
     return touched;
+}
+
+std::vector<std::string> Watcher::listen_again() {
+    std::vector<std::string> touched;
+    for (std::string& directory : std::exchange(deaf_, {})) {
+        const auto at = watched_.find(directory);
+        if (at == watched_.end() || at->second.cur >= 0) continue;
+        at->second.cur = ::inotify_add_watch(fd_.get(), cur_of(directory).c_str(), kCurEvents);
+        if (at->second.cur < 0) continue;
+        directory_of_[at->second.cur] = directory;
+        if (touched_at(directory) != at->second.told_ns) touched.push_back(std::move(directory));
+    }
+    return touched;
+}
+
+void Watcher::overlook(const std::string& directory) {
+    if (const auto at = watched_.find(directory); at != watched_.end()) at->second.told_ns = touched_at(directory);
 }
 
 }  // namespace gk::imap

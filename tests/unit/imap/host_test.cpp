@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -135,6 +136,7 @@ TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
     EXPECT_EQ(touched(), one + " arrived");
     fs::rename(one + "/new/x", one + "/cur/x:2,S");
     EXPECT_EQ(touched(), one);
+    EXPECT_TRUE(watcher.listen_again().empty());
     std::ofstream(two + "/new/y") << "y";
     EXPECT_EQ(touched(), "");
     watcher.remove(one);
@@ -143,6 +145,41 @@ TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
     watcher.remove(one);
     std::ofstream(one + "/new/z") << "z";
     EXPECT_EQ(touched(), "");
+}
+
+TEST(ImapWatcher, TellsOnceOfManyChangesInCurAndThenWhetherThereWereMore) {
+    const Directory directory;
+    for (const char* sub : {"/box/cur", "/box/new"}) fs::create_directories(directory.path + sub);
+    const std::string box = directory.path + "/box", file = box + "/cur/x:2,";
+    std::ofstream(file) << "x";
+    Watcher watcher;
+    ASSERT_GE(watcher.fd(), 0);
+    watcher.add(box);
+    std::string letters;
+    for (const char letter : {'D', 'F', 'R'}) {
+        fs::rename(file + letters, file + letters + letter);
+        letters += letter;
+    }
+    EXPECT_EQ(watcher.touched().size(), 1u);
+    EXPECT_TRUE(watcher.listen_again().empty());  // those were before it was told
+    fs::rename(file + letters, file + letters + 'S');
+    letters += 'S';
+    EXPECT_EQ(watcher.touched().size(), 1u);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a tick of the file system's clock
+    fs::rename(file + letters, file + letters + 'T');
+    letters += 'T';
+    EXPECT_TRUE(watcher.touched().empty());
+    EXPECT_EQ(watcher.listen_again(), std::vector<std::string>{box});
+    fs::remove(file + letters);
+    EXPECT_EQ(watcher.touched().size(), 1u);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::ofstream(file) << "y";
+    watcher.overlook(box);
+    EXPECT_TRUE(watcher.listen_again().empty());
+    fs::remove(file);
+    EXPECT_EQ(watcher.touched().size(), 1u);
+    watcher.remove(box);
+    EXPECT_TRUE(watcher.listen_again().empty());
 }
 
 TEST(ImapAgenda, ServesWhatIsDueLongestWhateverItsName) {

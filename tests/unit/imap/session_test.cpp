@@ -81,6 +81,13 @@ std::string without_numbers(std::string said) {
             said.replace(from, said.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz", from) - from, "N");
         }
     }
+    // One replay may store its messages a second later than another.
+    for (const std::string_view name : {"SAVEDATE \"", "INTERNALDATE \""}) {
+        for (std::size_t at = said.find(name); at != std::string::npos; at = said.find(name, at + 1)) {
+            const std::size_t from = at + name.size();
+            said.replace(from, said.find('"', from) - from, "date");
+        }
+    }
     return said;
 }
 

@@ -315,6 +315,28 @@ TEST_F(StoreMessages, AreRecentToOneWritingSessionOnly) {
     EXPECT_EQ(files("INBOX", "cur").size(), 1u);
 }
 
+TEST_F(StoreMessages, LeaveNewWhenThereIsTimeForIt) {
+    const auto uid = deliver("INBOX");
+    auto read_only = mailbox("INBOX"), writing = mailbox("INBOX");
+    ASSERT_TRUE(read_only.snapshot(false));
+    EXPECT_FALSE(read_only.has_chores());
+    ASSERT_TRUE(writing.snapshot(true));
+    EXPECT_TRUE(writing.has_chores());
+    EXPECT_EQ(files("INBOX", "new").size(), 1u);  // SELECT does not wait for it
+    EXPECT_TRUE(writing.do_chore());
+    EXPECT_FALSE(writing.has_chores());
+    EXPECT_TRUE(files("INBOX", "new").empty());
+    EXPECT_TRUE(mailbox("INBOX").open(uid));
+    // What a session that was killed left there, the next one takes, though nothing is recent to it.
+    std::filesystem::rename(path("INBOX") + "/cur/" + files("INBOX", "cur").at(0), path("INBOX") + "/new/1.back");
+    auto next = mailbox("INBOX");
+    ASSERT_TRUE(next.changes_since(1, Look::Thorough));
+    ASSERT_TRUE(next.snapshot(true));
+    EXPECT_TRUE(next.has_chores());
+    while (next.has_chores()) ASSERT_TRUE(next.do_chore());
+    EXPECT_EQ(files("INBOX", "cur").size(), 1u);
+}
+
 TEST_F(StoreMessages, GiveTheirStructureOnceParsed) {
     const auto uid = deliver("INBOX", "Subject: hello\r\nContent-Type: text/html\r\n\r\n<p>\r\n");
     auto box = mailbox("INBOX");

@@ -63,8 +63,10 @@ protected:
         return std::move(*found);
     }
     Snapshot snapshot(const std::string& name, bool writable = false) {
-        auto taken = mailbox(name).snapshot(writable);
+        auto box = mailbox(name);
+        auto taken = box.snapshot(writable);
         EXPECT_TRUE(taken) << taken.error().text;
+        while (box.has_chores()) EXPECT_TRUE(box.do_chore());
         return std::move(*taken);
     }
     std::vector<Uid> uids(const std::string& name) {
