@@ -5,6 +5,8 @@
 
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
+#include "common/message/html_text.hpp"
+#include "common/message/text.hpp"
 
 namespace gk::sieve {
 
@@ -72,6 +74,22 @@ std::string_view Mail::header_of(std::uint32_t part) {
     return message_.substr(each.header_begin, each.body_begin - each.header_begin);
 }
 
+std::string_view Mail::content(std::uint32_t index, bool words, std::uint64_t limit, bool& fresh) {
+    const auto [at, added] = contents_.try_emplace(index * 2 + (words ? 1 : 0));
+    fresh = added;
+    std::string& out = at->second;
+    if (!added) return out;
+    const message::Part& part = structure().parts[index];
+    const auto take = [&](std::string_view bytes) {
+        out.append(bytes.substr(0, limit - out.size()));
+        return out.size() < limit;
+    };
+    if (part.type == "text") message::read_text(message_, part, take);
+    else message::read_content(message_, part, take);
+    if (words && part.is("text", "html")) out = message::html_to_text(out, limit);
+    return out;
+}
+
 const char* Mail::line_end() {
     const std::size_t at = message_.find('\n');
     return at != std::string_view::npos && at > 0 && message_[at - 1] == '\r' ? "\r\n" : "\n";
@@ -128,6 +146,7 @@ void Mail::replace_all(std::string header, std::string body) {
     fields_.clear();
     have_fields_ = false;
     structure_.reset();
+    contents_.clear();
     replaced_ = true;
     ++version_;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/address/list.hpp"
@@ -42,6 +43,10 @@ public:
     // The header block of a part of structure().
     std::string_view header_of(std::uint32_t part);
 
+    // What a part holds, its encoding undone: of a text part as UTF-8, of HTML the words alone where WORDS. At most
+    // LIMIT bytes, the same with every call; worked out once, when FRESH says so.
+    std::string_view content(std::uint32_t part, bool words, std::uint64_t limit, bool& fresh);
+
     // RFC 5293. VALUE is UTF-8; what it takes to be a field (encoded words, folds) is added. Returns the bytes it
     // costs.
     std::size_t add_field(std::string_view name, std::string_view value, bool last);
@@ -57,6 +62,7 @@ private:
     std::vector<HeaderField> fields_;
     bool have_fields_ = false, replaced_ = false;
     std::optional<message::Structure> structure_;
+    std::unordered_map<std::uint32_t, std::string> contents_;
     std::deque<std::string> owned_;
     unsigned version_ = 0;
 };

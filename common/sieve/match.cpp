@@ -61,6 +61,8 @@ std::size_t character(std::string_view value, std::size_t at, Comparator compara
 }  // namespace
 
 bool equals(std::string_view a, std::string_view b, Comparator comparator, Budget& budget) {
+    const bool by_size = comparator == Comparator::Octet || comparator == Comparator::AsciiCasemap;
+    if (by_size && a.size() != b.size()) return false;
     if (!budget.spend(a.size() + 1)) return false;
     switch (comparator) {
         case Comparator::Octet: return a == b;

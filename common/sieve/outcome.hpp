@@ -31,6 +31,7 @@ struct Redirect {
     bool by_return = false, by_trace = false;
 };
 
+// Asks for nothing by itself: it took the implicit keep away. Beside a Store or Redirect it means nothing.
 struct Discard {};
 
 // RFC 5429. EREJECT prefers a refusal in the SMTP session to a message.

@@ -4,8 +4,6 @@
 #include "common/base/text.hpp"
 #include "common/charset/charset.hpp"
 #include "common/message/header.hpp"
-#include "common/message/html_text.hpp"
-#include "common/message/text.hpp"
 #include "common/sieve/machine.hpp"
 
 // The parts of a message: body (RFC 5173), extracttext, replace and enclose (RFC 5703, 5 to 7).
@@ -29,19 +27,6 @@ bool is_of_type(const message::Part& part, const std::vector<std::string>& types
     });
 }
 
-// Decoded, of a text part as UTF-8, at most LIMIT bytes; HTML as the words in it where STRIP.
-std::string content_of(std::string_view file, const message::Part& part, std::uint64_t limit, bool strip) {
-    std::string out;
-    const auto take = [&](std::string_view bytes) {
-        out.append(bytes.substr(0, limit - out.size()));
-        return out.size() < limit;
-    };
-    if (part.type == "text") message::read_text(file, part, take);
-    else message::read_content(file, part, take);
-    if (strip && part.is("text", "html")) return message::html_to_text(out, limit);
-    return out;
-}
-
 }  // namespace
 
 // RFC 5173. Match variables are left alone (section 6).
@@ -58,30 +43,33 @@ bool Machine::body(const Node& node) {
     else types.emplace_back("text");
     const message::Structure& structure = mail_->structure();
     std::uint64_t left = limits_.body_size;
-    for (const message::Part& part : structure.parts) {
-        if (left == 0) break;
+    for (std::uint32_t i = 0; i < structure.parts.size() && left > 0; ++i) {
+        const message::Part& part = structure.parts[i];
         if (!is_of_type(part, types)) continue;
-        std::string text;
+        std::string own;
+        std::string_view text;
         if (part.kind == message::Part::Kind::Message && part.first_child != message::kNone) {
             // 5.2: of a message/rfc822 the header of the nested message is searched; its parts come by themselves.
             text = mail_->header_of(part.first_child).substr(0, left);
         } else if (part.kind == message::Part::Kind::Multipart && part.first_child != message::kNone) {
             // 5.2: "the prologue and epilogue".
             const message::Part& first = structure.parts[part.first_child];
-            text = mail_->raw().substr(part.body_begin,
-                                       std::min<std::uint64_t>(left, first.header_begin - part.body_begin));
-            if (const std::size_t boundary = text.rfind("--"); boundary != std::string::npos) text.resize(boundary);
+            own = mail_->raw().substr(part.body_begin,
+                                      std::min<std::uint64_t>(left, first.header_begin - part.body_begin));
+            if (const std::size_t boundary = own.rfind("--"); boundary != std::string::npos) own.resize(boundary);
             std::uint32_t last = part.first_child;
             while (structure.parts[last].next_sibling != message::kNone) last = structure.parts[last].next_sibling;
             const std::string_view tail =
                 mail_->raw().substr(structure.parts[last].body_end, part.body_end - structure.parts[last].body_end);
             const std::size_t line = tail.find('\n', 2);
-            if (line != std::string_view::npos) text += tail.substr(line + 1, left);
+            if (line != std::string_view::npos) own += tail.substr(line + 1, left);
+            text = own;
         } else {
-            text = content_of(mail_->raw(), part, left, !content);
+            bool fresh = false;
+            text = mail_->content(i, !content, limits_.body_size, fresh).substr(0, left);
+            if (fresh && !budget_.spend(text.size())) return fail(node, {}), false;
         }
         left -= std::min<std::uint64_t>(left, text.size());
-        if (!budget_.spend(text.size())) return fail(node, {}), false;
         if (matcher.value(text)) break;
     }
     return matcher.finish();
@@ -90,9 +78,13 @@ bool Machine::body(const Node& node) {
 // RFC 5703, 7.
 bool Machine::extracttext(const Node& node) {
     std::string value;
-    const message::Part& part = mail_->structure().parts[loops_.empty() ? 0 : loops_.back().part];
+    const std::uint32_t at_part = loops_.empty() ? 0 : loops_.back().part;
+    const message::Part& part = mail_->structure().parts[at_part];
     if (part.kind == message::Part::Kind::Leaf && part.type == "text") {
-        value = charset::valid_utf8(content_of(mail_->raw(), part, limits_.variable_size, true));
+        bool fresh = false;
+        const std::string_view content = mail_->content(at_part, true, limits_.body_size, fresh);
+        if (fresh && !budget_.spend(content.size())) return fail(node, {}), false;
+        value = charset::valid_utf8(content.substr(0, limits_.variable_size));
         if (const Tagged* first = node.find(Slot::First)) {
             std::size_t at = 0;
             for (std::uint64_t i = 0; i < first->number && at < value.size(); ++i) charset::next_utf8(value, at);

@@ -85,6 +85,20 @@ TEST(SieveRun, OneProgramServesManyThreads) {
     EXPECT_EQ(right, std::vector<int>(4, 200));
 }
 
+TEST(SieveRun, ALargeBodyIsDecodedOnceForAllTests) {
+    TestHost host;
+    std::string text = "require \"body\";\n";
+    for (int i = 0; i < 100; ++i) text += "if body :text :contains \"word" + std::to_string(i) + "\" { discard; }\n";
+    const auto script = compiled(text);
+    const std::string message = std::string(kMail) + std::string(4 << 20, 'x');
+    Limits limits;
+    const Outcome outcome = run(*script, facts(), message, host, limits);
+    EXPECT_EQ(outcome.error, "line 62, column 4: the script takes more than 1000000 steps");
+    limits.steps = 10'000'000;
+    const Outcome wide = run(*script, facts(), message, host, limits);
+    EXPECT_EQ(wide.error, "");
+}
+
 TEST(SieveRun, TheTraceTellsTestsWithTheirValues) {
     TestHost host;
     const auto script = compiled("if header :contains \"subject\" [\"x\", \"ell\"] {\n  discard;\n}");
