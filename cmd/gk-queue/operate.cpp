@@ -11,13 +11,16 @@ namespace {
 
 namespace json = boost::json;
 
-json::object stat_object(const queue::Stat& s) {
-    json::object ages;
-    for (std::size_t i = 0; i < queue::kAgeMinutes.size(); ++i)
-        ages[fmt::format("{}m", queue::kAgeMinutes[i])] = s.ages[i];
-    ages["more"] = s.ages.back();
-    json::object object{{"v", 1},         {"name", s.name}, {"messages", s.messages}, {"held", s.held},
-                        {"size", s.size}, {"ages", ages},   {"reason", s.reason}};
+json::object stat_object(const queue::Stat& s, queue::By by) {
+    json::object object{{"v", 1},         {"name", s.name}, {"messages", s.messages},
+                        {"held", s.held}, {"size", s.size}, {"reason", s.reason}};
+    if (by == queue::By::Age) {
+        json::object ages;
+        for (std::size_t i = 0; i < queue::kAgeMinutes.size(); ++i)
+            ages[fmt::format("{}m", queue::kAgeMinutes[i])] = s.ages[i];
+        ages["more"] = s.ages.back();
+        object["ages"] = std::move(ages);
+    }
     object["oldest"] = format_rfc3339(s.oldest);
     if (s.next) object["next"] = format_rfc3339(std::max(*s.next, s.oldest));
     if (!s.route.empty()) object["route"] = s.route;
@@ -71,8 +74,8 @@ int stats(const Arguments& arguments) {
     queue::By by = queue::By::Destination;
     if (arguments.by == "sender") by = queue::By::Sender;
     else if (arguments.by == "account") by = queue::By::Account;
-    else if (arguments.by != "destination" && arguments.by != "age")
-        return cli::usage("--by is destination, sender, account or age");
+    else if (arguments.by == "age") by = queue::By::Age;
+    else if (arguments.by != "destination") return cli::usage("--by is destination, sender, account or age");
     const auto access = open(arguments);
     if (!access) return cli::fail(access.error());
     const auto drained = (*access)->drain({});
@@ -81,7 +84,7 @@ int stats(const Arguments& arguments) {
     if (!found) return cli::fail(found.error());
     if (!drained->empty() && !arguments.json) fmt::print(stderr, "gk-queue: {}\n", drained_line(*drained));
     if (arguments.json)
-        for (const auto& stat : *found) fmt::print("{}\n", json::serialize(stat_object(stat)));
+        for (const auto& stat : *found) fmt::print("{}\n", json::serialize(stat_object(stat, by)));
     else if (arguments.by == "age") print_ages(*found);
     else print_stats(*found);
     return 0;

@@ -171,9 +171,12 @@ int explain(const Arguments& arguments) {
                            {"sessions", hop.sessions},
                            {"most_sessions", hop.most_sessions},
                            {"waiting", hop.waiting}};
+            if (!hop.state.empty()) h["state"] = hop.state;
+            if (hop.most_a_minute != 0) h["most_a_minute"] = hop.most_a_minute;
             if (hop.down_until != TimePoint{}) {
                 h["down_until"] = format_rfc3339(hop.down_until);
                 h["failures"] = hop.failures;
+                h["refusals"] = hop.refusals;
                 h["reason"] = hop.reason;
             }
             hops.push_back(std::move(h));

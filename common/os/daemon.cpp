@@ -31,7 +31,7 @@ Result<std::vector<ListenFd>> take_listen_fds() {
 }
 
 void notify_ready(std::string_view status) {
-    ::sd_notifyf(0, "READY=1\nSTATUS=%.*s", static_cast<int>(status.size()), status.data());
+    ::sd_notifyf(0, "READY=1%s%.*s", status.empty() ? "" : "\nSTATUS=", static_cast<int>(status.size()), status.data());
 }
 
 void notify_status(std::string_view status) {
@@ -89,7 +89,7 @@ void run_until_stopped(Signals& signals, const std::function<Status()>& reload) 
         notify_reloading();
         if (const auto reloaded = reload(); reloaded) log::Event("daemon.reloaded");
         else log::Event("daemon.reload_failed", log::Level::Error).field("error", reloaded.error().text);
-        notify_ready("serving");
+        notify_ready();
     }
     notify_stopping();
 }

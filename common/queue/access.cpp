@@ -158,7 +158,7 @@ public:
         GK_CHECK(list({}, [&](const Summary& summary) { tally.add(summary); }));
         GK_TRY(const auto drained, read_drained(dir_));
         auto rows = tally.rows();
-        if (by == By::Destination)
+        if (by == By::Destination || by == By::Age)
             for (auto& row : rows)
                 if (drained.contains("*") || drained.contains(row.name)) row.state = "drained";
         return rows;

@@ -9,6 +9,7 @@
 
 #include "common/base/text.hpp"
 #include "common/net/network.hpp"
+#include "common/queue/state.hpp"
 #include "common/queue/tls_outcome.hpp"
 
 namespace gk::queue {
@@ -130,7 +131,7 @@ smtp_client::Options Connector::options_for(const std::string& host, std::uint16
 }
 
 Opened Connector::open_unix(const Route& route) {
-    const std::string peer = "unix:" + route.path;
+    const std::string peer = std::string(kUnixPeer) + route.path;
     auto session = smtp_client::Session::open([&] { return net::connect_unix(route.path, settings_.connect_timeout); },
                                               options_for("", 0, true));
     // Local delivery that refuses its greeting is being repaired.
@@ -149,7 +150,7 @@ Opened Connector::open_lmtp(const Route& route) {
     }
     Opened last;
     for (const auto& ip : ips) {
-        const std::string peer = peer_text(route.host, ip, route.port);
+        const std::string peer = std::string(kLmtpPeer) + peer_text(route.host, ip, route.port);
         // RFC 8689, 4.2: LMTP has no TLS here, so that only this host itself may be at the other end.
         if (route.wish == tlspolicy::Wish::RequireTls && !ip.starts_with("127.") && ip != "::1")
             return failure(true, "the sender demands REQUIRETLS, and LMTP to another host is plain text", "5.7.30",

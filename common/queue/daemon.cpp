@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "common/queue/daemon.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 #include <shared_mutex>
 
 #include "common/base/log.hpp"
+#include "common/base/text.hpp"
 #include "common/directory/directory.hpp"
 #include "common/net/server.hpp"
 #include "common/os/daemon.hpp"
@@ -41,6 +43,15 @@ private:
     std::mutex mutex_;
     std::shared_ptr<directory::Directory> directory_;
 };
+
+// What gk-status and systemctl status say.
+std::string status_line(const Drained& drained) {
+    if (drained.empty()) return "serving";
+    if (drained.contains("*")) return "drained: no deliveries begin";
+    std::string line = "drained: " + text::join({drained.begin(), drained.end()}, ", ");
+    if (line.size() > 300) line = fmt::format("drained: {} domains", drained.size());
+    return line;
+}
 
 // The engine, with its configuration. Requests wait while it is read again.
 class Current final : public Access {
@@ -93,7 +104,9 @@ public:
         return with([&](Engine& engine) { return engine.stats(by); });
     }
     Result<Drained> drain(const std::optional<DrainChange>& change) override {
-        return with([&](Engine& engine) { return engine.drain(change); });
+        GK_TRY(const auto drained, with([&](Engine& engine) { return engine.drain(change); }));
+        if (change) os::notify_status(status_line(drained));
+        return drained;
     }
 
 private:
@@ -192,7 +205,7 @@ Status run_daemon(const std::string& root) {
         });
     stopping = &server.stop_flag();
     GK_CHECK(server.start());
-    os::notify_ready("serving");
+    os::notify_ready(status_line(current.drain({}).value_or(Drained())));
     log::Event("daemon.ready").field("spool", paths.spool);
 
     os::run_until_stopped(signals, [&] { return current.start(); });

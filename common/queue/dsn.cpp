@@ -70,6 +70,7 @@ std::string typed_address(std::string_view address, bool utf8_dsn) {
 
 // "mx.b.test [192.0.2.1]:25" names mx.b.test; where only the address is known, that.
 std::string remote_mta(std::string_view peer) {
+    if (peer.starts_with(kLmtpPeer)) peer.remove_prefix(kLmtpPeer.size());
     const auto name = peer.substr(0, peer.find(' '));
     return fmt::format("dns; {}",
                        name.substr(0, name.find("]:") == std::string_view::npos ? name.size() : name.find("]:") + 1));
@@ -199,8 +200,8 @@ std::string compose_dsn(const Envelope& envelope, const MessageState& state,
     return out;
 }
 
-Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file, const MessageState& state,
-                             const std::vector<DsnRecipient>& recipients, const DsnSettings& settings) {
+Result<std::string> write_dsn(const std::string& spool_dir, const SpoolFile& file, const MessageState& state,
+                              const std::vector<DsnRecipient>& recipients, const DsnSettings& settings) {
     const Envelope& envelope = file.envelope();
     if (envelope.reverse_path.empty() || recipients.empty())
         return fail(Errc::Bug, "a DSN needs a reverse-path and a recipient");
@@ -223,6 +224,7 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
     dsn.id = new_id();
     dsn.trace_id = envelope.trace_id;
     dsn.is_dsn = true;
+    dsn.about = envelope.id;
     dsn.require_tls = envelope.require_tls;
     dsn.smtputf8 = !text::is_ascii(envelope.reverse_path);
     dsn.recipients.push_back({envelope.reverse_path, "", kNotifyNever, {}});  // RFC 3461, 6.2
@@ -230,7 +232,7 @@ Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file
     if (!text::is_ascii(message)) dsn.body = Body::EightBitMime;
     GK_TRY(auto writer, SpoolWriter::create(spool_dir, dsn));
     GK_CHECK(writer.write(message));
-    return writer.commit();
+    return writer.commit("dsn");
 }
 
 }  // namespace gk::queue

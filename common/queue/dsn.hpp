@@ -26,10 +26,10 @@ struct DsnSettings {
     std::uint64_t full_size = 256 * 1024;  // larger messages come back as headers only
 };
 
-// Puts a DSN about RECIPIENTS of FILE to its reverse-path into the spool; durable when it returns. Returns its queue
-// id. The caller has asked wants_…_notice; a null reverse-path is a Bug.
-Result<std::string> send_dsn(const std::string& spool_dir, const SpoolFile& file, const MessageState& state,
-                             const std::vector<DsnRecipient>& recipients, const DsnSettings& settings);
+// Puts a DSN about RECIPIENTS of FILE to its reverse-path into the spool's dsn/; durable when it returns. Returns its
+// queue id, for release_dsn(). The caller has asked wants_…_notice; a null reverse-path is a Bug.
+Result<std::string> write_dsn(const std::string& spool_dir, const SpoolFile& file, const MessageState& state,
+                              const std::vector<DsnRecipient>& recipients, const DsnSettings& settings);
 
 // The message alone; ORIGINAL is what follows its own fields: the message or its header block.
 std::string compose_dsn(const Envelope& envelope, const MessageState& state,

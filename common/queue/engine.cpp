@@ -8,6 +8,7 @@
 #include "common/base/log.hpp"
 #include "common/os/file.hpp"
 #include "common/queue/engine_impl.hpp"
+#include "common/queue/notices.hpp"
 #include "common/queue/spool.hpp"
 
 namespace gk::queue {
@@ -56,6 +57,7 @@ std::shared_ptr<const Plan> Engine::Impl::plan() const {
 Status Engine::Impl::prepare() {
     GK_CHECK(create_spool(dir));
     GK_TRY(lock, lock_spool(dir));
+    GK_CHECK(settle_dsns(dir));
     GK_TRY(index, Index::open(dir + "/queue.db"));
     GK_TRY(sent, SentLog::open(dir + "/sent.db"));
     wake = os::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -10,6 +10,14 @@
 
 // What a person asks of the running queue.
 namespace gk::queue {
+namespace {
+
+TimePoint wall_time(Steady::time_point t) {
+    return now() + std::chrono::duration_cast<std::chrono::microseconds>(t - Steady::now());
+}
+
+}  // namespace
+
 Result<std::string> Engine::Impl::id_of(const std::string& id_or_trace) {
     if (!is_queue_id(id_or_trace))
         return fail(Errc::BadInput, fmt::format("'{}' is not a queue id", text::printable(id_or_trace, 80)));
@@ -78,12 +86,10 @@ void Engine::Impl::suppress(const std::string& account, const std::string& addre
     if (!added) event.field("error", added.error().text);
 }
 
-Result<std::string> Engine::Impl::key_of(std::string_view address, const MessageState& state,
-                                         tlspolicy::Wish wish) const {
+Result<Route> Engine::Impl::route_of(std::string_view address, const MessageState& state, tlspolicy::Wish wish) const {
     auto route = state.route.empty() ? plan()->routes.find(domain_of(address)) : parse_route(state.route);
-    if (!route) return fail(route.error());
-    if (route->kind != Route::Kind::LmtpUnix) route->wish = wish;
-    return route->key();
+    if (route && route->kind != Route::Kind::LmtpUnix) route->wish = wish;
+    return route;
 }
 
 Status Engine::list(const Filter& filter, const std::function<void(const Summary&)>& each) {
@@ -95,8 +101,8 @@ Status Engine::list(const Filter& filter, const std::function<void(const Summary
     }
     const auto goes_there = [&](const Summary& s) {
         return filter.next_hop.empty() || std::any_of(s.recipients.begin(), s.recipients.end(), [&](const auto& r) {
-                   const auto key = impl_->key_of(r, {}, tlspolicy::Wish::None);
-                   return key && *key == filter.next_hop;
+                   const auto route = impl_->route_of(r, {}, tlspolicy::Wish::None);
+                   return route && route->key() == filter.next_hop;
                });
     };
     std::uint64_t shown = 0;
@@ -156,24 +162,27 @@ Result<Facts> Engine::explain(const std::string& id_or_trace) {
     for (std::size_t i = 0; i < state.recipients.size() && facts.hops.size() < kMostHops; ++i) {
         if (state.recipients[i].kind != RecipientState::Kind::Waiting) continue;
         const auto& address = envelope.recipients[i].address;
-        const auto key = impl_->key_of(address, state, wish);
-        if (!key) continue;
+        const auto route = impl_->route_of(address, state, wish);
+        if (!route) continue;
         Hop hop;
         hop.recipient = i;
-        hop.route = *key;
+        hop.route = route->key();
         hop.drained = impl_->is_drained(domain_of(address));
+        const auto most = current->settings.limits.of(route->host);
+        hop.most_sessions = most.connections;
+        hop.most_a_minute = most.messages_a_minute;
         const std::lock_guard guard(impl_->mutex);
-        if (const auto at = impl_->destinations.find(*key); at != impl_->destinations.end()) {
-            const Destination& d = *at->second;
+        if (const auto at = impl_->destinations.find(hop.route); at != impl_->destinations.end()) {
+            Destination& d = *at->second;
             hop.sessions = d.running;
-            hop.most_sessions = d.most.connections;
             hop.waiting = d.waiting.size();
             hop.failures = d.failures;
+            hop.refusals = d.refusals;
             hop.reason = d.last_failure.text;
             hop.peer = d.last_failure.peer;
-            if (d.down_until > Steady::now())
-                hop.down_until =
-                    now() + std::chrono::duration_cast<std::chrono::microseconds>(d.down_until - Steady::now());
+            const auto stands = d.state();
+            if (stands.until != Steady::time_point{}) hop.down_until = wall_time(stands.until);
+            hop.state = stands.name;
         }
         facts.hops.push_back(std::move(hop));
     }
@@ -343,24 +352,38 @@ Result<bool> Engine::take_report(const std::string& account, const message::Deli
 
 Status Engine::bounces(const std::function<void(const Bounce&)>& each) { return impl_->sent->list(each); }
 
+// What the index counts, and what is in memory for the first time. What moves meanwhile may be missed, or be there
+// twice.
 Result<std::vector<Stat>> Engine::stats(By by) {
-    Tally tally(by, now());
-    GK_CHECK(list({}, [&](const Summary& summary) { tally.add(summary); }));
+    auto& impl = *impl_;
+    GK_TRY(auto counted, impl.index->stats(by, now()));
+    Tally tally(by, now(), std::move(counted));
+    std::vector<std::shared_ptr<ActiveMessage>> active;
+    {
+        const std::lock_guard guard(impl.mutex);
+        for (const auto& [id, message] : impl.active) active.push_back(message);
+    }
+    for (const auto& message : active) {
+        const std::lock_guard guard(message->mutex);
+        if (!message->is_indexed && !message->deleted && !message->state.finished())
+            tally.add(summarize(message->file, message->state));
+    }
     auto rows = tally.rows();
-    if (by != By::Destination) return rows;
+    if (by != By::Destination && by != By::Age) return rows;
     for (auto& row : rows) {
-        const auto key = impl_->key_of("@" + row.name, {}, tlspolicy::Wish::None);
-        if (key) row.route = *key;
-        row.state = impl_->is_drained(row.name) ? "drained" : "up";
-        const std::lock_guard guard(impl_->mutex);
-        const auto at = impl_->destinations.find(row.route);
-        if (at == impl_->destinations.end()) continue;
-        const Destination& d = *at->second;
+        const auto route = impl.route_of("@" + row.name, {}, tlspolicy::Wish::None);
+        if (route) row.route = route->key();
+        row.state = impl.is_drained(row.name) ? "drained" : "up";
+        const std::lock_guard guard(impl.mutex);
+        const auto at = impl.destinations.find(row.route);
+        if (at == impl.destinations.end()) continue;
+        Destination& d = *at->second;
         row.sessions = d.running;
-        if (d.down_until <= Steady::now()) continue;
-        if (row.state == "up") row.state = "down";
-        row.until = now() + std::chrono::duration_cast<std::chrono::microseconds>(d.down_until - Steady::now());
-        if (!d.last_failure.text.empty()) row.reason = d.last_failure.text;
+        const auto state = d.state();
+        if (state.until == Steady::time_point{}) continue;
+        if (row.state == "up") row.state = state.name;
+        row.until = wall_time(state.until);
+        if (!d.last_failure.text.empty() && state.name != "paced") row.reason = d.last_failure.text;
     }
     return rows;
 }
@@ -384,6 +407,19 @@ Result<Drained> Engine::drain(const std::optional<DrainChange>& change) {
     log::Event("queue.drained", log::Level::Warning)
         .field("on", change->on)
         .field("domain", change->domain.empty() ? "*" : change->domain);
+    // What is on its way out of memory with a later time comes back at once; what left it before is in the index.
+    if (!change->on) {
+        std::vector<std::shared_ptr<ActiveMessage>> active;
+        {
+            const std::lock_guard guard(impl.mutex);
+            for (const auto& [id, message] : impl.active) active.push_back(message);
+        }
+        for (const auto& message : active) {
+            const std::lock_guard guard(message->mutex);
+            for (auto& r : message->state.recipients)
+                if (r.kind == RecipientState::Kind::Waiting && r.text == kDrainedReason) r.next = now();
+        }
+    }
     // What waited for everything is due as it was; a domain's backlog was put off, and is tried now.
     if (!change->on && !change->domain.empty()) GK_CHECK(impl.index->make_due(now(), domain_of("@" + change->domain)));
     if (!change->on && change->domain.empty())

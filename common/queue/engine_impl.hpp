@@ -43,6 +43,7 @@ struct ActiveMessage {
     SpoolFile file;
     MessageState state;
     std::vector<Outcome> unwritten;  // happened, but is not on disk yet
+    std::vector<std::string> dsns;   // that may leave dsn/ once what is unwritten is on disk
     bool deleted = false;
     bool left = false;     // finish() is through with it: who looks for it must look again
     bool changed = false;  // by command, in the file: it is read again before the next attempt
@@ -95,6 +96,13 @@ struct Destination {
     bool is_known() const noexcept;
     // A message may be sent now by the rate; takes the place of one.
     bool has_token() noexcept;
+    // How things stand, and until when nothing is sent: "up", "down" (nobody answers), "throttled" (it wants less from
+    // us), "paced" (our own rate).
+    struct Stands {
+        std::string_view name;
+        Steady::time_point until{};
+    };
+    Stands state() noexcept;
     void grow() noexcept;
     void cut(unsigned to) noexcept;
 };
@@ -254,7 +262,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::optional<std::string> suppressed_because(const std::string& account, const std::string& address);
     void suppress(const std::string& account, const std::string& address, const Outcome& failure);
     Suppressions* suppressions();  // null where they cannot be opened, which is in the log
-    Result<std::string> key_of(std::string_view address, const MessageState& state, tlspolicy::Wish wish) const;
+    Result<Route> route_of(std::string_view address, const MessageState& state, tlspolicy::Wish wish) const;
 };
 
 }  // namespace gk::queue

@@ -76,6 +76,7 @@ Status set_field(Envelope& envelope, std::string_view key, std::string value) {
     else if (key == "smtputf8") envelope.smtputf8 = value == "1";
     else if (key == "requiretls") envelope.require_tls = value == "1";
     else if (key == "dsn") envelope.is_dsn = value == "1";
+    else if (key == "about") envelope.about = std::move(value);
     else if (key == "own") envelope.is_own = value == "1";
     else if (key == "arrival") {
         GK_TRY(envelope.arrival, parse_time(value));
@@ -107,6 +108,7 @@ std::string format_envelope(const Envelope& e) {
     if (e.smtputf8) add(out, "smtputf8", "1");
     if (e.require_tls) add(out, "requiretls", "1");
     if (e.is_dsn) add(out, "dsn", "1");
+    add(out, "about", e.about);
     if (e.is_own) add(out, "own", "1");
     add(out, "arrival", std::to_string(to_us(e.arrival)));
     if (e.hold_until != TimePoint{}) add(out, "hold-until", std::to_string(to_us(e.hold_until)));

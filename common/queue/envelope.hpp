@@ -45,6 +45,7 @@ struct Envelope {
     bool smtputf8 = false;
     bool require_tls = false;           // REQUIRETLS (RFC 8689)
     bool is_dsn = false;                // composed by gk-queue itself
+    std::string about;                  // of a DSN: the queue id of the message that it is about
     bool is_own = false;                // composed by another program of gk (a report): signed as ours
     TimePoint arrival{};                // unset: now
     TimePoint hold_until{};             // not to be tried before; unset: at once

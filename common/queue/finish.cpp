@@ -5,6 +5,7 @@
 #include "common/base/log.hpp"
 #include "common/os/file.hpp"
 #include "common/queue/engine_impl.hpp"
+#include "common/queue/notices.hpp"
 
 // From verdicts to what is on disk, and from there to the message's next step.
 namespace gk::queue {
@@ -120,18 +121,22 @@ void Engine::Impl::postpone(ActiveMessage& message, const Group& group, const Op
 
 Status Engine::Impl::write_out(ActiveMessage& message) {
     // The file of what was deleted is gone, and must not come back.
-    if (message.deleted) message.unwritten.clear();
-    if (message.unwritten.empty()) return ok();
-    GK_CHECK(message.file.append(message.unwritten));
+    if (message.deleted) {
+        message.unwritten.clear();
+        for (; !message.dsns.empty(); message.dsns.pop_back()) discard_dsn(dir, message.dsns.back());
+    }
+    if (!message.unwritten.empty()) GK_CHECK(message.file.append(message.unwritten));
     message.unwritten.clear();
+    for (; !message.dsns.empty(); message.dsns.pop_back()) GK_CHECK(release_dsn(dir, message.dsns.back()));
     return ok();
 }
 
 Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRecipient>& recipients,
                                  OutcomeKind mark) {
     if (recipients.empty()) return ok();
-    GK_TRY(const std::string id, send_dsn(dir, message.file, message.state, recipients,
-                                          {plan()->settings.hostname, plan()->settings.dsn_size}));
+    GK_TRY(const std::string id, write_dsn(dir, message.file, message.state, recipients,
+                                           {plan()->settings.hostname, plan()->settings.dsn_size}));
+    message.dsns.push_back(id);
     std::vector<Outcome> marks;
     for (const auto& r : recipients) {
         if (mark == OutcomeKind::Warned && !marks.empty()) break;
@@ -139,7 +144,7 @@ Status Engine::Impl::send_notice(ActiveMessage& message, const std::vector<DsnRe
         outcome.kind = mark;
         outcome.recipient = mark == OutcomeKind::Warned ? -1 : static_cast<int>(r.index);
         outcome.at = now();
-        outcome.text = "DSN " + id;
+        outcome.text = dsn_mark(id);
         marks.push_back(std::move(outcome));
     }
     const auto action = recipients[0].action;
@@ -163,9 +168,9 @@ Status Engine::Impl::notify(ActiveMessage& message) {
         const auto& r = message.state.recipients[i];
         if (r.owes_notice && r.kind == RecipientState::Kind::Failed) failed.push_back({i, DsnAction::Failed, {}});
         if (r.owes_notice && r.kind == RecipientState::Kind::Delivered) {
-            if (r.peer.starts_with("unix:") && local_fate(r.text) == LocalFate::Expanded)
+            if (r.peer.starts_with(kUnixPeer) && local_fate(r.text) == LocalFate::Expanded)
                 expanded.push_back({i, DsnAction::Expanded, {}});
-            else if (r.peer.starts_with("unix:")) delivered.push_back({i, DsnAction::Delivered, {}});
+            else if (is_final_delivery(r.peer)) delivered.push_back({i, DsnAction::Delivered, {}});
             else relayed.push_back({i, DsnAction::Relayed, {}});
         }
         if (r.kind == RecipientState::Kind::Waiting && (r.attempts > 0 || !r.text.empty()) &&
@@ -197,7 +202,12 @@ Status Engine::Impl::remove_file(ActiveMessage& message) {
 
 // The message's next place: gone, or back in the index. Holds its mutex.
 Status Engine::Impl::settle(ActiveMessage& message) {
-    if (message.deleted) return remove_file(message);
+    if (message.deleted) {
+        GK_CHECK(write_out(message));
+        return remove_file(message);
+    }
+    // A DSN that the disk did not let go its way before.
+    if (!message.dsns.empty()) GK_CHECK(write_out(message));
     if (message.changed) {
         GK_CHECK(write_out(message));
         GK_CHECK(read_again(message));

@@ -12,28 +12,36 @@
 namespace gk::queue {
 namespace {
 
+const std::string kForget =
+    "DROP TABLE IF EXISTS message; DROP TABLE IF EXISTS waiting; DROP TABLE IF EXISTS destination;";
 const std::vector<std::string> kSchema = {
-    // The first versions knew no lanes or no deadlines; what they held is read from the spool again.
-    "DROP TABLE IF EXISTS message;", "DROP TABLE IF EXISTS message;",
-    "DROP TABLE IF EXISTS message; DROP TABLE IF EXISTS waiting; DROP TABLE IF EXISTS destination;"
-    "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, sender_domain TEXT NOT NULL,"
-    " status TEXT NOT NULL, size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT NULL,"
-    " recipients TEXT NOT NULL, domains TEXT NOT NULL, total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER NOT "
-    "NULL,"
-    " deadline INTEGER, forced INTEGER NOT NULL DEFAULT 0, lent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-    "CREATE INDEX message_trace ON message (trace);"
-    "CREATE INDEX message_sender ON message (sender COLLATE NOCASE);"
-    "CREATE INDEX message_sender_domain ON message (sender_domain);"
-    "CREATE INDEX message_status ON message (status);"
-    "CREATE INDEX message_deadline ON message (deadline) WHERE held = 0 AND lent = 0 AND deadline IS NOT NULL;"
-    "CREATE INDEX message_lent ON message (id) WHERE lent = 1;"
-    // A message for the recipients of one domain; NEXT is null while it is held or lent out.
-    "CREATE TABLE waiting (domain TEXT NOT NULL, id TEXT NOT NULL, next INTEGER, PRIMARY KEY (domain, id)) WITHOUT "
-    "ROWID;"
-    "CREATE INDEX waiting_due ON waiting (domain, next) WHERE next IS NOT NULL;"
-    "CREATE TABLE destination (domain TEXT PRIMARY KEY, messages INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT "
-    "ROWID;",
-    "ALTER TABLE message ADD COLUMN account TEXT NOT NULL DEFAULT '';"};
+    // The first versions knew no lanes, deadlines or tallies; what they held is read from the spool again.
+    kForget, kForget, kForget, kForget,
+    kForget +
+        "CREATE TABLE message (id TEXT PRIMARY KEY, trace TEXT NOT NULL, sender TEXT NOT NULL, sender_domain TEXT NOT "
+        "NULL,"
+        " status TEXT NOT NULL, size INTEGER NOT NULL, arrival INTEGER NOT NULL, next INTEGER, attempts INTEGER NOT "
+        "NULL,"
+        " recipients TEXT NOT NULL, domains TEXT NOT NULL, total INTEGER NOT NULL, reason TEXT NOT NULL, held INTEGER "
+        "NOT "
+        "NULL,"
+        " deadline INTEGER, forced INTEGER NOT NULL DEFAULT 0, lent INTEGER NOT NULL DEFAULT 0,"
+        " account TEXT NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX message_trace ON message (trace);"
+        "CREATE INDEX message_sender ON message (sender COLLATE NOCASE);"
+        "CREATE INDEX message_sender_domain ON message (sender_domain);"
+        "CREATE INDEX message_account ON message (account);"
+        "CREATE INDEX message_status ON message (status);"
+        "CREATE INDEX message_deadline ON message (deadline) WHERE held = 0 AND lent = 0 AND deadline IS NOT NULL;"
+        "CREATE INDEX message_lent ON message (id) WHERE lent = 1;"
+        // A message for the recipients of one domain; NEXT is null while it is held or lent out.
+        "CREATE TABLE waiting (domain TEXT NOT NULL, id TEXT NOT NULL, next INTEGER, arrival INTEGER NOT NULL,"
+        " PRIMARY KEY (domain, id)) WITHOUT ROWID;"
+        "CREATE INDEX waiting_due ON waiting (domain, next) WHERE next IS NOT NULL;"
+        // What stats say, kept up with each change. KIND is a By.
+        "CREATE TABLE tally (kind INTEGER NOT NULL, name TEXT NOT NULL, messages INTEGER NOT NULL, held INTEGER NOT "
+        "NULL,"
+        " size INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;"};
 
 // Recipients of one message that list can show and filter by; the file has them all.
 constexpr std::size_t kShown = 1000;
@@ -145,6 +153,8 @@ Status Index::put_locked(const Summary& s, bool held) {
     for (std::size_t i = 0; i < due.size(); ++i) domains += (i ? "\n" : "") + due[i].first;
 
     GK_TRY(const auto old, domains_locked(s.id));
+    Changes changes;
+    GK_CHECK(take_off(s.id, old, changes));
     {
         GK_TRY(auto q,
                db_.prepare("INSERT OR REPLACE INTO message (id, trace, sender, sender_domain, status, size, "
@@ -162,28 +172,56 @@ Status Index::put_locked(const Summary& s, bool held) {
         q.bind(s.account);
         GK_CHECK(q.run());
     }
-    const auto count = [&](const std::string& domain, std::int64_t change) -> Status {
-        GK_TRY(auto q, db_.prepare("INSERT INTO destination (domain, messages, reason) VALUES (?1, ?2, ?3) ON CONFLICT "
-                                   "(domain) DO UPDATE SET messages = messages + ?2, reason = CASE ?3 WHEN '' THEN "
-                                   "reason ELSE ?3 END"));
-        return q.bind(domain).bind(change).bind(s.reason).run();
-    };
     for (const auto& domain : old) {
         const auto same = [&](const auto& d) { return d.first == domain; };
         if (std::find_if(due.begin(), due.end(), same) != due.end()) continue;
         GK_TRY(auto q, db_.prepare("DELETE FROM waiting WHERE domain = ? AND id = ?"));
         GK_CHECK(q.bind(domain).bind(s.id).run());
-        GK_CHECK(count(domain, -1));
     }
+    const auto size = static_cast<std::int64_t>(s.size);
     for (const auto& [domain, at] : due) {
-        GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO waiting (domain, id, next) VALUES (?,?,?)"));
+        GK_TRY(auto q, db_.prepare("INSERT OR REPLACE INTO waiting (domain, id, next, arrival) VALUES (?,?,?,?)"));
         q.bind(domain).bind(s.id);
         if (held) q.bind_null();
         else q.bind(to_us(at));
-        GK_CHECK(q.run());
-        const bool is_new = std::find(old.begin(), old.end(), domain) == old.end();
-        if (is_new || !s.reason.empty()) GK_CHECK(count(domain, is_new ? 1 : 0));
+        GK_CHECK(q.bind(to_us(s.arrival)).run());
+        changes[{By::Destination, domain}].add(1, held, size);
         if (!held) lanes_->add(domain, at);
+    }
+    changes[{By::Sender, s.sender}].add(1, held, size);
+    changes[{By::Account, s.account}].add(1, held, size);
+    return count(changes, s.reason);
+}
+
+// What the row ID counts for at present, the other way round.
+Status Index::take_off(const std::string& id, const std::vector<std::string>& domains, Changes& changes) {
+    if (domains.empty()) return ok();
+    GK_TRY(auto q, db_.prepare("SELECT sender, account, held, size FROM message WHERE id = ?"));
+    q.bind(id);
+    GK_TRY(const bool row, q.step());
+    if (row) {
+        const auto held = q.integer(2), size = q.integer(3);
+        for (const auto& domain : domains) changes[{By::Destination, domain}].add(-1, -held, -size);
+        changes[{By::Sender, std::string(q.text(0))}].add(-1, -held, -size);
+        changes[{By::Account, std::string(q.text(1))}].add(-1, -held, -size);
+    }
+    q.reset();
+    return ok();
+}
+
+Status Index::count(const Changes& changes, const std::string& reason) {
+    for (const auto& [of, change] : changes) {
+        const auto kind = static_cast<std::int64_t>(of.first);
+        if (change.messages == 0 && change.held == 0 && change.size == 0 && reason.empty()) continue;
+        GK_TRY(auto q,
+               db_.prepare("INSERT INTO tally (kind, name, messages, held, size, reason) VALUES (?1,?2,?3,?4,?5,?6)"
+                           " ON CONFLICT (kind, name) DO UPDATE SET messages = messages + ?3, held = held + ?4,"
+                           " size = size + ?5, reason = CASE ?6 WHEN '' THEN reason ELSE ?6 END"));
+        q.bind(kind).bind(of.second).bind(change.messages).bind(change.held).bind(change.size);
+        GK_CHECK(q.bind(change.messages < 0 ? std::string() : reason).run());
+        if (change.messages >= 0) continue;
+        GK_TRY(auto none, db_.prepare("DELETE FROM tally WHERE kind = ? AND name = ? AND messages <= 0"));
+        GK_CHECK(none.bind(kind).bind(of.second).run());
     }
     return ok();
 }
@@ -193,13 +231,12 @@ Status Index::remove(const std::string& id) {
     GK_TRY(const auto domains, domains_locked(id));
     if (domains.empty()) return ok();
     GK_TRY(auto all, db::Transaction::begin(db_));
+    Changes changes;
+    GK_CHECK(take_off(id, domains, changes));
+    GK_CHECK(count(changes, {}));
     for (const auto& domain : domains) {
         GK_TRY(auto q, db_.prepare("DELETE FROM waiting WHERE domain = ? AND id = ?"));
         GK_CHECK(q.bind(domain).bind(id).run());
-        GK_TRY(auto fewer, db_.prepare("UPDATE destination SET messages = messages - 1 WHERE domain = ?"));
-        GK_CHECK(fewer.bind(domain).run());
-        GK_TRY(auto none, db_.prepare("DELETE FROM destination WHERE domain = ? AND messages <= 0"));
-        GK_CHECK(none.bind(domain).run());
     }
     GK_TRY(auto q, db_.prepare("DELETE FROM message WHERE id = ?"));
     GK_CHECK(q.bind(id).run());
@@ -257,9 +294,10 @@ Result<std::vector<Summary>> Index::page(const Filter& filter, const std::string
         where = " FROM message m WHERE ?1 = ?1 AND id > ?2 ORDER BY id";
     }
     const std::lock_guard lock(*mutex_);
-    GK_TRY(auto q, db_.prepare("SELECT m.id, trace, sender, status, size, arrival, m.next, attempts, recipients, total,"
-                               " reason, lent, account" +
-                               where + " LIMIT ?3"));
+    GK_TRY(auto q,
+           db_.prepare("SELECT m.id, trace, sender, status, size, m.arrival, m.next, attempts, recipients, total,"
+                       " reason, lent, account" +
+                       where + " LIMIT ?3"));
     q.bind(key).bind(after).bind(static_cast<std::int64_t>(kPage));
     std::vector<Summary> found;
     for (;;) {
@@ -294,28 +332,6 @@ Status Index::list(const Filter& filter, const std::function<void(const Summary&
         }
         if (rows.size() < kPage) return ok();
         after = rows.back().id;
-    }
-}
-
-Result<std::vector<DestinationStats>> Index::stats() {
-    const std::lock_guard lock(*mutex_);
-    // Ids sort by time, so the first of a domain is its oldest.
-    GK_TRY(auto q, db_.prepare("SELECT domain, messages, reason,"
-                               " (SELECT arrival FROM message WHERE id = (SELECT min(w.id) FROM waiting w WHERE "
-                               "w.domain = d.domain)),"
-                               " (SELECT min(w.next) FROM waiting w WHERE w.domain = d.domain AND w.next IS NOT NULL)"
-                               " FROM destination d WHERE messages > 0 ORDER BY domain"));
-    std::vector<DestinationStats> all;
-    for (;;) {
-        GK_TRY(const bool row, q.step());
-        if (!row) return all;
-        DestinationStats one;
-        one.domain = q.text(0);
-        one.count = static_cast<std::uint64_t>(q.integer(1));
-        one.reason = q.text(2);
-        one.oldest = from_us(q.integer(3));
-        if (!q.is_null(4)) one.next = from_us(q.integer(4));
-        all.push_back(std::move(one));
     }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,14 +51,27 @@ struct Filter {
     bool matches(const Summary& summary) const;
 };
 
-// What waits for the recipients of one domain.
-struct DestinationStats {
-    std::string domain;
-    std::uint64_t count = 0;        // of messages, the held and the active included
-    TimePoint oldest{};             // arrival
-    std::optional<TimePoint> next;  // nothing: all are held, or active
-    std::string reason;             // of the last deferral
+// The ages, in minutes, that part the columns of a table by age; the last column is what is older.
+constexpr std::array<unsigned, 9> kAgeMinutes = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+// The column of what arrived THEN.
+std::size_t age_column(TimePoint at, TimePoint then) noexcept;
+
+// What waits for one destination, or from one sender.
+struct Stat {
+    std::string name;
+    std::uint64_t messages = 0, held = 0, size = 0;            // the held and the active included
+    TimePoint oldest{};                                        // arrival
+    std::optional<TimePoint> next;                             // of a destination; nothing: all are held, or active
+    std::array<std::uint64_t, kAgeMinutes.size() + 1> ages{};  // By::Age alone
+    std::string reason;                                        // of the last deferral
+    // Of a destination, where a daemon runs:
+    std::string route, state;  // state: "up", "down", "throttled", "paced", "drained"; empty: not known
+    TimePoint until{};         // nothing is sent before
+    unsigned sessions = 0;
 };
+
+// Age is Destination, with a count for each age.
+enum class By { Destination, Sender, Account, Age };
 
 // queue.db: when which message is due, and what list shows. A cache: without it the spool is read again, and
 // before an attempt the message's own file is always asked. Thread-safe.
@@ -110,8 +125,8 @@ public:
     // In the order of ids, in pieces: EACH may be slow, and may call the index. Costs what the narrowest of the
     // filter's parts matches (recipient's domain, then sender, then status), up to its limit.
     Status list(const Filter& filter, const std::function<void(const Summary&)>& each);
-    // One for each domain, in alphabetical order.
-    Result<std::vector<DestinationStats>> stats();
+    // One for each, in alphabetical order, with ages AT that time. Costs a jump for each, but By::Age, which counts.
+    Result<std::vector<Stat>> stats(By by, TimePoint at);
     Result<std::uint64_t> count();
 
 private:
@@ -119,6 +134,15 @@ private:
     Index();
     Status load_lanes();
     Status put_locked(const Summary& summary, bool held);
+    struct Change {
+        std::int64_t messages = 0, held = 0, size = 0;
+        void add(std::int64_t m, std::int64_t h, std::int64_t s) { messages += m, held += h, size += s; }
+    };
+    using Changes = std::map<std::pair<By, std::string>, Change>;
+    Status take_off(const std::string& id, const std::vector<std::string>& domains, Changes& changes);
+    Status count(const Changes& changes, const std::string& reason);
+    Status page_of_stats(By by, std::vector<Stat>& all);
+    Status count_ages(TimePoint at, std::vector<Stat>& all);
     Status take_from_lane(const std::string& domain, TimePoint now, std::size_t most, std::vector<Due>& taken);
     Result<std::vector<std::string>> past_deadline(TimePoint now, std::size_t limit);
     Status lend(const std::string& id, std::vector<Due>& taken);

@@ -17,8 +17,8 @@ constexpr std::size_t kLate = 50;
 
 Status Index::load_lanes() {
     // A jump for each domain instead of a walk over all messages.
-    GK_TRY(auto q, db_.prepare("SELECT domain, (SELECT min(w.next) FROM waiting w WHERE w.domain = d.domain AND w.next "
-                               "IS NOT NULL) FROM destination d"));
+    GK_TRY(auto q, db_.prepare("SELECT name, (SELECT min(w.next) FROM waiting w WHERE w.domain = t.name AND w.next "
+                               "IS NOT NULL) FROM tally t WHERE kind = 0"));
     for (;;) {
         GK_TRY(const bool row, q.step());
         if (!row) return ok();

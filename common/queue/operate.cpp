@@ -99,11 +99,19 @@ void explain_recipient(std::vector<std::string>& out, const Facts& facts, const 
                                                       : fmt::format("; {} of at most {} sessions are open there",
                                                                     hop->sessions, hop->most_sessions)));
     if (hop->drained) out.push_back("Deliveries there are drained: nothing is tried until gk-queue drain --off.");
-    if (hop->down_until > at)
+    if (hop->most_a_minute > 0)
+        out.push_back(fmt::format("At most {} message{} a minute go{} there (queue.limits){}.", hop->most_a_minute,
+                                  hop->most_a_minute == 1 ? "" : "s", hop->most_a_minute == 1 ? "es" : "",
+                                  hop->state == "paced" ? "; the next one " + when(hop->down_until, at) : ""));
+    if (hop->state == "throttled")
+        out.push_back(fmt::format("That destination wants less from us, and gets nothing until {}: {}.",
+                                  for_people(hop->down_until), quoted(hop->reason)));
+    else if (hop->down_until > at && hop->state != "paced")
         out.push_back(fmt::format("That destination is left alone until {} after {} failure{} to reach it: {}.",
                                   for_people(hop->down_until), hop->failures, hop->failures == 1 ? "" : "s",
                                   quoted(hop->reason)));
-    else if (hop->waiting > 0) out.push_back(fmt::format("{} deliveries wait for a free session there.", hop->waiting));
+    if (hop->waiting > 0 && hop->down_until <= at)
+        out.push_back(fmt::format("{} deliveries wait for a free session there.", hop->waiting));
 }
 
 }  // namespace

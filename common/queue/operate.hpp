@@ -42,10 +42,13 @@ struct Hop {
     std::string route;  // "b.test", "[192.0.2.1]:25"
     bool drained = false;
     unsigned sessions = 0, most_sessions = 0;
-    std::size_t waiting = 0;   // groups of recipients before a free session
-    TimePoint down_until{};    // not to be tried before
-    unsigned failures = 0;     // in a row
-    std::string reason, peer;  // of the last failure
+    std::size_t waiting = 0;     // groups of recipients before a free session
+    unsigned most_a_minute = 0;  // messages, by queue.limits; 0: as many as go
+    std::string state;           // as Stat::state, but for "drained"; empty: nothing is known of it
+    TimePoint down_until{};      // nothing is sent before
+    unsigned failures = 0;       // in a row, to reach it
+    unsigned refusals = 0;       // in a row, to take anything from us now
+    std::string reason, peer;    // of the last failure
 };
 
 // What is known of why a message is still there.

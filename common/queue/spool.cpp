@@ -76,7 +76,7 @@ SharedSync& shared_sync_of(const std::string& dir) {
 Status sync_directory_shared(const std::string& dir) { return shared_sync_of(dir).sync(dir); }
 
 Status create_spool(const std::string& dir) {
-    for (const char* name : {"tmp", "new", "active", "corrupt"})
+    for (const char* name : {"tmp", "new", "active", "dsn", "corrupt"})
         GK_CHECK(os::make_directories(fmt::format("{}/{}", dir, name), 0770));
     return ok();
 }
@@ -148,7 +148,7 @@ Status SpoolWriter::write(std::string_view bytes) {
     return ok();
 }
 
-Result<std::string> SpoolWriter::commit() {
+Result<std::string> SpoolWriter::commit(std::string_view folder) {
     const Head head{envelope_.size(), size_, crc32(0, envelope_), checksum_};
     const std::string line = format_head(head);
     // A small message is still whole in the buffer: one write.
@@ -161,17 +161,17 @@ Result<std::string> SpoolWriter::commit() {
     }
     GK_CHECK(file_.sync());
     GK_CHECK(file_.close());
-    std::string final_path = fmt::format("{}/new/{}", dir_, id_);
+    std::string final_path = fmt::format("{}/{}/{}", dir_, folder, id_);
     auto renamed = os::rename_new(file_.path(), final_path);
     if (!renamed && renamed.error().code == Errc::Exists) {
         // The id was used already (two parts of one message): the name decides, so this part gets another.
         id_ = new_id();
-        final_path = fmt::format("{}/new/{}", dir_, id_);
+        final_path = fmt::format("{}/{}/{}", dir_, folder, id_);
         renamed = os::rename_new(file_.path(), final_path);
     }
     GK_CHECK(renamed);
     open_ = false;
-    if (auto synced = sync_directory_shared(dir_ + "/new"); !synced) {
+    if (auto synced = sync_directory_shared(fmt::format("{}/{}", dir_, folder)); !synced) {
         // Not known to be durable, so the caller will not say 250: the sender tries again, and this copy must go.
         (void)os::unlink(final_path);
         return fail(std::move(synced).error());

@@ -11,7 +11,8 @@
 namespace gk::queue {
 
 // The spool, DIR: tmp/ (being written), new/ (committed, gk-queue has not looked yet), active/ (gk-queue's),
-// corrupt/ (set aside for a person to look at; never deleted). Who drops messages needs rights to tmp/ and new/ only.
+// dsn/ (DSNs that their messages do not say to be made yet: notices.hpp), corrupt/ (set aside for a person to look at;
+// never deleted). Who drops messages needs rights to tmp/ and new/ only.
 Status create_spool(const std::string& dir);
 
 // Writes one message into the spool. Any thread, one writer a thread; memory does not grow with the message.
@@ -31,9 +32,9 @@ public:
 
     // Message bytes with CRLF line ends, kept exactly. SIZE limits are the caller's.
     Status write(std::string_view bytes);
-    // Durable when it returns: file synced, renamed into new/, directory synced (one sync serves all threads whose
+    // Durable when it returns: file synced, renamed into FOLDER, directory synced (one sync serves all threads whose
     // rename came before it). Returns the queue id.
-    Result<std::string> commit();
+    Result<std::string> commit(std::string_view folder = "new");
     const std::string& id() const noexcept { return id_; }
     std::uint64_t size() const noexcept { return size_; }
 

@@ -17,6 +17,7 @@ namespace gk::queue {
 namespace {
 
 // 10,000 recipients of the longest addresses, each with ORCPT and a recorded reply.
+constexpr std::size_t kFirstRead = 4096;
 constexpr std::uint64_t kMaxEnvelope = 32u << 20;
 // Years of retries of that many recipients; what is beyond is not read.
 constexpr std::uint64_t kMaxOutcomes = 256u << 20;
@@ -165,8 +166,8 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     const auto bad = [&](std::string_view why) { return fail(Errc::BadInput, fmt::format("'{}': {}", path, why)); };
     if (!S_ISREG(st.st_mode)) return bad("not a file");
 
-    // Most envelopes fit into the first read.
-    GK_TRY(std::string first, read_at(file.fd_.get(), 0, 4096, path));
+    // Most envelopes fit into the first read, and what the header has to say about the way comes along.
+    GK_TRY(std::string first, read_at(file.fd_.get(), 0, kFirstRead, path));
     auto head = parse_head(std::string_view(first).substr(0, kHeadLength));
     if (!head) return bad(head.error().text);
     file.head_ = *head;
@@ -186,7 +187,12 @@ Result<SpoolFile> SpoolFile::open(const std::string& path) {
     const auto name = path.substr(path.rfind('/') + 1);
     if (is_queue_id(name)) file.envelope_.id = name;
 
-    GK_TRY(const std::string tail, read_at(file.fd_.get(), tail_at, std::min(size - tail_at, kMaxOutcomes), path));
+    if (const auto at = file.message_offset(); first.size() > at)
+        file.begin_ = first.substr(at, static_cast<std::size_t>(head->message_length));
+    std::string tail;
+    if (size > tail_at) {
+        GK_TRY(tail, read_at(file.fd_.get(), tail_at, std::min(size - tail_at, kMaxOutcomes), path));
+    }
     file.torn_tail_ = !tail.empty() && tail.back() != '\n';
     file.outcomes_ = parse_outcomes(tail);
     add_redirected(file.envelope_, file.outcomes_);
@@ -203,6 +209,7 @@ void SpoolFile::moved_to(std::string path) {
 Result<std::string> SpoolFile::read_message(std::uint64_t offset, std::size_t count) const {
     if (offset >= head_.message_length) return std::string();
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(count, head_.message_length - offset));
+    if (offset + want <= begin_.size()) return begin_.substr(static_cast<std::size_t>(offset), want);
     GK_TRY(std::string bytes, read_at(fd_.get(), kHeadLength + head_.envelope_length + offset, want, path_));
     if (bytes.size() != want) return fail(Errc::BadInput, fmt::format("'{}' became shorter", path_));
     return bytes;

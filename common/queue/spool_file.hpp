@@ -93,6 +93,7 @@ private:
     Envelope envelope_;
     std::vector<Outcome> outcomes_;
     std::string path_;
+    std::string begin_;  // of the message, as far as the first read had it
     bool torn_tail_ = false;
 };
 

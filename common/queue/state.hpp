@@ -45,6 +45,11 @@ struct MessageState {
 
 // "5.2.2" in "552 5.2.2 mailbox full", or the general code of the reply's class; "5.0.0" for no reply at all.
 std::string status_of_reply(std::string_view reply);
+// How the peers of LMTP sessions begin in outcomes: what they took is delivered (RFC 2033, 1), not relayed.
+inline constexpr std::string_view kUnixPeer = "unix:", kLmtpPeer = "lmtp:";
+inline bool is_final_delivery(std::string_view peer) noexcept {
+    return peer.starts_with(kUnixPeer) || peer.starts_with(kLmtpPeer);
+}
 // What became of a recipient for whom gk-deliver answered 250 with REPLY (RFC 3461, 5.2.7): it is in the mailbox; or an
 // alias sent it on to one address, whose server reports in our place; or to several, and its own success is reported.
 enum class LocalFate { Delivered, Forwarded, Expanded };

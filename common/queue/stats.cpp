@@ -10,26 +10,38 @@
 
 namespace gk::queue {
 
-void Tally::add(const Summary& s) {
-    std::set<std::string> names;
-    if (by_ == By::Sender) names.insert(s.sender.empty() ? "<>" : s.sender);
-    else if (by_ == By::Account) names.insert(s.account.empty() ? "-" : s.account);
-    else
-        for (const auto& address : s.recipients) names.insert(domain_of(address));
-    const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(at_ - s.arrival).count();
-    const auto column = static_cast<std::size_t>(
+std::size_t age_column(TimePoint at, TimePoint then) noexcept {
+    const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(at - then).count();
+    return static_cast<std::size_t>(
         std::upper_bound(kAgeMinutes.begin(), kAgeMinutes.end(), std::max<std::int64_t>(minutes, 0),
                          [](std::int64_t age, unsigned limit) { return age < static_cast<std::int64_t>(limit); }) -
         kAgeMinutes.begin());
+}
+
+Tally::Tally(By by, TimePoint at, std::vector<Stat> counted) : by_(by), at_(at) {
+    for (auto& stat : counted) {
+        const std::string name = stat.name;
+        stats_.emplace(name, std::move(stat));
+    }
+}
+
+void Tally::add(const Summary& s) {
+    std::set<std::string> names;
+    if (by_ == By::Sender) names.insert(s.sender);
+    else if (by_ == By::Account) names.insert(s.account);
+    else
+        for (const auto& address : s.recipients) names.insert(domain_of(address));
+    const auto column = age_column(at_, s.arrival);
     for (const auto& name : names) {
         Stat& stat = stats_[name];
         stat.name = name;
         ++stat.messages;
         stat.held += s.status == "held";
         stat.size += s.size;
-        ++stat.ages[column];
+        if (by_ == By::Age) ++stat.ages[column];
         if (stat.oldest == TimePoint{} || s.arrival < stat.oldest) stat.oldest = s.arrival;
-        if (s.status != "held" && s.next && (!stat.next || *s.next < *stat.next)) stat.next = s.next;
+        const bool has_next = (by_ == By::Destination || by_ == By::Age) && s.status != "held" && s.next;
+        if (has_next && (!stat.next || *s.next < *stat.next)) stat.next = s.next;
         // Whose next attempt lies furthest ahead was tried last, or nearly so.
         auto& known = reason_at_[name];
         const TimePoint due = s.next.value_or(s.arrival);
@@ -42,7 +54,10 @@ void Tally::add(const Summary& s) {
 
 std::vector<Stat> Tally::rows() const {
     std::vector<Stat> rows;
-    for (const auto& [name, stat] : stats_) rows.push_back(stat);
+    for (const auto& [name, stat] : stats_) {
+        rows.push_back(stat);
+        if (name.empty()) rows.back().name = by_ == By::Sender ? "<>" : "-";
+    }
     std::stable_sort(rows.begin(), rows.end(), [](const Stat& a, const Stat& b) { return a.messages > b.messages; });
     return rows;
 }

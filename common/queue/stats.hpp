@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,29 +11,11 @@
 
 namespace gk::queue {
 
-// The ages, in minutes, that part the columns of a table by age; the last column is what is older.
-constexpr std::array<unsigned, 9> kAgeMinutes = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
-
-// What waits for one destination, or from one sender.
-struct Stat {
-    std::string name;
-    std::uint64_t messages = 0, held = 0, size = 0;
-    TimePoint oldest{};
-    std::optional<TimePoint> next;
-    std::array<std::uint64_t, kAgeMinutes.size() + 1> ages{};
-    std::string reason;  // the latest known
-    // Of a destination, where a daemon runs:
-    std::string route, state;  // state: "up", "down", "drained"; empty: not known
-    TimePoint until{};         // down: not tried before
-    unsigned sessions = 0;
-};
-
-enum class By { Destination, Sender, Account };
-
-// Counts messages as they are listed. A message counts once for each domain that it waits for.
+// Adds messages to what is counted already, as they are listed. A message counts once for each domain that it waits
+// for.
 class Tally {
 public:
-    Tally(By by, TimePoint at) : by_(by), at_(at) {}
+    Tally(By by, TimePoint at, std::vector<Stat> counted = {});
     void add(const Summary& summary);
     // Most messages first.
     std::vector<Stat> rows() const;

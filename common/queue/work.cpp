@@ -14,7 +14,7 @@ namespace {
 
 // For so long a destination that took a message is known to answer.
 constexpr std::chrono::minutes kKnown{10};
-constexpr std::size_t kShortHeader = 4096, kScannedHeader = 64 * 1024;
+constexpr std::size_t kShortHeader = 3072, kScannedHeader = 64 * 1024;
 // What the header has to say about the way that the message goes.
 void read_header(ActiveMessage& message) {
     const auto& envelope = message.file.envelope();
@@ -56,6 +56,13 @@ bool Destination::has_token() noexcept {
     tokens = std::min(tokens, std::max(1.0, a_second));
     tokens_at = now;
     return tokens >= 1;
+}
+
+Destination::Stands Destination::state() noexcept {
+    if (down_until > Steady::now()) return {refusals > 0 ? "throttled" : "down", down_until};
+    if (waiting.empty() || has_token()) return {"up", {}};
+    const std::chrono::duration<double> wait((1 - tokens) * 60 / most.messages_a_minute);
+    return {"paced", tokens_at + std::chrono::duration_cast<Steady::duration>(wait)};
 }
 
 // Doubles with each round of successes until there was trouble, then adds one a round.

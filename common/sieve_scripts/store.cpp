@@ -99,6 +99,11 @@ Status Store::name_long(std::string_view name) {
     return os::replace_file(directory_ + "/" + file.substr(0, file.size() - kSuffix.size()) + ".name", name);
 }
 
+void Store::forget_long(const std::string& file) {
+    if (!file.starts_with(kLong)) return;
+    static_cast<void>(os::unlink(directory_ + "/" + file.substr(0, file.size() - kSuffix.size()) + ".name"));
+}
+
 Result<Room> Store::put(std::string_view name, std::string_view script) {
     GK_CHECK(check_name(name));
     GK_TRY(const auto held, lock(directory_));
@@ -141,6 +146,7 @@ Status Store::remove(std::string_view name) {
     if (active_file() == file)
         return fail(Errc::Denied, fmt::format("'{}' is the active script", text::printable(name)));
     GK_CHECK(os::unlink(directory_ + "/" + file));
+    forget_long(file);
     return os::sync_directory(directory_);
 }
 
@@ -158,6 +164,7 @@ Status Store::rename(std::string_view from, std::string_view to) {
     GK_CHECK(os::sync_directory(directory_));
     if (active_file() == before) GK_CHECK(point_active(after));
     GK_CHECK(os::unlink(directory_ + "/" + before));
+    forget_long(before);
     return os::sync_directory(directory_);
 }
 

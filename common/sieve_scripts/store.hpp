@@ -64,6 +64,7 @@ private:
     std::string active_file() const;
     Status point_active(const std::string& file);
     Status name_long(std::string_view name);
+    void forget_long(const std::string& file);
 
     std::string directory_;
     Limits limits_;

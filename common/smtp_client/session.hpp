@@ -33,6 +33,7 @@ struct Timeouts {
     milliseconds data_end{600'000};
     milliseconds handshake{60'000};
     milliseconds reuse{20'000};  // for the RSET that begins another message: a kept session that is silent is gone
+    milliseconds fresh{1'000};   // since the last message: a session that took one so lately needs no RSET
     milliseconds quit{2'000};    // nobody waits for a goodbye
 };
 
@@ -149,10 +150,15 @@ private:
     std::string rcpt_command(const Recipient& recipient, bool utf8) const;
     std::optional<Verdict> refuse_beforehand(const Transaction& transaction) const;
     std::vector<std::size_t> choose_recipients(const Transaction& transaction, Outcome& outcome) const;
+    // What the envelope came to: who is accepted, and the answer to a DATA that went along with it.
+    struct Accepted {
+        std::vector<std::size_t> recipients;
+        std::optional<Reply> data;
+    };
     Status envelope(const Transaction& transaction, const std::vector<std::size_t>& chosen, Outcome& outcome,
-                    std::vector<std::size_t>& accepted);
-    Status content(const Transaction& transaction, const Source& source, Outcome& outcome,
-                   const std::vector<std::size_t>& accepted);
+                    Accepted& accepted);
+    Status content(const Transaction& transaction, const Source& source, Outcome& outcome, const Accepted& accepted);
+    Status take_back(const Reply& data);
     Status send_data(const Source& source);
     Result<std::optional<Reply>> send_chunks(const Source& source, bool binary);
     net::Stream& stream() noexcept;
@@ -166,6 +172,7 @@ private:
     std::string unread_, tls_failure_;
     TlsTrace trace_;
     std::uint64_t transactions_ = 0;
+    std::chrono::steady_clock::time_point settled_{};  // the last transaction ended well
     bool used_ = false, broken_ = false;
 };
 

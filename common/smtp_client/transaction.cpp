@@ -120,15 +120,20 @@ std::vector<std::size_t> Session::choose_recipients(const Transaction& t, Outcom
 }
 
 Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& chosen, Outcome& outcome,
-                         std::vector<std::size_t>& accepted) {
+                         Accepted& accepted) {
     const bool utf8 = capabilities_.smtputf8 && is_utf8_needed(t);
     const auto timeout = options_.timeouts.command;
     const std::size_t window = capabilities_.pipelining ? kWindow : 1;
-    const bool reset = std::exchange(used_, true);
+    const bool reused = std::exchange(used_, true);
+    // What has just taken a message is at its beginning again (RFC 5321, 4.1.1.4), and was alive.
+    const bool reset =
+        reused && std::chrono::steady_clock::now() - std::exchange(settled_, {}) >= options_.timeouts.fresh;
+    // DATA may end a group of commands (RFC 2920, 3.1).
+    const bool with_data = capabilities_.pipelining && chosen.size() <= kWindow && !t.binary && !capabilities_.chunking;
     bool mail_accepted = false;
     // Whoever spoke meanwhile said goodbye, or what would be taken for the answer to the next command.
     pollfd silence{secure_ ? secure_->socket().fd() : plain_->fd(), POLLIN, 0};
-    if (reset && ::poll(&silence, 1, 0) > 0) {
+    if (reused && ::poll(&silence, 1, 0) > 0) {
         outcome.stale = true;
         return fail(Errc::Closed, "the peer ended the session");
     }
@@ -143,7 +148,12 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
     };
     // A refused MAIL is the answer to every recipient.
     const auto read_mail = [&]() -> Status {
-        GK_TRY(const Reply reply, read_reply(timeout));
+        const bool stands_for_reset = reused && !reset;
+        auto answer = read_reply(stands_for_reset ? std::min(timeout, options_.timeouts.reuse) : timeout);
+        // As with RSET: a session that ended between two messages, or whose network did. Nothing was taken.
+        outcome.stale = stands_for_reset && !answer &&
+                        (answer.error().code == Errc::Closed || answer.error().code == Errc::Timeout);
+        GK_TRY(const Reply reply, std::move(answer));
         mail_accepted = reply.positive();
         if (mail_accepted) return ok();
         for (auto& verdict : outcome.verdicts)
@@ -161,18 +171,22 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
             GK_CHECK(write("RSET\r\n", timeout));
             GK_CHECK(read_reset());
         }
+        outcome.stale = reused && !reset;
         GK_CHECK(write(mail_command(t), timeout));
+        outcome.stale = false;
         GK_CHECK(read_mail());
         if (!mail_accepted) return ok();
     }
     for (std::size_t begin = 0; begin < chosen.size() && !broken_; begin += window) {
         const std::size_t end = std::min(begin + window, chosen.size());
         for (std::size_t n = begin; n < end; ++n) out += rcpt_command(t.recipients[chosen[n]], utf8);
-        if (reset && begin == 0) outcome.stale = capabilities_.pipelining;
+        if (with_data) out += "DATA\r\n";
+        if (reused && begin == 0) outcome.stale = capabilities_.pipelining;
         GK_CHECK(write(out, timeout));
         out.clear();
         if (capabilities_.pipelining && begin == 0) {
             if (reset) GK_CHECK(read_reset());
+            else outcome.stale = false;
             GK_CHECK(read_mail());
         }
         for (std::size_t n = begin; n < end && !broken_; ++n) {
@@ -180,11 +194,11 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
             GK_TRY(const Reply reply, read_reply(timeout));
             if (!mail_accepted) continue;
             if (reply.positive()) {
-                accepted.push_back(i);
+                accepted.recipients.push_back(i);
                 continue;
             }
             if (reply.intermediate()) return fail(Errc::BadInput, "an intermediate reply to RCPT: " + reply.text());
-            if (is_enough_recipients(reply) && !accepted.empty()) {
+            if (is_enough_recipients(reply) && !accepted.recipients.empty()) {
                 outcome.untried.push_back(i);
                 continue;
             }
@@ -192,8 +206,21 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
             // RFC 5321, 4.5.3.1.10: a plain 552 here once meant "too many recipients", which passes.
             if (reply.code == 552 && reply.enhanced.empty()) outcome.verdicts[i].kind = Verdict::Kind::Deferred;
         }
-        if (!mail_accepted) return ok();
+        if (!mail_accepted) break;
     }
+    if (!with_data || broken_) return ok();
+    GK_TRY(accepted.data, read_reply(timeout));
+    if (accepted.recipients.empty()) return take_back(*accepted.data);
+    return ok();
+}
+
+// RFC 2920, 3.1: a server may go on to the data although it accepted nobody; it gets none.
+Status Session::take_back(const Reply& data) {
+    if (!data.intermediate()) return ok();
+    GK_CHECK(write(".\r\n", options_.timeouts.data_block));
+    GK_TRY(const Reply end, read_reply(options_.timeouts.data_end));
+    // It has promised to deliver nothing to nobody; who knows what it thinks comes next.
+    if (end.positive()) broken_ = true;
     return ok();
 }
 
@@ -255,12 +282,17 @@ Result<std::optional<Reply>> Session::send_chunks(const Source& source, bool bin
     return refusal;
 }
 
-Status Session::content(const Transaction& t, const Source& source, Outcome& outcome,
-                        const std::vector<std::size_t>& accepted) {
+Status Session::content(const Transaction& t, const Source& source, Outcome& outcome, const Accepted& all) {
+    const auto& accepted = all.recipients;
     const bool in_chunks = t.binary || capabilities_.chunking;
     std::optional<Reply> refusal;
     if (!in_chunks) {
-        GK_TRY(const Reply go, command("DATA", options_.timeouts.command));
+        Reply go;
+        if (all.data) {
+            go = *all.data;
+        } else {
+            GK_TRY(go, command("DATA", options_.timeouts.command));
+        }
         if (go.code != 354) {
             for (const auto i : accepted) outcome.verdicts[i] = verdict_of(go);
             // 2yz to DATA is nonsense, and the dialogue lost.
@@ -272,9 +304,9 @@ Status Session::content(const Transaction& t, const Source& source, Outcome& out
         }
     }
     const auto send_content = [&]() -> Status {
-        if (!in_chunks) return send_data(source);
         // As for a command: what is there before we ask is no answer.
         if (!unread_.empty()) return fail(Errc::BadInput, "the peer sent a reply that nothing had asked for");
+        if (!in_chunks) return send_data(source);
         GK_TRY(refusal, send_chunks(source, t.binary));
         return ok();
     };
@@ -298,6 +330,7 @@ Status Session::content(const Transaction& t, const Source& source, Outcome& out
         outcome.verdicts[i] = verdict_of(*reply);
         if (reply->intermediate()) broken_ = true;
     }
+    if (!refusal) settled_ = std::chrono::steady_clock::now();
     return ok();
 }
 
@@ -316,10 +349,11 @@ Outcome Session::send(const Transaction& t, const Source& source) {
         return outcome;
     }
     ++transactions_;
-    std::vector<std::size_t> accepted;
+    Accepted accepted;
     auto done = envelope(t, chosen, outcome, accepted);
     const char* when = "during the envelope";
-    if (done && !accepted.empty() && !broken_) {
+    // 421 to DATA ends the session and is an answer all the same.
+    if (done && !accepted.recipients.empty() && (!broken_ || accepted.data)) {
         when = "while the message was sent";
         done = content(t, source, outcome, accepted);
     }

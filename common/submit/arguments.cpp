@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/submit/arguments.hpp"
 
+#include <fmt/format.h>
+
 #include "common/base/text.hpp"
 #include "common/queue/envelope.hpp"
 
@@ -102,7 +104,7 @@ Result<Arguments> parse_arguments(std::string_view program, const std::vector<st
             std::string_view value = std::string_view(word).substr(i + 1);
             if (kWithValue.find(letter) != std::string_view::npos) {
                 if (value.empty() && at + 1 >= words.size())
-                    return fail(Errc::BadInput, std::string("-") + letter + " wants a value");
+                    return fail(Errc::BadInput, fmt::format("-{} wants a value", letter));
                 if (value.empty()) value = words[++at];
             } else if (kWithOptionalValue.find(letter) == std::string_view::npos) {
                 return fail(Errc::BadInput, "no such option: '" + text::printable(word, 60) + "'");

@@ -25,6 +25,7 @@ def free_port():
 
 class Scale(unittest.TestCase):
     MESSAGES, DESTINATIONS, WITHIN = 50_000, 1_000, 200
+    slowest = 0.0
 
     def settings(self, port, silent_port):
         """A route for each destination, to an address of its own: only connections tell which of them work."""
@@ -49,6 +50,26 @@ class Scale(unittest.TestCase):
         self.assertLess(time.monotonic() - begun, ANSWER_WITHIN, filters)
         return rows
 
+    def stats(self, *how):
+        """What stats say, which must come soon; {name: row}."""
+        begun = time.monotonic()
+        rows = [json.loads(line) for line in gk.run("gk-queue", "stats", "--json", *how, "--root", self.gk.root).splitlines()]
+        took = time.monotonic() - begun
+        self.assertLess(took, ANSWER_WITHIN, how)
+        self.slowest = max(self.slowest, took)
+        return {row["name"]: row for row in rows}
+
+    def check_stats(self):
+        """All of what is left, counted each way."""
+        half, each = self.MESSAGES // 2, self.MESSAGES // self.DESTINATIONS
+        for how in ((), ("--by", "age"), ("--by", "sender"), ("--by", "account")):
+            self.assertEqual(sum(row["messages"] for row in self.stats(*how).values()), half, how)
+        rows = self.stats()
+        self.assertEqual(len(rows), self.DESTINATIONS // 2)
+        self.assertEqual({row["messages"] for row in rows.values()}, {each})
+        self.assertIn(rows["d3.test"]["state"], ("down", "up"))
+        self.assertTrue(rows["d3.test"]["next"])
+
     def start(self):
         begun = time.monotonic()
         self.gk.start()
@@ -71,6 +92,7 @@ class Scale(unittest.TestCase):
                 started = self.start()
                 gk.wait_for("the first deliveries", lambda: sink.counts()["messages"] > half // 50, self.WITHIN)
                 self.listed("--sender", "@a.test")
+                self.stats()
                 at = sink.counts()["messages"]
                 self.fill("new", 1, "ann@a.test", "one@d0.test")
                 gk.wait_for("the living half", lambda: sink.counts()["messages"] == half + 1, self.WITHIN)
@@ -78,7 +100,8 @@ class Scale(unittest.TestCase):
                 # Of what was there before only a small part went first.
                 self.assertLess(seen - at, half // 4)
                 self.settled(half)
-                for filters in (["--recipient", "@d1.test"], ["--sender", "@a.test"], ["--sender", "bulk1@a.test"], ["--recipient", "@d1.test", "--sender", "@a.test"]):
+                self.check_stats()
+                for filters in ([], ["--recipient", "@d1.test"], ["--sender", "@a.test"], ["--sender", "bulk1@a.test"], ["--recipient", "@d1.test", "--sender", "@a.test"]):
                     self.assertEqual(len(self.listed(*filters)), 20, filters)
                 self.assertEqual(self.listed("--recipient", "@d0.test"), [])
                 peak = self.memory_kb()
@@ -86,7 +109,9 @@ class Scale(unittest.TestCase):
                 self.assertEqual(self.gk.stop(), 0)
                 again = self.start()
                 self.assertEqual(len(self.listed("--recipient", "@d1.test")), 20)
-                print(f"{self.MESSAGES} messages: ready in {started:.2f} s, again in {again:.2f} s; the single message came {seen - at} later; {peak} kB")
+                self.check_stats()
+                print(f"{self.MESSAGES} messages: ready in {started:.2f} s, again in {again:.2f} s; stats within {self.slowest:.2f} s; "
+                      f"the single message came {seen - at} later; {peak} kB")
         finally:
             self.gk.stop()
             if not self.gk.keep:

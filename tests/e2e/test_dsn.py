@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 # timeout: 400
-"""Delivery status notifications of every kind, read by Python's email: what RFC 3461, 3464, 6522 and 6533 want of each field."""
+"""Delivery status notifications of every kind, read by Python's email, and by others that bounces are read with (MIME-tools,
+BounceParser, Mailman's detectors): what RFC 3461, 3464, 6522 and 6533 want of each field."""
 import email
 import email.policy
 import email.utils
 import json
 import re
+import subprocess
 import unittest
+
+from flufl.bounce import scan_message
+from flufl.bounce._detectors.dsn import DSN as DsnDetector
 
 from bed import case, gk
 from bed.peer import Peer
@@ -26,6 +31,14 @@ def foreign_report(test, envid, message_id):
         smtp.mail("", [])
         test.assertEqual(smtp.rcpt("ann@a.test")[0], 250)
         return smtp.data(report.encode())
+
+
+def all_detected(raw):
+    """What Mailman's detectors find: (temporary failures, permanent ones)."""
+    message = email.message_from_bytes(raw)
+    temporary, permanent = DsnDetector().process(message)
+    assert scan_message(message) == permanent
+    return temporary, permanent
 
 
 def submit(test, message_id):
@@ -141,6 +154,28 @@ tls = "never"
         self.assertIn(f"Subject: {'Grüße' if utf8 else 'greetings'}", raw)
         return fields, text
 
+    def read_by_others(self, number, kind, utf8, recipient, original, full, status):
+        """What MIME-tools, BounceParser and Mailman's detectors make of the DSN about NUMBER is what Python does."""
+        transaction, dsn = self.report(number)
+        done = subprocess.run(["perl", f"{gk.ROOT}/tests/bed/dsn_reader.pl"], input=transaction["data"], capture_output=True, timeout=60, check=True)
+        read = json.loads(done.stdout)
+        form = "global-delivery-status" if utf8 else "delivery-status"
+        returned = ("message/global" if utf8 else "message/rfc822") if full else ("message/global-headers" if utf8 else "text/rfc822-headers")
+        self.assertEqual((read["type"], read["report_type"], read["parts"]), ("multipart/report", form, ["text/plain", f"message/{form}", returned]))
+        self.assertEqual(read["groups"], [{name: re.sub(r"\s+", " ", value) for name, value in group.items()} for group in self.groups(dsn, transaction)])
+        message, fields = read["groups"]
+        self.assertEqual((message["original-envelope-id"], fields["action"], fields["status"]), (f"n+{number}", kind, status))
+        self.assertEqual((fields["original-recipient"], fields["final-recipient"].split("; ")[1]), (original, recipient))
+        if utf8:
+            return  # BounceParser and Mailman know RFC 3464 alone
+        self.assertEqual(read["original"], f"<m{number}@home.test>")
+        if kind == "failed":
+            self.assertEqual([(each["action"], each["status"]) for each in read["bounced"]], [(kind, status)])
+            self.assertEqual([each["email"] for each in read["bounced"]], [original.split("; ")[1]])
+        temporary, permanent = all_detected(transaction["data"])
+        wanted = {original.split("; ")[1].encode()}
+        self.assertEqual((temporary, permanent), (wanted if kind == "delayed" else set(), wanted if kind == "failed" else set()))
+
     def test_every_kind_in_ascii_and_utf8_for_every_ret(self):
         number, wanted = 100, []
         kinds = (("failed", ("no@far.test", "nö@far.test"), "FAILURE", "5.1.1"), ("delayed", ("later@far.test", "spät@far.test"), "DELAY", "4.2.1"),
@@ -160,6 +195,7 @@ tls = "never"
         for each in wanted:
             with self.subTest(number=each[0], kind=each[1], utf8=each[2]):
                 self.check(*each)
+                self.read_by_others(*each)
 
     def test_a_failure_says_what_the_peer_said_and_what_to_do(self):
         self.send(1, [("no@far.test", []), ("full@far.test", [])], False)

@@ -244,7 +244,7 @@ sign = false
                 return [a for a in self.history(row) if a["outcome"] == "deferred" and re.search(row.text, a.get("text", "")) and (not named or a["recipient"].startswith(f"{named}@"))]
             attempt = self.wait("an attempt that failed in the way it did", tried)[0]
             self.assertRegex(attempt["status"], f"^({row.status})")
-            self.assertEqual(attempt["peer"], f"[{peer.address}]:{peer.port}")
+            self.assertEqual(attempt["peer"], f"{'lmtp:' if row.more.get('lmtp') else ''}[{peer.address}]:{peer.port}")
             peer.behave()
         if row.outcome == BOUNCED:
             text = self.wait("the DSN", lambda: self.dsn(f"{named or 'x0'}@{row.name}.test"))

@@ -91,6 +91,42 @@ retry_most = "1s"
             self.assertEqual(message["Return-Path"], "<bounce@a.test>")
             self.assertEqual(message.get_content(), "body\n.\nmore\n")
 
+    def test_php_itself(self):
+        def mail(to, subject, code):
+            script = (f'exit(mail("{to}", "{subject}", "body\\r\\n.\\r\\nmore", "From: Shop <shop@a.test>\\r\\nBcc: eve@a.test", '
+                      '"-fbounce@a.test") ? 0 : 1);')
+            done = subprocess.run(["php", "-n", "-d", f"sendmail_path={self.folder}/sendmail -t -i", "-r", script], capture_output=True, timeout=60,
+                                  check=False, env={**os.environ, "GK_ROOT": self.gk.root})
+            self.assertEqual(done.returncode, code, done)
+        mail("bob@a.test", "php-itself", 0)
+        for address in ("bob@a.test", "eve@a.test"):
+            message = self.arrived(address, "php-itself")
+            self.assertEqual((message["Bcc"], message["Return-Path"], message["Subject"]), (None, "<bounce@a.test>", "php-itself"))
+            self.assertEqual(message.get_content(), "body\n.\nmore\n")
+        # mail() says no where the recipient is unknown, as Debian's PHP reads the exit code.
+        mail("nobody@a.test", "php-nobody", 1)
+        self.assertIsNone(self.found("eve@a.test", "php-nobody"))
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root, to put files in others' places")
+    def test_cron_itself(self):
+        """The daemon, in a mount namespace of its own, where sendmail is ours and the only table is this one."""
+        table = f"{self.folder}/crontabs"
+        os.makedirs(table, mode=0o700, exist_ok=True)
+        with open(f"{table}/root", "w", encoding="utf-8") as file:
+            file.write("* * * * * printf 'cron-itself\\n.\\nlast\\n'\n")
+        os.chmod(f"{table}/root", 0o600)
+        script = (f"mount --make-rprivate / && mount --bind {table} /var/spool/cron/crontabs && mount -t tmpfs none /etc/cron.d && mount -t tmpfs none /run && "
+                  f"mount --bind {os.path.abspath(gk.BIN)}/gk-sendmail /usr/sbin/sendmail && : > {self.folder}/crontab && "
+                  f"mount --bind {self.folder}/crontab /etc/crontab && exec cron -f")
+        with subprocess.Popen(["unshare", "-m", "sh", "-c", script], env={**os.environ, "GK_ROOT": self.gk.root}) as cron:
+            try:
+                message = self.wait("cron's mail", lambda: self.found("root@a.test", "cron-itself\n"), 90)
+            finally:
+                cron.terminate()
+        self.assertEqual((message["Return-Path"], message["To"]), (f"<{self.user}@a.test>", "root@a.test"))
+        self.assertIn("Cron", message["Subject"])
+        self.assertEqual(message.get_content(), "cron-itself\n.\nlast\n")
+
     def test_git_send_email(self):
         # As Git's send-email calls a --sendmail-cmd: sendmail -i [-f SENDER] RECIPIENT…
         self.send("-i", "-f", "ann@a.test", "bob@a.test", "eve@a.test", stdin="From: Ann <ann@a.test>\nTo: bob@a.test\nCc: eve@a.test\n"
@@ -105,7 +141,7 @@ retry_most = "1s"
         with open(patch, "w", encoding="utf-8") as file:
             file.write("From 0123456789 Mon Sep 17 00:00:00 2001\nFrom: Ann <ann@a.test>\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n"
                        "Subject: [PATCH] git-itself\n\n---\n")
-        self.call("git", "send-email", "--quiet", "--confirm=never", "--suppress-cc=all", "--from=ann@a.test", "--to=bob@a.test",
+        self.call("git", "-c", "user.name=Ann", "-c", "user.email=ann@a.test", "send-email", "--quiet", "--confirm=never", "--suppress-cc=all", "--from=ann@a.test", "--to=bob@a.test",
                   f"--sendmail-cmd={self.folder}/sendmail", patch, env={"GK_ROOT": self.gk.root, "HOME": self.folder})
         self.arrived("bob@a.test", "git-itself")
 
@@ -114,11 +150,12 @@ retry_most = "1s"
         with open(rc, "w", encoding="utf-8") as file:
             file.write(f'set sendmail="{self.folder}/sendmail -oem -oi"\nset from=ann@a.test use_from=yes use_envelope_from=yes copy=no\n'
                        "set dsn_notify=failure,delay dsn_return=hdrs\n")
-        self.call("neomutt", "-F", rc, "-s", "mutt-1", "-b", "eve@a.test", "--", "bob@a.test", stdin=b"from mutt\n",
-                  env={"GK_ROOT": self.gk.root, "HOME": self.folder})
-        message = self.arrived("bob@a.test", "mutt-1")
-        self.assertEqual((message["Return-Path"], message["Bcc"]), ("<ann@a.test>", None))
-        self.arrived("eve@a.test", "mutt-1")
+        for program in ("neomutt", "mutt"):
+            self.call(program, "-F", rc, "-s", f"{program}-1", "-b", "eve@a.test", "--", "bob@a.test", stdin=b"from mutt\n",
+                      env={"GK_ROOT": self.gk.root, "HOME": self.folder})
+            message = self.arrived("bob@a.test", f"{program}-1")
+            self.assertEqual((message["Return-Path"], message["Bcc"]), ("<ann@a.test>", None))
+            self.arrived("eve@a.test", f"{program}-1")
 
     def test_mailx(self):
         self.send("-i", "-r", "ann@a.test", "--", "bob", stdin="To: bob\nSubject: mailx-1\n\n.\nend\n")

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/os/file.hpp"
+#include "common/queue/notices.hpp"
 #include "common/queue/spool.hpp"
 #include "common/queue/state.hpp"
 #include "tests/unit/smtp_client/scripted_peer.hpp"
@@ -133,6 +134,41 @@ TEST(QueueEngine, ARecordedFailureIsReturnedWithoutAnAttempt) {
     ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
     EXPECT_THAT(bed.home.received()[0].data, HasSubstr("Status: 5.2.2\r\n"));
     EXPECT_EQ(bed.peer.connections(), 0);
+}
+
+// What a kill leaves between the steps that notices.hpp names.
+TEST(QueueEngine, ADsnThatAKillLeftIsSentOnceOrMadeAnew) {
+    for (const auto& [is_marked, is_gone] : {std::pair(false, false), std::pair(true, false), std::pair(true, true)}) {
+        SCOPED_TRACE(fmt::format("marked {}, gone {}", is_marked, is_gone));
+        Bed bed;
+        ASSERT_TRUE(create_spool(bed.settings.spool_dir));
+        Envelope e;
+        e.reverse_path = "ann@a.test";
+        e.recipients.push_back({"full@b.test", "", kNotifyUnset, "552 5.2.2 mailbox full"});
+        const auto about = bed.put_envelope(e);
+        Envelope dsn;
+        dsn.is_dsn = true;
+        dsn.about = about;
+        dsn.recipients.push_back({"ann@a.test", "", kNotifyNever, {}});
+        auto writer = SpoolWriter::create(bed.settings.spool_dir, dsn);
+        ASSERT_TRUE(writer && writer->write("Subject: the first\r\n\r\n"));
+        const auto id = writer->commit("dsn").value();
+        const std::string path = fmt::format("{}/new/{}", bed.settings.spool_dir, about);
+        if (is_marked) {
+            auto file = SpoolFile::open(path).value();
+            const Outcome mark{OutcomeKind::Notified, 0, now(), {}, dsn_mark(id), {}, {}, {}};
+            ASSERT_TRUE(file.append(std::span(&mark, 1)));
+        }
+        if (is_gone) {
+            ASSERT_TRUE(os::unlink(path));
+        }
+        bed.start();
+        ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+        bed.engine.reset();
+        ASSERT_EQ(bed.home.received().size(), 1u);
+        EXPECT_EQ(bed.home.received()[0].data.find("the first") != std::string::npos, is_marked);
+        EXPECT_EQ(os::list_directory(bed.settings.spool_dir + "/dsn")->size(), 0u);
+    }
 }
 
 TEST(QueueEngine, ARecordedDeliveryIsReportedWithoutAnAttempt) {

@@ -231,7 +231,7 @@ TEST(QueueOperate, StatsCountWhatWaits) {
     ASSERT_EQ(stats.size(), 1u);
     EXPECT_EQ(stats[0].name, "dead.test");
     EXPECT_EQ(stats[0].messages, 2u);
-    EXPECT_EQ(stats[0].ages[0], 2u);
+    EXPECT_EQ(bed.engine->stats(By::Age)->at(0).ages[0], 2u);
     EXPECT_EQ(stats[0].state, "down");
     EXPECT_THAT(stats[0].reason, HasSubstr("refused"));
     Filter filter;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstdlib>
+#include <map>
+#include <random>
 
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
@@ -12,6 +14,7 @@
 #include "common/queue/routes.hpp"
 #include "common/queue/schedule.hpp"
 #include "common/queue/settings.hpp"
+#include "common/queue/stats.hpp"
 #include "common/queue/turns.hpp"
 
 namespace gk::queue {
@@ -414,19 +417,69 @@ TEST(Index, DomainsTakeTurnsAndTheLatestComeToo) {
     ASSERT_TRUE(index->make_due(from_unix_s(1000), "gone.test"));
     EXPECT_EQ(index->take_due(from_unix_s(1000), 500)->size(), 91u);
 
-    const auto stats = index->stats();
+    const auto stats = index->stats(By::Destination, now());
     ASSERT_EQ(stats->size(), 3u);
-    EXPECT_EQ(stats->at(0).domain, "big.test");
-    EXPECT_EQ(stats->at(0).count, 100u);
+    EXPECT_EQ(stats->at(0).name, "big.test");
+    EXPECT_EQ(stats->at(0).messages, 100u);
     EXPECT_EQ(stats->at(0).reason, "451 because of A099");
     ASSERT_TRUE(index->remove("B"));
-    EXPECT_EQ(index->stats()->size(), 2u);
+    EXPECT_EQ(index->stats(By::Destination, now())->size(), 2u);
     for (const Filter& filter : {Filter{"", "@big.test", "", 3}, Filter{"ANN@a.test", "", "", 3},
                                  Filter{"@a.test", "", "active", 3}, Filter{"", "", "active", 3}}) {
         std::string listed;
         ASSERT_TRUE(index->list(filter, [&](const Summary& s) { listed += s.id + " "; }));
         EXPECT_EQ(listed, "A000 A001 A002 ");
     }
+    (void)os::remove_tree(dir);
+}
+
+// After each of many changes, what is kept up adds up to what a count finds.
+TEST(Index, StatsAgreeWithACountOfAllMessages) {
+    char name[] = "/tmp/gk-unit-index-XXXXXX";
+    const std::string dir = ::mkdtemp(name);
+    auto index = Index::open(dir + "/queue.db");
+    ASSERT_TRUE(index) << index.error().text;
+    std::mt19937 dice(7);
+    const auto at = now();
+    const auto check = [&] {
+        for (const By by : {By::Destination, By::Sender, By::Account, By::Age}) {
+            Tally tally(by, at);
+            ASSERT_TRUE(index->list({}, [&](const Summary& s) { tally.add(s); }));
+            std::map<std::string, Stat> wanted;
+            for (auto& row : tally.rows()) wanted[row.name] = row;
+            const auto kept = Tally(by, at, index->stats(by, at).value()).rows();
+            ASSERT_EQ(kept.size(), wanted.size());
+            for (const auto& row : kept) {
+                const auto& same = wanted[row.name];
+                EXPECT_EQ(row.messages, same.messages) << row.name;
+                EXPECT_EQ(row.held, same.held) << row.name;
+                EXPECT_EQ(row.size, same.size) << row.name;
+                EXPECT_EQ(row.oldest, same.oldest) << row.name;
+                EXPECT_EQ(row.ages, same.ages) << row.name;
+            }
+        }
+    };
+    for (int step = 0; step < 2000; ++step) {
+        const std::string id = fmt::format("A{:03}", dice() % 150);
+        if (dice() % 4 == 0) {
+            ASSERT_TRUE(index->remove(id));
+            continue;
+        }
+        Summary s;
+        s.id = s.trace_id = id;
+        const bool held = dice() % 4 == 0;
+        s.status = held ? "held" : "deferred";
+        s.sender = dice() % 5 == 0 ? "" : fmt::format("s{}@a.test", dice() % 3);
+        s.account = dice() % 2 == 0 ? "" : "ann@a.test";
+        for (unsigned n = 0; n <= dice() % 3; ++n) s.recipients.push_back(fmt::format("x@d{}.test", dice() % 4));
+        // Ids sort by time.
+        s.arrival = at - std::chrono::minutes(3 * (150 - std::stoi(id.substr(1))));
+        s.size = dice() % 1000;
+        if (dice() % 3 == 0) s.reason = "451 no";
+        ASSERT_TRUE(index->put(s, held));
+        if (step % 200 == 0) check();
+    }
+    check();
     (void)os::remove_tree(dir);
 }
 

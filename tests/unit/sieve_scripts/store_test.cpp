@@ -96,6 +96,9 @@ TEST_F(SieveScripts, ANameOf128CharactersOfFourOctetsIsTaken) {
     ASSERT_TRUE(store().rename("short", name));
     EXPECT_EQ(names(), Names{"*" + name});
     EXPECT_EQ(store().put(name + "x", "keep;").error().code, Errc::BadInput);
+    ASSERT_TRUE(store().activate(""));
+    ASSERT_TRUE(store().remove(name));
+    EXPECT_EQ(os::list_directory(home + "/sieve")->size(), 1u);  // the lock
 }
 
 TEST_F(SieveScripts, HaveAsManyAndAsMuchAsIsAllowed) {

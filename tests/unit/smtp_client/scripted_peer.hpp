@@ -24,7 +24,8 @@ struct Behaviour {
     std::string greeting = "220 peer.test ESMTP\r\n";
     std::map<std::string, std::string>
         replies;          // by verb or by the whole line; with CRLF. "." is the end of the message
-    std::string drop_at;  // closes instead of answering this verb; "connect", "bytes" within the message
+    std::string drop_at;  // closes instead of answering this verb, or a line that begins so; "connect", "bytes" within
+                          // the message
     bool lmtp = false;
     bool break_tls = false;  // says 220 to STARTTLS, then no handshake
     std::shared_ptr<tls::ServerContext> tls;
@@ -123,14 +124,14 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
             commands_.push_back(*line);
         }
         const std::string verb = text::upper(line->substr(0, line->find_first_of(" :")));
-        if (verb == b.drop_at) return;
+        if (!b.drop_at.empty() && (verb == b.drop_at || line->starts_with(b.drop_at))) return;
         std::string reply = "250 2.0.0 ok\r\n";
         if (verb == "EHLO" || verb == "LHLO") {
             reply.clear();
             for (std::size_t i = 0; i < b.ehlo.size(); ++i)
                 reply += (i + 1 < b.ehlo.size() ? "250-" : "250 ") + b.ehlo[i] + "\r\n";
         }
-        if (verb == "DATA") reply = "354 go\r\n";
+        if (verb == "DATA") reply = accepted > 0 ? "354 go\r\n" : "554 5.5.1 no valid recipients\r\n";
         if (verb == "QUIT") reply = "221 2.0.0 bye\r\n";
         if (verb == "STARTTLS") reply = "220 2.0.0 go\r\n";
         if (const auto special = b.replies.find(verb); special != b.replies.end()) reply = special->second;
@@ -141,8 +142,7 @@ inline void ScriptedPeer::serve(os::Fd fd, int number) {
             if (!bytes) return;
             message.data += *bytes;
             const std::lock_guard lock(mutex_);
-            if (reply[0] == '2' && text::equals_nocase(text::words(*line).back(), "LAST"))
-                received_.push_back(message);
+            if (reply[0] == '2' && text::equals_nocase(text::words(*line).back(), "LAST")) received_.push_back(message);
         }
         if (!say(reply)) return;
         if (reply[0] == '2' && (verb == "MAIL" || verb == "RSET")) {

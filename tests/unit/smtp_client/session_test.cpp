@@ -396,10 +396,69 @@ TEST(SmtpSession, ADeadIdleSessionIsStale) {
         b.drop_at = "RSET";
         return b;
     });
-    auto session = open(peer);
+    auto o = options();
+    o.timeouts.fresh = milliseconds(0);
+    auto session = open(peer, o);
     ASSERT_TRUE(session);
     EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
     EXPECT_TRUE((*session)->send(transaction(), source()).stale);
+}
+
+TEST(SmtpSession, WhatHasJustTakenAMessageIsAskedAtOnceForTheNext) {
+    for (const bool pipelining : {true, false}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            if (!pipelining) b.ehlo = {"peer.test"};
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        for (int i = 0; i < 3; ++i)
+            EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+        EXPECT_THAT(peer.commands(), ::testing::Not(::testing::Contains("RSET")));
+        (*session)->quit();
+        peer.stop();
+        EXPECT_EQ(peer.received().size(), 3u);
+    }
+}
+
+// Nothing was taken: the next connection may try.
+TEST(SmtpSession, ASessionThatEndsBetweenTwoMessagesIsStale) {
+    for (const bool pipelining : {true, false}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            if (!pipelining) b.ehlo = {"peer.test"};
+            b.drop_at = "MAIL FROM:<second@a.test>";
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        EXPECT_EQ((*session)->send(transaction(), source()).verdicts[0].kind, Verdict::Kind::Delivered);
+        auto second = transaction();
+        second.reverse_path = "second@a.test";
+        EXPECT_TRUE((*session)->send(second, source()).stale);
+    }
+}
+
+// RFC 2920, 3.1
+TEST(SmtpSession, AServerThatGoesOnWithoutARecipientGetsNoMessage) {
+    for (const std::string end : {"554 5.5.1 no valid recipients\r\n", "250 2.0.0 taken\r\n"}) {
+        ScriptedPeer peer([&](int) {
+            Behaviour b;
+            b.replies = {{"RCPT", "550 5.1.1 no such user\r\n"}, {"DATA", "354 go on\r\n"}, {".", end}};
+            return b;
+        });
+        auto session = open(peer);
+        ASSERT_TRUE(session);
+        const auto outcome = (*session)->send(transaction(), source());
+        EXPECT_EQ(outcome.verdicts[0].kind, Verdict::Kind::Failed);
+        EXPECT_EQ(outcome.verdicts[0].status, "5.1.1");
+        EXPECT_EQ(outcome.reusable, end[0] == '5');
+        (*session)->quit();
+        peer.stop();
+        ASSERT_EQ(peer.received().size(), 1u);
+        EXPECT_EQ(peer.received()[0].data, "");
+    }
 }
 
 TEST(SmtpSession, AKeptSessionThatIsSilentIsStaleLongBeforeACommandTimesOut) {
@@ -415,6 +474,7 @@ TEST(SmtpSession, AKeptSessionThatIsSilentIsStaleLongBeforeACommandTimesOut) {
         auto o = options();
         o.timeouts.command = milliseconds(60'000);
         o.timeouts.reuse = milliseconds(100);
+        o.timeouts.fresh = milliseconds(0);
         auto session = open(peer, o);
         ASSERT_TRUE(session);
         EXPECT_EQ((*session)->send(transaction({"dora@b.test"}), source()).verdicts[0].kind, Verdict::Kind::Delivered);
