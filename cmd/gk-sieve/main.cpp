@@ -135,16 +135,17 @@ int run(const Arguments& a, Show show) {
     sieve::Facts facts;
     facts.reverse_path = a.from == "<>" ? "" : std::string_view(a.from);
     facts.recipient = a.to;
-    facts.own_addresses = a.own.empty() ? std::vector<std::string>{a.to} : a.own;
+    facts.own_addresses = a.own;
+    if (a.own.empty()) facts.own_addresses.push_back(a.to);
     if (!a.now.empty()) {
         const auto now = parse_rfc3339(a.now);
         if (!now) return cli::usage("'" + a.now + "' is no time as 2026-11-30T10:00:00Z");
         facts.now_s = to_unix_s(*now);
     }
     Host host(a);
-    std::vector<std::string> columns = {"line", "action", "what"};
-    if (show != Show::Actions) columns = {"line", "column", "step", "result"};
-    cli::Rows rows(a.json, columns);
+    static const std::vector<std::string> kActions{"line", "action", "what"},
+        kSteps{"line", "column", "step", "result"};
+    cli::Rows rows(a.json, show == Show::Actions ? kActions : kSteps);
     const auto step = [&](const sieve::Step& each) {
         const bool result_false = each.detail.ends_with("false");
         if (show == Show::Reasons && result_false) return;  // what did not hold explains nothing

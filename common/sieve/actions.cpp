@@ -25,6 +25,12 @@ std::size_t count(const Outcome& outcome) {
                       [](const Action& each) { return std::holds_alternative<T>(each.what); }));
 }
 
+// RFC 5321, 2.4: a local part may mean another in another case, a domain does not.
+bool same_address(std::string_view a, std::string_view b) {
+    const std::size_t at = std::min(a.rfind('@'), a.size());
+    return a.substr(0, at) == b.substr(0, at) && text::equals_nocase(a, b);
+}
+
 bool same_store(const Store& a, const Store& b) {
     if (text::equals_nocase(a.mailbox, "INBOX") && text::equals_nocase(b.mailbox, "INBOX")) return true;
     return a.mailbox == b.mailbox && a.special_use == b.special_use;
@@ -74,7 +80,7 @@ bool Machine::act(const Node& node, Action action) {
     if (auto* redirect = std::get_if<Redirect>(&action.what)) {
         for (const Action& other : outcome_.actions)
             if (auto* earlier = std::get_if<Redirect>(&other.what);
-                earlier && earlier->list == redirect->list && text::equals_nocase(earlier->address, redirect->address))
+                earlier && earlier->list == redirect->list && same_address(earlier->address, redirect->address))
                 return true;
         if (count<Redirect>(outcome_) >= limits_.redirects)
             return wrong("the script redirects more than " + std::to_string(limits_.redirects) + " times");
@@ -189,13 +195,16 @@ bool Machine::notify(const Node& node) {
     std::string why;
     auto mailto = parse_mailto(notify.method, why);
     if (!mailto) return fail(node, why), false;
-    // 2.7 of RFC 5436: no notification about a notification.
-    for (HeaderField& field : mail_->fields())
-        if (text::equals_nocase(field.name, "Auto-Submitted") &&
-            !text::starts_with_nocase(Mail::text_of(field), "no")) {
-            outcome_.remarks.push_back("no notification: the message was sent by a machine (Auto-Submitted)");
-            return true;
-        }
+    // RFC 5436, 3: no notification about what answers or notifies by itself, lest two of them go on for ever.
+    for (HeaderField& field : mail_->fields()) {
+        if (!text::equals_nocase(field.name, "Auto-Submitted")) continue;
+        const std::string_view value = Mail::text_of(field);
+        if (!text::starts_with_nocase(value, "auto-notified") && !text::starts_with_nocase(value, "auto-replied"))
+            continue;
+        outcome_.remarks.push_back(
+            "no notification: the message is a response or a notification itself (Auto-Submitted)");
+        return true;
+    }
     notify.to = std::move(mailto->to), notify.cc = std::move(mailto->cc), notify.bcc = std::move(mailto->bcc);
     notify.body = std::move(mailto->body), notify.fields = std::move(mailto->fields);
     if (const Tagged* from = node.find(Slot::From)) {

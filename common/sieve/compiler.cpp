@@ -11,8 +11,6 @@ namespace {
 
 std::string quoted(std::string_view name) { return "'" + text::printable(name, 80) + "'"; }
 
-constexpr std::size_t kMostGlobals = 128;
-
 }  // namespace
 
 std::optional<bool> decided(const Node& test) noexcept {

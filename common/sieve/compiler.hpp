@@ -32,6 +32,7 @@ private:
         std::uint64_t available = 0;     // extensions that it may use
         std::uint32_t depth = 0;         // of includes
         std::vector<std::string> loops;  // names of the foreverypart loops around, "" for none
+        bool too_many = false;           // variables; told once
         bool began = false;              // something other than require was read
     };
 

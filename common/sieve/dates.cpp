@@ -59,9 +59,11 @@ std::string date_part(std::string_view part, std::int64_t unix_s, int zone_min) 
     if (is("time")) return fmt::format("{:02}:{:02}:{:02}", t.tm_hour, t.tm_min, t.tm_sec);
     if (is("weekday")) return std::to_string(t.tm_wday);
     if (is("zone")) return fmt::format("{}{:02}{:02}", sign, away / 60, away % 60);
-    if (is("iso8601"))
-        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", year, month, t.tm_mday, t.tm_hour,
-                           t.tm_min, t.tm_sec, sign, away / 60, away % 60);
+    if (is("iso8601")) {  // as RFC 3339 writes it
+        const std::string zone = zone_min == 0 ? "Z" : fmt::format("{}{:02}:{:02}", sign, away / 60, away % 60);
+        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}", year, month, t.tm_mday, t.tm_hour, t.tm_min,
+                           t.tm_sec, zone);
+    }
     if (is("std11"))
         return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} {}{:02}{:02}", kDays[t.tm_wday], t.tm_mday,
                            kMonths[t.tm_mon], year, t.tm_hour, t.tm_min, t.tm_sec, sign, away / 60, away % 60);

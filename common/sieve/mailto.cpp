@@ -28,14 +28,17 @@ std::vector<std::string> recipients(std::string_view list, bool& good) {
     return found;
 }
 
+bool is_field_name(std::string_view name) noexcept {
+    return !name.empty() &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7F && c != ':'; });
+}
+
 // RFC 5436, 2.3 and 2.6: From, Date, Message-ID, Auto-Submitted and the like are the server's.
 bool may_be_set(std::string_view name) noexcept {
     constexpr std::string_view kOurs[] = {"from",     "date",         "message-id",  "auto-submitted",
                                           "received", "sender",       "return-path", "resent-from",
                                           "reply-to", "mime-version", "in-reply-to", "references"};
-    if (name.empty() || text::starts_with_nocase(name, "content-") || text::starts_with_nocase(name, "dkim-"))
-        return false;
-    if (!std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7F && c != ':'; })) return false;
+    if (text::starts_with_nocase(name, "content-") || text::starts_with_nocase(name, "dkim-")) return false;
     return std::none_of(std::begin(kOurs), std::end(kOurs),
                         [&](std::string_view each) { return text::equals_nocase(each, name); });
 }
@@ -66,6 +69,8 @@ std::optional<Mailto> parse_mailto(std::string_view method, std::string& error) 
                        value = text::percent_decode(field.substr(equals + 1));
             if (!name || !value) return wrong("a '%' in a mailto: is followed by two hexadecimal digits");
             const std::string_view raw = field.substr(equals + 1);
+            if (!is_field_name(*name))
+                return wrong("'" + text::printable(*name, 80) + "' in a mailto: is no name of a field");
             const bool line_end = value->find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
             if (text::equals_nocase(*name, "body")) {
                 if (!text::is_utf8(*value)) return wrong("the body in a mailto: is not UTF-8");

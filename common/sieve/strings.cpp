@@ -78,8 +78,11 @@ std::optional<std::uint32_t> Compiler::variable(std::string_view name, Position 
     if (lower.size() > kMostName)
         return problem(at, "a variable's name is longer than " + std::to_string(kMostName) + " characters"),
                std::nullopt;
-    if (names.size() >= limits_.variables)
-        return problem(at, "there are more than " + std::to_string(limits_.variables) + " variables"), std::nullopt;
+    if (names.size() >= limits_.variables) {
+        if (!std::exchange(here_->too_many, true))
+            problem(at, "there are more than " + std::to_string(limits_.variables) + " variables");
+        return std::nullopt;
+    }
     names.push_back(lower);
     here_->unit.global_of.push_back(-1);
     return static_cast<std::uint32_t>(names.size() - 1);

@@ -260,8 +260,9 @@ bool Machine::date(const Node& node) {
         if (text::equals_nocase(name, "received"))
             if (const std::size_t semicolon = value.rfind(';'); semicolon != std::string_view::npos)
                 value.remove_prefix(semicolon + 1);
-        const auto written = message::parse_date(value);
+        auto written = message::parse_date(value);
         if (!written) return false;
+        written->second = std::min(written->second, 59);  // a leap second is part of the day that it ends
         const std::int64_t unix_s = to_unix_s(written->utc());
         int minutes = facts_->zone_min ? *facts_->zone_min : local_zone_min(unix_s);
         if (node.is(flag::OriginalZone)) minutes = written->offset_min;
