@@ -284,8 +284,7 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
                 copy.filed = {copy.target.account, *mailbox, std::move(appended->names.front()),
                               appended->uids.empty() ? 0 : appended->uids.front()};
                 usage_.add(directory::domain_of(copy.target.account), front.size() + message.size());
-                warn_of_quotas(**opened, copy.target.account, *copy.quota,
-                               front.size() + message.size());
+                warn_of_quotas(**opened, copy.target.account, *copy.quota, front.size() + message.size());
                 return;
             }
             done = fail(appended.error());

@@ -32,7 +32,7 @@ struct Options {
     bool known_reports_only = false;    // refuse a DSN about what its account never sent
     std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
     QuotaWarnings warnings;
-    directory::Limits lists;            // how deep lists may lead, and to how many
+    directory::Limits lists;  // how deep lists may lead, and to how many
     maildir::SyncOptions sync;
     message::Limits message;  // how far messages are looked into
     static Options from(const config::Config& config);

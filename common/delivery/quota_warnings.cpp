@@ -31,12 +31,13 @@ std::string fill(std::string_view words, const QuotaNotice& notice) {
         return n == 0 ? std::string("any number of") : size ? text::format_size(n) : std::to_string(n);
     };
     std::string filled(words);
-    for (const auto& [name, value] : {std::pair<std::string_view, std::string>{"{about}", notice.about},
-                                      {"{percent}", std::to_string(notice.percent)},
-                                      {"{used}", text::format_size(notice.used.bytes)},
-                                      {"{limit}", notice.quota.bytes == 0 ? "any size" : limit(notice.quota.bytes, true)},
-                                      {"{messages}", std::to_string(notice.used.messages)},
-                                      {"{limit_messages}", limit(notice.quota.messages, false)}})
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string>{"{about}", notice.about},
+          {"{percent}", std::to_string(notice.percent)},
+          {"{used}", text::format_size(notice.used.bytes)},
+          {"{limit}", notice.quota.bytes == 0 ? "any size" : limit(notice.quota.bytes, true)},
+          {"{messages}", std::to_string(notice.used.messages)},
+          {"{limit_messages}", limit(notice.quota.messages, false)}})
         filled = text::replace_all(filled, name, value);
     return filled;
 }
@@ -86,7 +87,8 @@ std::string format_notice(const QuotaNotice& notice, std::string_view text_templ
     const std::string words = fill(text_template.empty() ? kOurWords : text_template, notice);
     std::string subject = fmt::format("{} is {} % full", notice.about, notice.percent);
     std::string_view body = words;
-    if (const auto end = body.find("\n\n"); text::starts_with_nocase(body, "Subject:") && end != std::string_view::npos) {
+    if (const auto end = body.find("\n\n");
+        text::starts_with_nocase(body, "Subject:") && end != std::string_view::npos) {
         subject = message::unfold(body.substr(8, end - 8));
         body.remove_prefix(end + 2);
     }
@@ -123,7 +125,10 @@ void Deliverer::warn_of_quotas(store::Account& account, const std::string& addre
             GK_CHECK(incoming.write(format_notice(notice, words, now())));
             GK_TRY(const auto filed, incoming.commit(index_ == Index::Soon ? &indexer_ : nullptr));
             (void)filed;
-            log::Event("quota.warned").field("account", notice.to).field("about", notice.about).field("percent", notice.percent);
+            log::Event("quota.warned")
+                .field("account", notice.to)
+                .field("about", notice.about)
+                .field("percent", notice.percent);
         }
         return remember_told(file, level);
     };
@@ -147,7 +152,9 @@ void Deliverer::warn_of_quotas(store::Account& account, const std::string& addre
                     {owners.accounts.front().account, {}, domain, percent_used(used, of_domain), used, of_domain});
     };
     if (const auto done = both(); !done)
-        log::Event("quota.warning_failed", log::Level::Warning).field("account", address).field("error", done.error().text);
+        log::Event("quota.warning_failed", log::Level::Warning)
+            .field("account", address)
+            .field("error", done.error().text);
 }
 
 }  // namespace gk::delivery

@@ -193,7 +193,8 @@ TEST_F(Forward, ADomainsPostmasterIsToldInHisOwnWords) {
     auto ben = directory_->find_account("ben@a.test").value().value();
     ben.admin = true;
     ASSERT_TRUE(directory_->change_account(ben, kActor));
-    ASSERT_TRUE(os::replace_file(root_ + "/words", "Subject: Fast voll: {about}\n\n{percent} Prozent, {messages} von {limit_messages}\n"));
+    ASSERT_TRUE(os::replace_file(
+        root_ + "/words", "Subject: Fast voll: {about}\n\n{percent} Prozent, {messages} von {limit_messages}\n"));
     open("[quota]\nwarn_at = [\"50\"]\nwarning_template = \"" + root_ + "/words\"\n");
     ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
     mail_of("ann", 1);
