@@ -103,12 +103,13 @@ int say(const std::string& address, const delivery::Answer& answer) {
     return code;
 }
 
-int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer,
-            const std::vector<delivery::Recipient>& recipients) {
-    cli::Rows rows(wanted.json, {"recipient", "action", "account", "mailbox"});
+// MESSAGE is read where scripts want to see it.
+int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer, const delivery::Envelope& envelope,
+            const std::vector<delivery::Recipient>& recipients, std::string_view message) {
+    cli::Rows rows(wanted.json, {"recipient", "action", "account", "mailbox", "sieve"});
     int code = EX_OK;
     for (const auto& recipient : recipients) {
-        const auto planned = deliverer.plan(recipient, wanted.mailbox);
+        const auto planned = deliverer.plan(recipient, wanted.mailbox, &envelope, message);
         if (!planned) {
             (void)cli::fail(planned.error());
             code = worse(code,
@@ -116,8 +117,11 @@ int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer,
             continue;
         }
         for (const auto& copy : *planned) {
-            if (copy.external.empty()) rows.add({recipient.address, std::string("file"), copy.account, copy.mailbox});
-            else rows.add({recipient.address, std::string("spool"), copy.external, std::string()});
+            if (!copy.external.empty())
+                rows.add({recipient.address, std::string("spool"), copy.external, std::string(), copy.sieve});
+            else if (copy.mailbox.empty())
+                rows.add({recipient.address, std::string("sieve"), copy.account, std::string(), copy.sieve});
+            else rows.add({recipient.address, std::string("file"), copy.account, copy.mailbox, copy.sieve});
         }
     }
     return code;
@@ -171,12 +175,20 @@ int deliver_stdin(const LocalDelivery& wanted) {
                                                                                                     : EX_TEMPFAIL;
         }
     }
-    if (wanted.dry_run) return worse(code, dry_run(wanted, **deliverer, recipients));
+    bool filtered = false;
+    for (const auto& recipient : recipients) {
+        const auto is = (*deliverer)->is_filtered(recipient);
+        if (!is) return cli::fail(is.error());
+        filtered |= *is;
+    }
+    if (wanted.dry_run && !(filtered && wanted.mailbox.empty()))
+        return worse(code, dry_run(wanted, **deliverer, envelope, recipients, {}));
 
     if (const auto done = read_message(STDIN_FILENO, content, config->size("smtp.max_size")); !done)
         return cli::fail(done.error());
     const auto message = content.bytes();
     if (!message) return cli::fail(message.error());
+    if (wanted.dry_run) return worse(code, dry_run(wanted, **deliverer, envelope, recipients, *message));
     const auto outcomes = (*deliverer)->deliver(envelope, recipients, *message, wanted.mailbox);
     lmtp::log_outcomes(envelope, recipients, outcomes, message->size());
     for (std::size_t i = 0; i < outcomes.size(); ++i)

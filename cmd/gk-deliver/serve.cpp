@@ -55,7 +55,8 @@ private:
 };
 
 // Mail and spool may change, the directory may be read; nothing else is there.
-Status close_in(const std::string& root, const config::Paths& paths) {
+Status close_in(const std::string& root, const config::Config& config) {
+    const auto& paths = config.paths();
     os::Sandbox sandbox;
     // The whole directory of gk.toml, since a changed one is a new file.
     sandbox.read_only = {root.empty() ? "/etc/gk" : root,
@@ -65,6 +66,8 @@ Status close_in(const std::string& root, const config::Paths& paths) {
                          "/etc/localtime",
                          "/usr/share/zoneinfo",
                          paths.keys + "/srs"};
+    for (const auto* scripts : {"sieve.before", "sieve.after", "sieve.global"})
+        if (const auto& directory = config.string(scripts); !directory.empty()) sandbox.read_only.push_back(directory);
     sandbox.read_write = {paths.mail, paths.spool, paths.run};
     sandbox.sockets = os::Sockets::Unix;
     GK_TRY(const auto report, os::enter(sandbox));
@@ -99,7 +102,7 @@ int serve(const std::string& root) {
     store::warm_up();
     Current current;
     if (const auto loaded = current.load(paths); !loaded) return cli::fail(loaded.error());
-    if (const auto closed = close_in(root, paths); !closed) return cli::fail(closed.error());
+    if (const auto closed = close_in(root, current.config()); !closed) return cli::fail(closed.error());
 
     net::ServerOptions options;
     options.max_connections = static_cast<std::size_t>(current.config().integer("delivery.connections"));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <linux/sockios.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <cerrno>
 
@@ -21,7 +24,7 @@ void Connection::begin_carry(std::string_view first_bytes) {
     carried_ = true;
     front_.session_began();
     const auto info = tls_ ? tls_->info() : tls::Info{};
-    log::Event("imap.session_opened")
+    log::Event(event("session_opened"))
         .field("session", id_)
         .field("actor", account_)
         .field("peer", peer_.ip)
@@ -33,7 +36,7 @@ void Connection::begin_carry(std::string_view first_bytes) {
     const std::string first(first_bytes);  // lives in login_
     login_.reset();
     front_.set_deadline(slot_, 0);
-    front_.need_control();
+    if (protocol_ == Protocol::Imap) front_.need_control();
     carry(first, leftover);
 }
 
@@ -122,10 +125,22 @@ void Connection::on_carry_session(std::uint32_t) {
     check_end();
 }
 
+// UNAUTHENTICATE of ManageSieve: the session has closed its side alone (gk-imapd tells by its control line). Not where
+// it left something unread, which nobody would answer.
+bool Connection::gave_up_account() const {
+    if (protocol_ != Protocol::ManageSieve || client_ended_ || front_.draining()) return false;
+    pollfd session{session_.get(), 0, 0};
+    int unread = 0;
+    return ::poll(&session, 1, 0) == 0 && ::ioctl(session_.get(), SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
 void Connection::check_end() {
     if (session_ended_ && to_client_.empty()) {
-        // In the middle of a line no word of ours would be understood.
-        if (front_.draining() && last_byte_ == '\n' && !write_client("* BYE the server is going down\r\n")) return;
+        if (gave_up_account()) return log_in_again(std::exchange(to_session_, {}));
+        // In the middle of a line no word of ours would be understood. gk-sieved says it itself.
+        if (front_.draining() && last_byte_ == '\n' && protocol_ == Protocol::Imap &&
+            !write_client("* BYE the server is going down\r\n"))
+            return;
         client_ended_ = false;  // our own goodbye is still to be said
         return close_gently();
     }

@@ -16,9 +16,11 @@ namespace {
 constexpr Milliseconds kLinger = 2000;  // for the peer to read our last words before the socket goes
 }
 
-Connection::Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, bool tls_first)
+Connection::Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, Protocol protocol,
+                       bool tls_first)
     : front_(front),
       slot_(slot),
+      protocol_(protocol),
       client_(std::move(client)),
       login_(std::make_unique<Login>()),
       began_(monotonic_ms()),
@@ -33,10 +35,14 @@ Connection::~Connection() {
     log_end_of_session();
 }
 
+std::string Connection::event(std::string_view what) const {
+    return (protocol_ == Protocol::Imap ? "imap." : "sieve.") + std::string(what);
+}
+
 void Connection::log_end_of_session() {
     if (std::exchange(carried_, false)) {
         front_.session_ended();
-        log::Event("imap.session_closed")
+        log::Event(event("session_closed"))
             .field("session", id_)
             .field("actor", account_)
             .field("peer", peer_.ip)
@@ -49,7 +55,7 @@ void Connection::log_end_of_session() {
 void Connection::start() {
     front_.set_deadline(slot_, began_ + front_.limits().login);
     if (state_ == State::Handshake) return begin_tls();
-    login_->open(front_, false, false);
+    login_->open(front_, protocol_, false, false);
     if (write_client(login_->dialogue->greeting())) watch_client();
 }
 
@@ -113,7 +119,7 @@ void Connection::drain() {
 
 void Connection::finish(std::string_view why) {
     if (!why.empty() && state_ != State::Carry)
-        log::Event("imap.connection_closed", log::Level::Debug)
+        log::Event(event("connection_closed"), log::Level::Debug)
             .field("session", id_)
             .field("peer", peer_.ip)
             .field("reason", why);

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cmd/gk-frontd/front.hpp"
+#include "common/auth/login_dialogue.hpp"
 #include "common/imap/control.hpp"
-#include "common/imap/prelogin.hpp"
 #include "common/net/stream.hpp"
 #include "common/os/fd.hpp"
 #include "common/tls/tls.hpp"
@@ -19,7 +19,7 @@ namespace gk::front {
 // Never blocks. Holds buffers only while bytes wait in them.
 class Connection {
 public:
-    Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, bool tls_first);
+    Connection(Front& front, std::uint32_t slot, os::Fd client, net::Endpoint peer, Protocol protocol, bool tls_first);
     ~Connection();
 
     void start();  // greeting or handshake
@@ -41,6 +41,7 @@ private:
     void close_gently();
     void linger();
     void log_end_of_session();
+    std::string event(std::string_view what) const;  // "imap.WHAT", "sieve.WHAT"
     void watch_client();
     void watch_session();
     Result<tls::Connection::Io> read_client();  // into the scratch buffer
@@ -51,13 +52,14 @@ private:
     void handshake();
     void after_handshake();
     void talk();
-    void perform(imap::PreLogin::Step step);
+    void perform(auth::LoginStep step);
     void on_auth(std::uint32_t events);
     void auth_line(std::string_view line);
     void auth_failed(std::string_view why);
     bool send_auth(const auth::Request& request);
     void end_exchange();
-    void open_session(const imap::HandOver& over);
+    void open_session(const auth::HandOver& over);
+    void log_in_again(std::string_view first_bytes);
     void on_opening(std::uint32_t events);
     void refuse_session(auth::FailCode code, std::string_view why);
     // carry.cpp
@@ -69,6 +71,7 @@ private:
     bool carry_from_client();
     bool carry_from_session(bool sees_end);
     void check_end();
+    bool gave_up_account() const;
     // sleep.cpp
     bool nothing_on_the_way(const imap::Control& control) const;
     void release(const imap::Control& control);
@@ -81,6 +84,7 @@ private:
 
     Front& front_;
     const std::uint32_t slot_;
+    const Protocol protocol_;
     State state_ = State::Talk;
     os::Fd client_, session_;
     std::uint32_t client_watched_ = 0, session_watched_ = 0;

@@ -87,7 +87,7 @@ Result<std::unique_ptr<Front>> Front::create(config::Config config, std::vector<
     for (std::uint32_t i = 0; i < front->listeners_.size(); ++i) {
         const int fd = front->listeners_[i].fd.get();
         const auto& name = front->listeners_[i].name;
-        if (name != "imap" && name != "imaps")
+        if (name != "imap" && name != "imaps" && name != "sieve")
             return fail(Errc::Unsupported, fmt::format("no service for a socket named '{}'", name));
         ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
         epoll_event event{};
@@ -196,11 +196,13 @@ void Front::accept_from(std::size_t listener) {
         }
         auto peer = net::endpoint_of(storage, length);
         const bool tls_first = listeners_[listener].name == "imaps";
+        const auto protocol = listeners_[listener].name == "sieve" ? Protocol::ManageSieve : Protocol::Imap;
         std::string address;
         if (!admit(peer, address)) {
             log::Event("front.refused", log::Level::Warning).field("peer", peer.ip).field("connections", connections_);
-            static constexpr std::string_view kFull = "* BYE [UNAVAILABLE] too many connections\r\n";
-            if (!tls_first) (void)!::send(fd.get(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+            const std::string_view full = protocol == Protocol::Imap ? "* BYE [UNAVAILABLE] too many connections\r\n"
+                                                                     : "BYE (TRYLATER) \"too many connections\"\r\n";
+            if (!tls_first) (void)!::send(fd.get(), full.data(), full.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
             continue;
         }
         const int on = 1;
@@ -219,7 +221,7 @@ void Front::accept_from(std::size_t listener) {
         slots_[index].address = std::move(address);
         ++connections_;
         slots_[index].connection =
-            std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), tls_first);
+            std::make_unique<Connection>(*this, index, std::move(fd), std::move(peer), protocol, tls_first);
         slots_[index].connection->start();
     }
 }

@@ -22,6 +22,9 @@ namespace gk::front {
 
 class Connection;
 
+// What a listener speaks.
+enum class Protocol { Imap, ManageSieve };
+
 using Milliseconds = std::int64_t;  // of the monotonic clock
 Milliseconds monotonic_ms() noexcept;
 

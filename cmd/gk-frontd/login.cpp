@@ -9,18 +9,32 @@
 #include "common/auth/mechanisms.hpp"
 #include "common/base/log.hpp"
 #include "common/imap/handover.hpp"
+#include "common/imap/prelogin.hpp"
+#include "common/managesieve/host/settings.hpp"
+#include "common/managesieve/prelogin.hpp"
 
 namespace gk::front {
 
-void Connection::Login::open(const Front& front, bool tls, bool has_bindings) {
+void Connection::Login::open(const Front& front, Protocol protocol, bool tls, bool has_bindings) {
+    auto mechanisms = auth::mechanisms(front.config(), tls, has_bindings);
+    if (protocol == Protocol::ManageSieve) {
+        managesieve::PreLoginOptions options;
+        options.offered = managesieve::offered(front.config());
+        options.tls = tls;
+        options.starttls = true;
+        options.mechanisms = std::move(mechanisms);
+        options.max_failures = front.limits().login_failures;
+        dialogue = std::make_unique<managesieve::PreLogin>(std::move(options));
+        return;
+    }
     imap::PreLoginOptions options;
     options.hostname = front.hostname();
     options.tls = tls;
     options.starttls = true;
-    options.mechanisms = auth::mechanisms(front.config(), tls, has_bindings);
+    options.mechanisms = std::move(mechanisms);
     options.max_message = front.config().size("imap.max_message");
     options.max_failures = front.limits().login_failures;
-    dialogue.emplace(std::move(options));
+    dialogue = std::make_unique<imap::PreLogin>(std::move(options));
 }
 
 void Connection::begin_tls() {
@@ -55,7 +69,7 @@ void Connection::after_handshake() {
     const auto bindings = tls_->bindings();
     const bool has_bindings = !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty();
     if (!login_->dialogue) {
-        login_->open(front_, true, has_bindings);
+        login_->open(front_, protocol_, true, has_bindings);
         if (!write_client(login_->dialogue->greeting())) return;
     } else {
         perform(login_->dialogue->tls_started(auth::mechanisms(front_.config(), true, has_bindings)));
@@ -74,16 +88,16 @@ void Connection::talk() {
 }
 
 // Any step may end the connection (finish) or its login phase; nothing is touched after that.
-void Connection::perform(imap::PreLogin::Step step) {
+void Connection::perform(auth::LoginStep step) {
     if (!write_client(step.output)) return;
     for (auto& effect : step.effects) {
-        if (std::holds_alternative<imap::CancelExchange>(effect)) {
+        if (std::holds_alternative<auth::CancelExchange>(effect)) {
             end_exchange();
-        } else if (std::holds_alternative<imap::EndConnection>(effect)) {
+        } else if (std::holds_alternative<auth::EndConnection>(effect)) {
             return close_gently();
-        } else if (std::holds_alternative<imap::StartTls>(effect)) {
+        } else if (std::holds_alternative<auth::StartTls>(effect)) {
             if (login_->dialogue->discarded() > 0)
-                log::Event("imap.injection", log::Level::Warning)
+                log::Event(event("injection"), log::Level::Warning)
                     .field("session", id_)
                     .field("peer", peer_.ip)
                     .field("bytes", login_->dialogue->discarded());
@@ -109,7 +123,7 @@ void Connection::perform(imap::PreLogin::Step step) {
             watch_client();
             if (!login_->auth || !send_auth(std::move(*next))) return auth_failed("gk-authd went away");
             return;
-        } else if (auto* over = std::get_if<imap::HandOver>(&effect)) {
+        } else if (auto* over = std::get_if<auth::HandOver>(&effect)) {
             return open_session(*over);
         }
     }
@@ -173,7 +187,7 @@ void Connection::auth_line(std::string_view line) {
 }
 
 void Connection::auth_failed(std::string_view why) {
-    log::Event("imap.auth_unavailable", log::Level::Error)
+    log::Event(event("auth_unavailable"), log::Level::Error)
         .field("session", id_)
         .field("peer", peer_.ip)
         .field("error", why);
@@ -186,11 +200,11 @@ void Connection::auth_failed(std::string_view why) {
     if (state_ == State::Talk) talk();
 }
 
-void Connection::open_session(const imap::HandOver& over) {
+void Connection::open_session(const auth::HandOver& over) {
     state_ = State::Opening;
     login_->over = over;
     watch_client();
-    session_ = connect_now(front_.config().paths().run + "/imap.sock");
+    session_ = connect_now(front_.config().paths().run + (protocol_ == Protocol::Imap ? "/imap.sock" : "/sieve.sock"));
     session_watched_ = 0;
     const std::string line = imap::format_handover({.ticket = over.ticket,
                                                     .ip = peer_.ip,
@@ -199,33 +213,52 @@ void Connection::open_session(const imap::HandOver& over) {
                                                     .session_id = id_,
                                                     .tag = over.tag,
                                                     .with_capabilities = true,
-                                                    .front = front_.name(),
+                                                    .front = protocol_ == Protocol::Imap ? front_.name() : "",
                                                     .at = front_.at(slot_)});
     if (!session_ || !send_line(session_.get(), line))
-        return refuse_session(auth::FailCode::Temp, "cannot reach gk-imapd");
+        return refuse_session(auth::FailCode::Temp, "cannot reach the sessions' daemon");
     front_.watch(slot_, Side::Session, session_.get(), EPOLLIN, session_watched_);
 }
 
 void Connection::on_opening(std::uint32_t) {
     const ssize_t n = ::recv(session_.get(), front_.scratch(), front_.scratch_size(), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) return refuse_session(auth::FailCode::Temp, "gk-imapd went away");
+    if (n <= 0) return refuse_session(auth::FailCode::Temp, "the sessions' daemon went away");
     auto& in = login_->session_in;
     in.append(front_.scratch(), static_cast<std::size_t>(n));
     const std::size_t end = in.find('\n');
     if (end == std::string::npos) {
-        if (in.size() > imap::kMaxHandoverLine) refuse_session(auth::FailCode::Temp, "gk-imapd says too much");
+        if (in.size() > imap::kMaxHandoverLine)
+            refuse_session(auth::FailCode::Temp, "the sessions' daemon says too much");
         return;
     }
     const std::string line = in.substr(0, end), rest = in.substr(end + 1);
     const auto answer = imap::parse_handover_answer(line);
-    if (!answer) return refuse_session(auth::FailCode::Temp, "gk-imapd speaks out of turn");
+    if (!answer) return refuse_session(auth::FailCode::Temp, "the sessions' daemon speaks out of turn");
     if (answer->accepted) return begin_carry(rest);
     refuse_session(answer->code == "auth" ? auth::FailCode::Auth : auth::FailCode::Temp, answer->text);
 }
 
+// The session gave up its account: before login again, with TLS as it is.
+void Connection::log_in_again(std::string_view first_bytes) {
+    session_.reset();
+    session_watched_ = 0;
+    session_ended_ = false;
+    log_end_of_session();
+    account_.clear();
+    began_ = monotonic_ms();
+    state_ = State::Talk;
+    front_.set_deadline(slot_, began_ + front_.limits().login);
+    login_ = std::make_unique<Login>();
+    const auto bindings = tls_ ? tls_->bindings() : tls::ChannelBindings{};
+    login_->open(front_, protocol_, tls_.has_value(),
+                 !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty());
+    perform(login_->dialogue->feed(first_bytes));
+    if (state_ == State::Talk && !over_) talk();
+}
+
 void Connection::refuse_session(auth::FailCode code, std::string_view why) {
-    log::Event("imap.session_refused", log::Level::Error)
+    log::Event(event("session_refused"), log::Level::Error)
         .field("session", id_)
         .field("actor", account_)
         .field("peer", peer_.ip)

@@ -7,9 +7,9 @@ namespace gk::front {
 
 // A connection's luggage until somebody is logged in.
 struct Connection::Login {
-    void open(const Front& front, bool tls, bool has_bindings);
-    std::optional<imap::PreLogin> dialogue;
-    std::optional<imap::HandOver> over;
+    void open(const Front& front, Protocol protocol, bool tls, bool has_bindings);
+    std::unique_ptr<auth::LoginDialogue> dialogue;
+    std::optional<auth::HandOver> over;
     os::Fd auth;
     std::uint32_t auth_watched = 0;
     bool waiting = false, has_place = false;

@@ -63,9 +63,9 @@ int main(int argc, char** argv) {
     if (const char* from = std::getenv("GK_ROOT"); from != nullptr) root = from;
     return cli::run({.name = "gk-frontd",
                      .summary = "take TLS and login for mail clients, and carry their sessions",
-                     .description = "Listens on the sockets named imap and imaps. It can read no mail and no "
-                                    "credentials: gk-authd judges a login, and "
-                                    "gk-imapd serves the session.",
+                     .description = "Listens on the sockets named imap, imaps and sieve. It can read no mail and "
+                                    "no credentials: gk-authd judges a login, and gk-imapd or gk-sieved serves the "
+                                    "session.",
                      .options = {{"--root", &root, "everything of this gk is below DIR", "DIR"}},
                      .commands = {{.name = "serve",
                                    .summary = "serve until SIGTERM; SIGHUP reads configuration and certificates again",

@@ -47,18 +47,7 @@ void Connection::release(const imap::Control& control) {
         return;
     }
     if (!nothing_on_the_way(control)) return;
-    session_.reset();
-    session_watched_ = 0;
-    log_end_of_session();
-    account_.clear();
-    began_ = monotonic_ms();
-    state_ = State::Talk;
-    front_.set_deadline(slot_, began_ + front_.limits().login);
-    login_ = std::make_unique<Login>();
-    const auto bindings = tls_ ? tls_->bindings() : tls::ChannelBindings{};
-    login_->open(front_, tls_.has_value(), !bindings.tls_exporter.empty() || !bindings.tls_server_end_point.empty());
-    perform(login_->dialogue->feed(control.text));
-    if (state_ == State::Talk && !over_) talk();
+    log_in_again(control.text);
 }
 
 // Only where nothing is on the way: then the state that gk-imapd keeps is what the client knows.

@@ -30,7 +30,7 @@ const std::vector<Group> kGroups = {
     {"Trust",
      {"gk-spf", "gk-dkim", "gk-dmarc", "gk-tlsrpt", "gk-arc", "gk-srs", "gk-gate", "gk-authres", "gk-tls-policy",
       "gk-dns-check"}},
-    {"Daemons", {"gk-smtpd", "gk-frontd", "gk-imapd", "gk-authd"}},
+    {"Daemons", {"gk-smtpd", "gk-frontd", "gk-imapd", "gk-sieved", "gk-authd"}},
 };
 
 std::string own_directory() {

@@ -12,6 +12,7 @@
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/config/message_limits.hpp"
+#include "common/delivery/copy.hpp"
 #include "common/delivery/lists.hpp"
 #include "common/message/delivery_report.hpp"
 #include "common/message/header.hpp"
@@ -42,6 +43,8 @@ unsigned notify_of_members(const Recipient& recipient) {
     return recipient.notify & ~static_cast<unsigned>(queue::kNotifySuccess);
 }
 
+}  // namespace
+
 Answer answer_for(const Error& error) {
     if (error.code == Errc::Temporary && error.os_errno == ENOSPC)
         return {452, "4.3.1", "no space left, try again later"};
@@ -62,8 +65,6 @@ std::vector<std::string> delivered_to(std::string_view message) {
     }
     return found;
 }
-
-}  // namespace
 
 store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
     const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
@@ -95,7 +96,8 @@ Deliverer::Deliverer(const config::Config& config, Options options)
       options_(std::move(options)),
       changes_(paths_.run + "/changes.sock"),
       writer_(options_.sync),
-      accounts_(options_.open_accounts, &changes_, &writer_, options_.message) {}
+      accounts_(options_.open_accounts, &changes_, &writer_, options_.message),
+      filter_(FilterOptions::from(config)) {}
 
 Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config, Index index) {
     auto options = Options::from(config);
@@ -229,18 +231,20 @@ struct Leaving {
     std::string reverse_path;
 };
 
-// One message for one mailbox, and whom it serves.
-struct Deliverer::Copy {
-    directory::Resolution::Target target;
-    std::vector<std::size_t> recipients;  // indices; the first one is named in the file
-    std::optional<store::Quota> quota{};
-    Answer answer{};
-    Filed filed{};
-    std::string error{};
-    bool retry_later = false;  // a failure that may pass
-};
+Result<Filed> Deliverer::file(store::Account& account, const std::string& mailbox, const store::IncomingMessage& kind,
+                              std::string_view front, std::string_view message) {
+    GK_TRY(auto incoming, account.incoming(mailbox));
+    GK_CHECK(incoming.begin(kind));
+    GK_CHECK(incoming.write(front));
+    GK_CHECK(incoming.write(message));
+    GK_TRY(auto appended, incoming.commit(index_ == Index::Soon ? &indexer_ : nullptr));
+    usage_.add(directory::domain_of(account.name()), front.size() + message.size());
+    return Filed{account.name(), mailbox, std::move(appended.names.front()),
+                 appended.uids.empty() ? 0 : appended.uids.front()};
+}
 
-void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view wanted) {
+void Deliverer::write(Copy& copy, const Envelope& envelope, const Recipient& recipient, std::string_view message,
+                      std::string_view wanted) {
     const auto failed = [&copy](const Error& error) {
         copy.answer = answer_for(error);
         copy.error = error.text;
@@ -268,32 +272,26 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, std::string_view mes
         address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
                               directory::domain_of(address));
     // RFC 5321, 4.4: final delivery puts the reverse-path in front.
-    const std::string front =
-        fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n{}", envelope.reverse_path, address, envelope.front);
+    const std::string trace = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
+    const std::string front = trace + envelope.front;
     store::IncomingMessage kind;
     kind.binary = envelope.body == queue::Body::BinaryMime;
-    for (int attempt = 0;; ++attempt) {
-        auto incoming = (*opened)->incoming(*mailbox);
-        Status done = incoming ? ok() : Status(fail(incoming.error()));
-        if (done) done = incoming->begin(kind);
-        if (done) done = incoming->write(front);
-        if (done) done = incoming->write(message);
-        if (done) {
-            auto appended = incoming->commit(index_ == Index::Soon ? &indexer_ : nullptr);
-            if (appended) {
-                copy.filed = {copy.target.account, *mailbox, std::move(appended->names.front()),
-                              appended->uids.empty() ? 0 : appended->uids.front()};
-                usage_.add(directory::domain_of(copy.target.account), front.size() + message.size());
-                warn_of_quotas(**opened, copy.target.account, *copy.quota, front.size() + message.size());
-                return;
-            }
-            done = fail(appended.error());
+    if (wanted.empty() && !junk) {
+        const auto scripts = filter_.scripts_of(directory::home_of(paths_, copy.target.account));
+        if (!scripts) return failed(scripts.error());
+        if (!scripts->empty()) {
+            // What a list put in front is the message's own, for scripts too.
+            const std::string whole = envelope.front.empty() ? "" : envelope.front + std::string(message);
+            return filter(copy, envelope, recipient, **opened, *scripts, *mailbox, trace,
+                          whole.empty() ? message : whole);
         }
-        // The mailbox went away between our look and the delivery: INBOX never does.
-        if (done.error().code != Errc::NotFound || *mailbox == "INBOX" || !wanted.empty() || attempt > 0)
-            return failed(done.error());
-        *mailbox = "INBOX";
     }
+    auto filed = file(**opened, *mailbox, kind, front, message);
+    // The mailbox went away between our look and the delivery: INBOX never does.
+    if (!filed && filed.error().code == Errc::NotFound && *mailbox != "INBOX" && wanted.empty())
+        filed = file(**opened, "INBOX", kind, front, message);
+    if (!filed) return failed(filed.error());
+    copy.filed.push_back(std::move(*filed));
 }
 
 Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
@@ -364,7 +362,8 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         if (!recipient.resolution.external.empty()) {
             auto rewritten = forwarding_->reverse_path(reverse_path, directory::domain_of(recipient.address));
             if (!rewritten) {
-                outcomes[i] = {answer_for(rewritten.error()), {}, {}, rewritten.error().text};
+                outcomes[i].answer = answer_for(rewritten.error());
+                outcomes[i].error = rewritten.error().text;
                 continue;
             }
             reverse_path = std::move(*rewritten);
@@ -388,12 +387,13 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     if (is_unknown_report(copies, envelope, message) && options_.known_reports_only) {
         copies.front().answer = {550, "5.7.1", "a report about a message that was not sent from here"};
     } else if (copies.size() == 1) {
-        write(copies.front(), envelope, message, mailbox);
+        write(copies.front(), envelope, recipients[copies.front().recipients.front()], message, mailbox);
     } else if (!copies.empty()) {
         // Flushes of different accounts wait side by side.
         std::atomic<std::size_t> next{0};
         const auto work = [&] {
-            for (std::size_t at; (at = next++) < copies.size();) write(copies[at], envelope, message, mailbox);
+            for (std::size_t at; (at = next++) < copies.size();)
+                write(copies[at], envelope, recipients[copies[at].recipients.front()], message, mailbox);
         };
         std::vector<std::thread> others;
         try {
@@ -402,6 +402,11 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         }
         work();
         for (auto& thread : others) thread.join();
+    }
+    for (const Copy& copy : copies) {
+        if (!copy.answer.positive() || copy.filed.empty() || !copy.quota) continue;
+        if (const auto opened = account(copy.target.account))
+            warn_of_quotas(**opened, copy.target.account, *copy.quota, message.size());
     }
 
     // A recipient that stands for several, of whom some have the message now, is not answered 4yz: they would get it
@@ -420,6 +425,23 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             {{.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])},
              i,
              envelope.reverse_path});
+        copy.answer = {};
+    }
+    // A script refuses for one account: where others have the message, or will, its sender is told by a DSN (RFC 5429,
+    // 2.1.2), since the reply would speak for all of them.
+    for (Copy& copy : copies) {
+        const auto i = copy.recipients.front();
+        const auto& resolved = recipients[i].resolution;
+        if (!copy.rejected ||
+            (lists.depth == 0 && resolved.lists.empty() && resolved.accounts.size() + resolved.external.size() == 1))
+            continue;
+        const auto reply = fmt::format("{} {} {}", copy.answer.code, copy.answer.enhanced, copy.answer.text);
+        leaving.push_back({{.address = recipients[i].address,
+                            .orcpt = recipients[i].orcpt,
+                            .notify = recipients[i].notify,
+                            .failed = reply},
+                           i,
+                           envelope.reverse_path});
         copy.answer = {};
     }
     // A file of the spool has one reverse-path: most often there is one for all.
@@ -447,6 +469,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             Outcome sent = deliver_to_list(list, envelope, message, lists);
             auto& filed = outcomes[i].filed;
             filed.insert(filed.end(), sent.filed.begin(), sent.filed.end());
+            outcomes[i].deeds.insert(outcomes[i].deeds.end(), sent.deeds.begin(), sent.deeds.end());
             if (!sent.spool_id.empty()) outcomes[i].spool_id = sent.spool_id;
             if (!sent.error.empty()) outcomes[i].error = sent.error;
             if (!sent.answer.positive()) outcomes[i].answer = sent.answer;
@@ -457,14 +480,18 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
             if (!copy.answer.positive()) outcomes[i].answer = copy.answer;
             if (!copy.error.empty()) outcomes[i].error = copy.error;
         }
-        if (!copy.filed.mailbox.empty()) outcomes[copy.recipients.front()].filed.push_back(copy.filed);
+        Outcome& outcome = outcomes[copy.recipients.front()];
+        outcome.filed.insert(outcome.filed.end(), copy.filed.begin(), copy.filed.end());
+        outcome.deeds.insert(outcome.deeds.end(), copy.deeds.begin(), copy.deeds.end());
+        if (!copy.spool_id.empty()) outcome.spool_id = copy.spool_id;
     }
     for (std::size_t i = 0; i < outcomes.size(); ++i)
         if (outcomes[i].answer.positive()) outcomes[i].answer = delivered(recipients[i].resolution);
     return outcomes;
 }
 
-Result<std::vector<Deliverer::Planned>> Deliverer::plan(const Recipient& recipient, std::string_view wanted) {
+Result<std::vector<Deliverer::Planned>> Deliverer::plan(const Recipient& recipient, std::string_view wanted,
+                                                        const Envelope* envelope, std::string_view message) {
     std::vector<Planned> planned;
     for (const auto& target : recipient.resolution.accounts) {
         // Looking must not make anything: an account that is not there yet will have its default mailboxes.
@@ -478,6 +505,11 @@ Result<std::vector<Deliverer::Planned>> Deliverer::plan(const Recipient& recipie
             }
         } else if (opened.error().code != Errc::NotFound) {
             return fail(opened.error());
+        }
+        if (envelope != nullptr && wanted.empty()) {
+            GK_TRY(const auto decided, plan_filter(target.account, *envelope, recipient, message, mailbox));
+            planned.insert(planned.end(), decided.begin(), decided.end());
+            if (!decided.empty()) continue;
         }
         planned.push_back({target.account, mailbox, {}});
     }

@@ -10,6 +10,7 @@
 
 #include "common/base/result.hpp"
 #include "common/config/config.hpp"
+#include "common/delivery/actions.hpp"
 #include "common/delivery/domain_usage.hpp"
 #include "common/delivery/forwarding.hpp"
 #include "common/delivery/quota_warnings.hpp"
@@ -66,18 +67,12 @@ struct Envelope {
     bool from_gk = false;  // it came through gk-smtpd: what that says in front of the message is true
 };
 
-// Where a copy went.
-struct Filed {
-    std::string account, mailbox;
-    std::string file;    // its name in the Maildir, without flags
-    store::Uid uid = 0;  // 0: durable, its UID comes later
-};
-
 struct Outcome {
     Answer answer;
-    std::vector<Filed> filed;  // copies made for this recipient; empty where another recipient's copy serves
-    std::string spool_id;      // of the copy that leaves, where one does
-    std::string error;         // for the log: why a part of it failed
+    std::vector<Filed> filed;      // copies made for this recipient; empty where another recipient's copy serves
+    std::string spool_id;          // of the copy that leaves, where one does
+    std::string error;             // for the log: why a part of it failed
+    std::vector<Deed> deeds = {};  // what Sieve did
 };
 
 // Thread-safe; one for a program.
@@ -97,11 +92,15 @@ public:
     std::vector<Outcome> deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
                                  std::string_view message, std::string_view mailbox = {});
 
-    // What deliver() would do, in words, one line for each copy: "ann@a.test INBOX", "spool bob@elsewhere.test".
+    // What deliver() would do, in words, one line for each copy: "ann@a.test INBOX", "spool bob@elsewhere.test". With
+    // MESSAGE, which came in by ENVELOPE, also what the scripts of an account do: SIEVE says it then, or why not.
     struct Planned {
-        std::string account, mailbox, external;
+        std::string account, mailbox, external, sieve = {};
     };
-    Result<std::vector<Planned>> plan(const Recipient& recipient, std::string_view mailbox = {});
+    Result<std::vector<Planned>> plan(const Recipient& recipient, std::string_view mailbox = {},
+                                      const Envelope* envelope = nullptr, std::string_view message = {});
+    // Whether RECIPIENT's mail is run through scripts, so that plan() wants the message.
+    Result<bool> is_filtered(const Recipient& recipient) const;
 
     maildir::Syncer::Counts flushes() const noexcept { return writer_.syncer().counts(); }
 
@@ -126,7 +125,19 @@ private:
     void warn_of_quotas(store::Account& account, const std::string& address, const store::Quota& quota,
                         std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
-    void write(Copy& copy, const Envelope& envelope, std::string_view message, std::string_view mailbox);
+    void write(Copy& copy, const Envelope& envelope, const Recipient& recipient, std::string_view message,
+               std::string_view mailbox);
+    Result<Filed> file(store::Account& account, const std::string& mailbox, const store::IncomingMessage& kind,
+                       std::string_view front, std::string_view message);
+    // filtering.cpp
+    Result<FilterInput> filter_input(const std::string& account, const Envelope& envelope, const Recipient& recipient,
+                                     std::string_view message, const std::string& mailbox) const;
+    Result<std::vector<Planned>> plan_filter(const std::string& account, const Envelope& envelope,
+                                             const Recipient& recipient, std::string_view message,
+                                             const std::string& mailbox);
+    void filter(Copy& copy, const Envelope& envelope, const Recipient& recipient, store::Account& account,
+                const std::vector<Filter::Chosen>& scripts, const std::string& mailbox, std::string_view front,
+                std::string_view message);
     bool is_unknown_report(const std::vector<Copy>& copies, const Envelope& envelope, std::string_view message) const;
     Result<std::string> spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
                               std::string_view front, std::string_view message);
@@ -140,6 +151,7 @@ private:
     store::AccountPool accounts_;
     DomainUsage usage_;
     std::mutex warning_mutex_;  // one warning for what several messages came to at once
+    Filter filter_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above
 };

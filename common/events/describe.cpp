@@ -28,6 +28,10 @@ constexpr Sentence kSentences[] = {
      "filed for {account} in {mailbox}[ as UID {uid}][ as {file}][, for <{recipient}>][, from <{sender}>][, {size} "
      "bytes]"},
     {"message.spooled", "given to the queue as {queue}[, for <{recipient}>]"},
+    {"sieve.action",
+     "Sieve of {account}[ ({script})][, line {line}]: {action}[, given to the queue as {queue}][: {note}]"},
+    {"sieve.failed", "Sieve of {account}[ ({script})][, line {line}][: {action}]: {error}"},
+    {"sieve.remark", "Sieve of {account}[ ({script})]: {note}"},
     {"delivery.failed", "not delivered[ to <{recipient}>]: {error}"},
     {"queue.accepted", "in the queue as {queue}[, from <{sender}>]"},
     {"queue.delivered", "sent[ to <{recipient}>][ at {peer}][, {tls}]: {reply}"},

@@ -222,7 +222,7 @@ PreLogin::Step PreLogin::tls_started(std::vector<std::string> mechanisms) {
     return step;
 }
 
-void PreLogin::suspend(PreLoginEffect effect, Step& step) {
+void PreLogin::suspend(auth::LoginEffect effect, Step& step) {
     step.effects.push_back(std::move(effect));
     state_ = State::Suspended;
 }

@@ -6,10 +6,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "common/auth/wire.hpp"
+#include "common/auth/login_dialogue.hpp"
 
 // An IMAP connection before it is anybody's: RFC 3501 and RFC 9051, the commands of the not-authenticated state, and
 // SASL (RFC 4422, RFC 4959). A value: bytes and answers in, bytes and effects out.
@@ -28,41 +27,27 @@ struct PreLoginOptions {
     int max_commands = 100;                  // of any kind, then BYE: nobody needs so many to log in
 };
 
-// What the host does next. Everything but CancelExchange and EndConnection suspends the dialogue until the host has
-// answered.
-struct StartTls {};  // send the output, then handshake, then call tls_started()
-// auth::Begin           ask gk-authd (the host fills in address, tls and channel bindings), then call authenticated()
-// auth::Continue        the next step of the same exchange, then call authenticated()
-struct CancelExchange {};  // drop the exchange with gk-authd; no answer
-struct HandOver {          // give the connection to a session; on failure call session_refused()
-    std::string tag, user, ticket;
-};
-struct EndConnection {};  // send the output, then close
-using PreLoginEffect = std::variant<StartTls, auth::Begin, auth::Continue, CancelExchange, HandOver, EndConnection>;
+using auth::CancelExchange;
+using auth::EndConnection;
+using auth::HandOver;
+using auth::StartTls;
 
-class PreLogin {
+class PreLogin final : public auth::LoginDialogue {
 public:
-    struct Step {
-        std::string output;                   // to the client, before the effects
-        std::vector<PreLoginEffect> effects;  // in order; at most one that suspends, and that one last
-    };
-
     explicit PreLogin(PreLoginOptions options);
 
-    std::string greeting() const;
-    Step feed(std::string_view bytes);  // any split gives the same answers; kept while suspended
+    std::string greeting() const override;
+    Step feed(std::string_view bytes) override;
+    // STARTTLS is RFC 3501, 6.2.1.
+    Step tls_started(std::vector<std::string> mechanisms) override;
+    Step authenticated(const auth::Reply& reply) override;
+    Step session_refused(auth::FailCode code, std::string_view text) override;
+    std::string bye(std::string_view text) const override;  // "* BYE [CODE] text"
 
-    // The TLS handshake is over. What the client had sent before it was thrown away at STARTTLS (RFC 3501, 6.2.1).
-    Step tls_started(std::vector<std::string> mechanisms);
-    Step authenticated(const auth::Reply& reply);
-    Step session_refused(auth::FailCode code, std::string_view text);
-    // A last word where the host ends the connection: "* BYE [CODE] text". Empty where one was sent already.
-    std::string bye(std::string_view text) const;
-
-    bool suspended() const noexcept { return state_ == State::Suspended; }
-    bool closed() const noexcept { return state_ == State::Closed; }
-    std::size_t discarded() const noexcept { return discarded_; }       // bytes injected before TLS
-    std::string take_leftover() { return std::exchange(buffer_, {}); }  // after HandOver: the session's first bytes
+    bool suspended() const noexcept override { return state_ == State::Suspended; }
+    bool closed() const noexcept override { return state_ == State::Closed; }
+    std::size_t discarded() const noexcept override { return discarded_; }
+    std::string take_leftover() override { return std::exchange(buffer_, {}); }
     std::string capabilities() const;
 
 private:
@@ -76,7 +61,7 @@ private:
     void on_response(std::string_view line, Step& step);
     void on_sasl_bytes(std::string bytes, Step& step);
     void begin(std::string mechanism, std::string initial_response, Step& step);
-    void suspend(PreLoginEffect effect, Step& step);
+    void suspend(auth::LoginEffect effect, Step& step);
     void ask(std::string_view challenge, Waiting for_what, Step& step);
     void refuse(std::string_view reply, Step& step);
     void end(std::string_view text, Step& step);

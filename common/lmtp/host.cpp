@@ -117,6 +117,26 @@ void serve(net::SocketStream& peer, const CurrentService& current, const std::at
     transactions.reset();  // a message that did not end is not a message
 }
 
+namespace {
+
+// "sieve.action" for what was done, "sieve.failed" for what was not, "sieve.remark" for what was not to be done.
+void log_deed(std::string_view id, const delivery::Deed& deed) {
+    const bool failed = !deed.error.empty();
+    log::Event event(failed                ? "sieve.failed"
+                     : deed.action.empty() ? "sieve.remark"
+                                           : "sieve.action",
+                     failed ? log::Level::Warning : log::Level::Info);
+    event.field("id", id).field("account", deed.account);
+    if (!deed.scripts.empty()) event.field("script", deed.scripts);
+    if (deed.line > 0) event.field("line", deed.line);
+    if (!deed.action.empty()) event.field("action", deed.action);
+    if (!deed.queue.empty()) event.field("queue", deed.queue);
+    if (!deed.note.empty()) event.field("note", deed.note);
+    if (failed) event.field("error", deed.error);
+}
+
+}  // namespace
+
 void log_outcomes(const delivery::Envelope& envelope, const std::vector<delivery::Recipient>& recipients,
                   const std::vector<delivery::Outcome>& outcomes, std::uint64_t size) {
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -130,6 +150,7 @@ void log_outcomes(const delivery::Envelope& envelope, const std::vector<delivery
                 .field("sender", envelope.reverse_path);
             event.field("size", size);
         }
+        for (const auto& deed : outcome.deeds) log_deed(envelope.trace_id, deed);
         if (!outcome.spool_id.empty())
             log::Event("message.spooled")
                 .field("id", envelope.trace_id)

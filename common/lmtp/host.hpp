@@ -31,7 +31,8 @@ using CurrentService = std::function<Service()>;
 // Returns when the dialogue is over. While STOPPING, a transaction that runs is finished, and nothing else begun.
 void serve(net::SocketStream& peer, const CurrentService& current, const std::atomic<bool>& stopping);
 
-// Writes the events of one delivery: message.delivered for each copy, message.spooled, delivery.failed.
+// Writes the events of one delivery: message.delivered for each copy, sieve.action,
+// sieve.failed, message.spooled, delivery.failed.
 void log_outcomes(const delivery::Envelope& envelope, const std::vector<delivery::Recipient>& recipients,
                   const std::vector<delivery::Outcome>& outcomes, std::uint64_t size);
 

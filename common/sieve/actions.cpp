@@ -201,7 +201,7 @@ bool Machine::notify(const Node& node) {
         const std::string_view value = Mail::text_of(field);
         if (!text::starts_with_nocase(value, "auto-notified") && !text::starts_with_nocase(value, "auto-replied"))
             continue;
-        outcome_.remarks.push_back(
+        outcome_.remarks.emplace_back(
             "no notification: the message is a response or a notification itself (Auto-Submitted)");
         return true;
     }

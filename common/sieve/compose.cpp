@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/sieve/compose.hpp"
 
+#include "common/address/list.hpp"
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
 #include "common/message/decoder.hpp"
@@ -10,17 +11,52 @@ namespace gk::sieve {
 
 namespace {
 
-constexpr std::size_t kFold = 76;
+constexpr std::size_t kFold = 76, kLongestWord = 900;  // a line has at most 998 octets (RFC 5322, 2.1.1)
+constexpr std::size_t kMostReferences = 900;           // octets; of more, the first and the last stay
 
+// VALUE becomes one line of words, whatever a script put into it.
 void field(std::string& out, std::string_view name, std::string_view value) {
     std::string line = std::string(name) + ':';
     std::size_t column = line.size();
     for (const std::string_view word : text::words(value)) {
         if (column + word.size() + 1 > kFold && column > name.size() + 1) line += "\r\n", column = 0;
-        line.append(" ").append(word);
+        line.append(" ").append(word.substr(0, kLongestWord));
         column += word.size() + 1;
     }
+    std::erase(line, '\0');
     out += line + "\r\n";
+}
+
+// A mailbox of a script's: its display name may be UTF-8.
+void mailbox(std::string& out, std::string_view name, std::string_view value) {
+    const auto listed = address::parse_list(value);
+    const auto addresses = address::addresses_of(value);
+    if (addresses.size() != 1 || listed.size() != 1 || listed[0].name.empty())
+        return field(out, name, addresses.size() == 1 ? addresses[0] : value);
+    const std::string shown = message::decode_words(listed[0].name);
+    std::string phrase = "\"";
+    for (const char c : shown) {
+        if (c == '"' || c == '\\') phrase += '\\';
+        phrase += c;
+    }
+    phrase += '"';
+    field(out, name, (text::is_ascii(shown) ? phrase : message::encode_words(shown)) + " <" + addresses[0] + '>');
+}
+
+// The Message-IDs in a field's body.
+std::string ids(std::string_view value) {
+    std::vector<std::string> found;
+    std::size_t size = 0;
+    for (const std::string_view word : text::words(value))
+        if (word.size() > 2 && word.size() < 500 && word.front() == '<' && word.back() == '>' && text::is_ascii(word)) {
+            found.emplace_back(word);
+            size += word.size() + 1;
+        }
+    while (size > kMostReferences && found.size() > 2) {
+        size -= found[1].size() + 1;
+        found.erase(found.begin() + 1);
+    }
+    return text::join(found, " ");
 }
 
 std::string crlf(std::string_view s) {
@@ -54,12 +90,12 @@ void common(std::string& out, const Stamp& stamp) {
 
 std::string compose(const Vacation& vacation, const Stamp& stamp) {
     std::string out;
-    field(out, "From", vacation.from);
+    mailbox(out, "From", vacation.from);
     field(out, "To", vacation.to);
     field(out, "Subject", message::encode_words(vacation.subject));
     common(out, stamp);
-    if (!vacation.in_reply_to.empty()) field(out, "In-Reply-To", vacation.in_reply_to);
-    if (!vacation.references.empty()) field(out, "References", vacation.references);
+    if (const auto id = ids(vacation.in_reply_to); !id.empty()) field(out, "In-Reply-To", id);
+    if (const auto all = ids(vacation.references); !all.empty()) field(out, "References", all);
     field(out, "Auto-Submitted", "auto-replied (vacation)");
     field(out, "X-Auto-Response-Suppress", "All");
     field(out, "MIME-Version", "1.0");
@@ -82,9 +118,10 @@ std::string compose(const Notify& notify, std::string_view from, const Stamp& st
     const auto addresses = [&](std::string_view name, const std::vector<std::string>& list) {
         if (!list.empty()) field(out, name, text::join(list, ", "));
     };
-    field(out, "From", notify.from.empty() ? from : std::string_view(notify.from));
+    mailbox(out, "From", notify.from.empty() ? from : std::string_view(notify.from));
     addresses("To", notify.to);
     addresses("Cc", notify.cc);
+    if (notify.to.empty() && notify.cc.empty()) out += "To: undisclosed-recipients:;\r\n";
     field(out, "Subject", message::encode_words(notify.subject));
     common(out, stamp);
     field(out, "Auto-Submitted", notify.auto_submitted);

@@ -48,6 +48,11 @@ std::string_view Mail::text_of(HeaderField& field) {
     return field.decoded.empty() ? field.plain : std::string_view(field.decoded);
 }
 
+const std::vector<address::Listed>& Mail::addresses_of(HeaderField& field) {
+    if (!field.addresses) field.addresses = address::parse_list(field.value);
+    return *field.addresses;
+}
+
 std::string_view Mail::body() { return message_.substr(message::header_length(message_)); }
 
 std::uint64_t Mail::octets() {

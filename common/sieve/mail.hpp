@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/address/list.hpp"
 #include "common/message/structure.hpp"
 #include "common/sieve/outcome.hpp"
 
@@ -22,6 +23,7 @@ struct HeaderField {
     std::string decoded = {};  // with worked_out: RFC 2047 undone; where plain, PLAIN is a view of the same
     std::string_view plain = {};
     bool worked_out = false;
+    std::optional<std::vector<address::Listed>> addresses = {};  // of those that the test address asked for
 };
 
 class Mail {
@@ -31,6 +33,7 @@ public:
     std::vector<HeaderField>& fields();
     // The field's text as a reader sees it: one line, white space around it dropped (RFC 5228, 2.7.2).
     static std::string_view text_of(HeaderField& field);
+    static const std::vector<address::Listed>& addresses_of(HeaderField& field);
     std::string_view raw() const noexcept { return message_; }
     std::string_view body();  // without the header
     // As it is on the wire: LF counts as CRLF.

@@ -178,8 +178,8 @@ bool Machine::address_value(Matcher& matcher, const Node& node, std::string_view
 bool Machine::address(const Node& node) {
     Matcher matcher(*this, node, node.args[1]);
     each_field(node, node.args[0], [&](std::string_view, HeaderField& field) {
-        if (!budget_.spend(field.value.size() * 4)) return fail(node, {}), true;
-        for (const address::Listed& each : address::parse_list(field.value))
+        if (!budget_.spend(field.value.size() + 16)) return fail(node, {}), true;
+        for (const address::Listed& each : Mail::addresses_of(field))
             if (each.kind == address::Listed::Kind::Mailbox && (!each.local_part.empty() || !each.domain.empty()) &&
                 address_value(matcher, node, each.local_part, each.domain))
                 return true;

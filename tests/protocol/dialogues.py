@@ -125,6 +125,27 @@ class Imap(unittest.TestCase):
                     program.wait()
 
 
+class Managesieve(unittest.TestCase):
+    def test_a_session_over_a_pipe_says_what_the_dialogues_say(self):
+        with gk.Instance("mx.a.test", {"a.test": []}, up_options=("--only", "auth")) as instance:
+            for name, path, _ in dialogues("managesieve"):
+                account = f"{name.replace('_', '-')}@a.test"
+                instance.add_user(account)
+                ours, theirs = socket.socketpair()
+                with self.subTest(name), ours:
+                    ours.settimeout(20)
+                    program = subprocess.Popen([f"{gk.BIN}/gk-sieved", "--stdio", "--account", account, "--root", instance.root], stdin=theirs, stdout=theirs)
+                    theirs.close()
+                    try:
+                        self.assertRegex(ours.recv(8192), rb'^"IMPLEMENTATION" "gk"\r\n')
+                        transcript.replay(path, ours)
+                        ours.shutdown(socket.SHUT_WR)
+                        self.assertEqual(program.wait(20), 0)
+                    finally:
+                        program.kill()
+                        program.wait()
+
+
 class Lmtp(unittest.TestCase):
     def test_the_running_server_says_what_the_dialogues_say(self):
         with gk.Instance("mx.a.test", {"a.test": ["ann", "ben"]}, up_options=("--only", "deliver")) as instance:
