@@ -103,10 +103,17 @@ int say(const std::string& address, const delivery::Answer& answer) {
     return code;
 }
 
-// MESSAGE is read where scripts want to see it.
+// MESSAGE is there where scripts want to see it; then there is a column more, for what they say.
 int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer, const delivery::Envelope& envelope,
             const std::vector<delivery::Recipient>& recipients, std::string_view message) {
-    cli::Rows rows(wanted.json, {"recipient", "action", "account", "mailbox", "sieve"});
+    const bool filtered = !message.empty();
+    std::vector<std::string> columns = {"recipient", "action", "account", "mailbox"};
+    if (filtered) columns.emplace_back("sieve");
+    cli::Rows rows(wanted.json, columns);
+    const auto add = [&](std::vector<cli::Rows::Cell> cells, const std::string& sieve) {
+        if (filtered) cells.emplace_back(sieve);
+        rows.add(std::move(cells));
+    };
     int code = EX_OK;
     for (const auto& recipient : recipients) {
         const auto planned = deliverer.plan(recipient, wanted.mailbox, &envelope, message);
@@ -118,10 +125,10 @@ int dry_run(const LocalDelivery& wanted, delivery::Deliverer& deliverer, const d
         }
         for (const auto& copy : *planned) {
             if (!copy.external.empty())
-                rows.add({recipient.address, std::string("spool"), copy.external, std::string(), copy.sieve});
+                add({recipient.address, std::string("spool"), copy.external, std::string()}, copy.sieve);
             else if (copy.mailbox.empty())
-                rows.add({recipient.address, std::string("sieve"), copy.account, std::string(), copy.sieve});
-            else rows.add({recipient.address, std::string("file"), copy.account, copy.mailbox, copy.sieve});
+                add({recipient.address, std::string("sieve"), copy.account, std::string()}, copy.sieve);
+            else add({recipient.address, std::string("file"), copy.account, copy.mailbox}, copy.sieve);
         }
     }
     return code;
