@@ -104,6 +104,7 @@ class SpamAssassin(Filter):
 
 RSPAMD = """
 options {{ pidfile = "{place}/pid"; tempdir = "{place}"; hs_cache_dir = "{place}"; filters = ""; disable_hyperscan = true;
+  classify_headers = ["User-Agent", "X-Mailer", "Content-Type", "X-MimeOLE"];
   url_tld = "/usr/share/rspamd/effective_tld_names.dat"; dns {{ nameserver = ["127.0.0.1:1:1"]; timeout = 0.01s; retransmits = 1; }} }}
 logging {{ type = "console"; level = "error"; }}
 actions {{ reject = 1e15; }}

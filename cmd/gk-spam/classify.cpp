@@ -41,8 +41,7 @@ int classify(const Arguments& a) {
     cli::Progress progress("judging", count_files(paths));
     for (const std::string& path : paths) {
         const Status read = read_messages(path, [&](const std::string& name, std::string_view bytes) {
-            const auto structure = message::scan(bytes);
-            const auto judged = spam::judge(spam::read_features(bytes, structure, limits), tables, rules);
+            const auto judged = spam::judge(spam::features_of(bytes, limits), tables, rules);
             std::string reasons;
             for (const auto& reason : judged.reasons)
                 reasons += fmt::format("{}{} {:+.2f}", reasons.empty() ? "" : ", ", reason.feature, reason.weight);
@@ -63,7 +62,7 @@ int features(const Arguments& a) {
     if (!place) return failed(place.error());
     cli::Rows rows(a.json, {"feature"});
     const Status read = read_messages(a.file, [&](const std::string&, std::string_view bytes) {
-        const auto found = spam::read_features(bytes, message::scan(bytes), spam::feature_limits(place->config));
+        const auto found = spam::features_of(bytes, spam::feature_limits(place->config));
         for (std::size_t i = 0; i < found.size(); ++i) rows.add({charset::valid_utf8(found.text(i))});
         return ok();
     });

@@ -17,7 +17,7 @@ namespace gk::spam_tool {
 struct Arguments {
     std::string root, account, home, directory, file = "-";
     std::vector<std::string> messages;
-    bool json = false, spam = false, ham = false;
+    bool json = false, spam = false, ham = false, pending = false;
     std::int64_t passes = 6;
 };
 
@@ -47,6 +47,8 @@ std::size_t count_files(const std::vector<std::string>& paths);
 
 int classify(const Arguments& arguments);
 int learn(const Arguments& arguments);
+// What owners moved to Junk and out of it.
+int learn_pending(const Arguments& arguments);
 int forget(const Arguments& arguments);
 int train(const Arguments& arguments);
 int stats(const Arguments& arguments);

@@ -37,7 +37,7 @@ Result<Opened> open(const Arguments& a) {
 }
 
 spam::Sample sample_of(std::string_view bytes, bool spam, const spam::FeatureLimits& limits) {
-    auto features = spam::read_features(bytes, message::scan(bytes), limits);
+    auto features = spam::features_of(bytes, limits);
     const auto identity = spam::identity_of(features);
     return {identity, spam, std::move(features)};
 }
@@ -86,6 +86,11 @@ void report(const Arguments& a, const spam::LearnCount& count) {
 }  // namespace
 
 int learn(const Arguments& a) {
+    if (a.pending) {
+        if (a.spam || a.ham || !a.messages.empty())
+            return cli::usage("--pending says itself what is learned, and as what");
+        return learn_pending(a);
+    }
     if (a.spam == a.ham) return cli::usage("say what the messages are: one of --spam and --ham");
     auto opened = open(a);
     if (!opened) return failed(opened.error());

@@ -33,7 +33,12 @@ int main(int argc, char** argv) {
          .run = [&] { return spam_tool::classify(a); }},
         {.name = "learn",
          .summary = "learn from messages; each counts once, however often it is learned",
-         .options = {{"--spam", &a.spam, "that they are spam"}, {"--ham", &a.ham, "that they are not"}},
+         .options =
+             {{"--spam", &a.spam, "that they are spam"},
+              {"--ham", &a.ham, "that they are not"},
+              {"--pending", &a.pending,
+               "in place of messages: what owners moved to Junk and out of it since the last time, into their own "
+               "models; of all accounts, or of --account"}},
          .operands = {messages},
          .run = [&] { return spam_tool::learn(a); }},
         {.name = "forget",

@@ -241,6 +241,7 @@ const std::vector<Setting> kSettings = {
     {"smtp.submission_recipients_day", Integer, "20000", "Recipients that one account may send to in a day, each message's counted anew; past it 450; 0 for any number.", 0, 1'000'000'000},
     {"smtp.submission_recipients_hour", Integer, "5000", "The same in an hour.", 0, 1'000'000'000},
     {"spam.account_features", Integer, "500000", "How many features (words, pairs of words, hosts of links and the like) an account's own model keeps, some 40 bytes each; past it those go first that one message alone had, the oldest of them.", 1000, 10'000'000},
+    {"spam.delivery", String, "junk", "What gk-deliver does once spam.least messages were learned: junk: say in a field X-GK-Spam what it thinks, and file spam into the account's Junk where nothing says otherwise; mark: only say it; off: neither.", 0, INT64_MAX, {"junk", "mark", "off"}},
     {"spam.least", Integer, "50", "Messages of each kind, spam and ham, that must have been learned before a verdict is given.", 1, 100'000},
     {"spam.message_features", Integer, "6000", "Features of one message that are looked at.", 100, 100'000},
     {"spam.remember", Integer, "100000", "Messages whose learning a model remembers, so that each counts once and can be forgotten.", 100, 10'000'000},

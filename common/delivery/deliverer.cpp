@@ -97,6 +97,7 @@ Deliverer::Deliverer(const config::Config& config, Options options)
       changes_(paths_.run + "/changes.sock"),
       writer_(options_.sync),
       accounts_(options_.open_accounts, &changes_, &writer_, options_.message),
+      spam_(config),
       filter_(FilterOptions::from(config)) {}
 
 Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config, Index index) {
@@ -263,20 +264,22 @@ void Deliverer::write(Copy& copy, const Envelope& envelope, const Recipient& rec
     }
     const auto opened = account(copy.target.account);
     if (!opened) return failed(opened.error());
-    const bool junk = wanted.empty() && envelope.from_gk && message::is_quarantined(message);
-    auto mailbox = junk ? junk_of(**opened) : choose_mailbox(**opened, copy.target.detail, wanted);
-    if (!mailbox) return failed(mailbox.error());
-
     std::string address = copy.target.account;
     if (!copy.target.detail.empty())
         address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
                               directory::domain_of(address));
     // RFC 5321, 4.4: final delivery puts the reverse-path in front.
-    const std::string trace = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
+    std::string trace = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
+    const auto opinion = spam_.of((*opened)->home(), trace + envelope.front, message);
+    trace += opinion.field;
     const std::string front = trace + envelope.front;
+    const bool quarantined = wanted.empty() && envelope.from_gk && message::is_quarantined(message);
+    const bool junk = quarantined || (wanted.empty() && opinion.junk);
+    auto mailbox = junk ? junk_of(**opened) : choose_mailbox(**opened, copy.target.detail, wanted);
+    if (!mailbox) return failed(mailbox.error());
     store::IncomingMessage kind;
     kind.binary = envelope.body == queue::Body::BinaryMime;
-    if (wanted.empty() && !junk) {
+    if (wanted.empty() && !quarantined) {  // of spam a script may think otherwise
         const auto scripts = filter_.scripts_of(directory::home_of(paths_, copy.target.account));
         if (!scripts) return failed(scripts.error());
         if (!scripts->empty()) {
@@ -334,7 +337,9 @@ bool Deliverer::is_unknown_report(const std::vector<Copy>& copies, const Envelop
 std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,
                                         std::string_view message, std::string_view mailbox) {
     Lists lists;
-    return deliver(envelope, recipients, message, mailbox, lists);
+    // Nobody but us says what we think of it.
+    const auto honest = spam::without_field(message);
+    return deliver(envelope, recipients, honest ? *honest : message, mailbox, lists);
 }
 
 std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vector<Recipient>& recipients,

@@ -14,6 +14,7 @@
 #include "common/delivery/domain_usage.hpp"
 #include "common/delivery/forwarding.hpp"
 #include "common/delivery/quota_warnings.hpp"
+#include "common/delivery/spam_filter.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
 #include "common/queue/envelope.hpp"
@@ -151,6 +152,7 @@ private:
     store::AccountPool accounts_;
     DomainUsage usage_;
     std::mutex warning_mutex_;  // one warning for what several messages came to at once
+    SpamFilter spam_;
     Filter filter_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above

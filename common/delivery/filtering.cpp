@@ -45,6 +45,8 @@ void Deliverer::filter(Copy& copy, const Envelope& envelope, const Recipient& re
     auto input = filter_input(copy.target.account, envelope, recipient, message, mailbox);
     if (!input) return failed(input.error());
     input->store = &account;
+    if (const auto told = spam::read_field(front); told && told->verdict != spam::Verdict::Unsure)
+        input->spam_percent = 100 * told->score;
     Memory memory(input->home, filter_.options().remembered);
     const auto filtered = filter_.run(scripts, *input, memory);
 

@@ -84,4 +84,9 @@ Features read_features(std::string_view file, const message::Structure& structur
     return features;
 }
 
+Features features_of(std::string_view file, const FeatureLimits& limits) {
+    file = file.substr(0, limits.message);
+    return read_features(file, message::scan(file), limits);
+}
+
 }  // namespace gk::spam

@@ -19,8 +19,9 @@ namespace gk::spam {
 inline constexpr int kFeaturesVersion = 1;
 
 struct FeatureLimits {
-    std::size_t text = 64u << 10;   // bytes of decoded text of one message that are looked at
-    std::size_t html = 256u << 10;  // and of HTML source
+    std::size_t message = 1u << 20;  // bytes of it, as it is stored; the rest is not read
+    std::size_t text = 64u << 10;    // bytes of decoded text of one message that are looked at
+    std::size_t html = 256u << 10;   // and of HTML source
     std::size_t header = 64u << 10;
     std::size_t features = 6000;  // of one message; what comes later is not taken
     std::size_t links = 200;
@@ -77,5 +78,7 @@ std::uint64_t identity_of(const Features& features) noexcept;
 // FILE is the whole message and STRUCTURE what was found in it. Never fails; time is linear in the bytes that LIMITS
 // permit.
 Features read_features(std::string_view file, const message::Structure& structure, const FeatureLimits& limits = {});
+// The same of a message that nobody has looked into yet.
+Features features_of(std::string_view file, const FeatureLimits& limits = {});
 
 }  // namespace gk::spam

@@ -11,6 +11,7 @@ complete -c gk-spam -n __fish_use_subcommand -f -a classify -d 'say of each mess
 complete -c gk-spam -n __fish_use_subcommand -f -a learn -d 'learn from messages; each counts once, however often it is learned'
 complete -c gk-spam -n '__fish_seen_subcommand_from learn' -l spam -d 'that they are spam'
 complete -c gk-spam -n '__fish_seen_subcommand_from learn' -l ham -d 'that they are not'
+complete -c gk-spam -n '__fish_seen_subcommand_from learn' -l pending -d 'in place of messages: what owners moved to Junk and out of it since the last time, into their own models; of all accounts, or of --account'
 complete -c gk-spam -n __fish_use_subcommand -f -a forget -d 'take back what was learned from messages'
 complete -c gk-spam -n __fish_use_subcommand -f -a train -d 'learn from the messages in DIRECTORY/spam and DIRECTORY/ham, going over them several times'
 complete -c gk-spam -n '__fish_seen_subcommand_from train' -l passes -x -d 'how often at most'

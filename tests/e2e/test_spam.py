@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from bed import gk
+from bed import case, gk
 
 SPAM = f"{gk.BIN}/gk-spam"
 GOODS = "cheap pills casino loan winner prize urgent discount guaranteed offer click unsubscribe money free".split()
@@ -128,6 +128,63 @@ class Tool(unittest.TestCase):
                 for n in range(12) for kind in ("spam", "ham")]
         self.assertEqual([learning.wait(60) for learning in each], [0] * 24)
         self.assertEqual((self.stats()["spam"], self.stats()["ham"]), (12, 12))
+
+
+class Delivery(case.Case):
+    """What gk-deliver thinks of mail, where it files it, and what moves by IMAP teach."""
+
+    SETTINGS = "[spam]\nleast = 10\n"
+
+    def tool(self, verb, *words, stdin=None, code=0):
+        return self.call(SPAM, verb, "--root", self.gk.root, *words, stdin=stdin, code=code)
+
+    def send(self, content, recipient="ann@a.test"):
+        with self.smtp() as smtp:
+            smtp.sendmail("x@outside.test", [recipient], content.replace(b"\n", b"\r\n"))
+
+    def field(self, imap, mailbox, subject):
+        """The X-GK-Spam fields of the message with that subject, or None where it is not there."""
+        imap.select(mailbox)
+        found = imap.uid("SEARCH", "SUBJECT", subject)[1][0].split()
+        if not found:
+            return None
+        head = imap.uid("FETCH", found[-1], "(BODY.PEEK[HEADER.FIELDS (X-GK-Spam)])")[1][0][1]
+        return head.decode()
+
+    def test_spam_goes_to_junk_once_enough_is_known_and_says_why(self):
+        self.send(b"Subject: first\nX-GK-Spam: ham; score=0.0000\n\n" + b"cheap pills\n")
+        with self.imap("ann@a.test") as imap:
+            imap.create("Junk")
+            self.assertEqual(self.field(imap, "INBOX", "first").strip(), "")  # nothing is known, and forgeries are taken out
+        with tempfile.TemporaryDirectory() as folder:
+            for name, spam in (("spam", True), ("ham", False)):
+                os.makedirs(f"{folder}/{name}")
+                for number in range(40):
+                    with open(f"{folder}/{name}/{number}", "wb") as file:
+                        file.write(message(number, spam))
+            os.chmod(folder, 0o755)
+            self.tool("train", folder)
+        self.send(message(900, True).replace(b"Subject: ", b"Subject: marked "))
+        self.send(message(901, False).replace(b"Subject: ", b"X-GK-Spam: spam; score=1.0\nSubject: wanted "))
+        with self.imap("ann@a.test") as imap:
+            junk, inbox = self.field(imap, "Junk", "marked"), self.field(imap, "INBOX", "wanted")
+            self.assertRegex(junk, r"X-GK-Spam: spam; score=0\.9")
+            self.assertEqual(junk.count("+") + junk.count(" -"), 5, junk)
+            self.assertRegex(inbox, r"^X-GK-Spam: ham; score=0\.[0-8]")
+            self.assertEqual(inbox.count("X-GK-Spam"), 1)
+
+            # Moved out of Junk: not spam to its owner. Into it: spam. Into Trash: nothing is said.
+            imap.select("Junk")
+            uid = imap.uid("SEARCH", "SUBJECT", "marked")[1][0].split()[-1]
+            self.assertEqual(imap.uid("MOVE", uid, "INBOX")[0], "OK")
+            imap.select("INBOX")
+            uid = imap.uid("SEARCH", "SUBJECT", "wanted")[1][0].split()[-1]
+            self.assertEqual(imap.uid("COPY", uid, "Junk")[0], "OK")
+        told = json.loads(self.tool("learn", "--pending", "--json"))
+        self.assertEqual(told["learned"], 2)
+        own = [json.loads(line) for line in self.tool("stats", "--json", "-a", "ann@a.test").splitlines()]
+        self.assertEqual([(each["model"], each["spam"], each["ham"]) for each in own], [("shared", 40, 40), ("own", 1, 1)])
+        self.assertEqual(json.loads(self.tool("learn", "--pending", "--json"))["learned"], 0)
 
 
 if __name__ == "__main__":

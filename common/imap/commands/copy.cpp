@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "common/imap/session.hpp"
+#include "common/spam/pending.hpp"
 
 namespace gk::imap {
 
@@ -21,6 +22,19 @@ std::string copied_code(const store::Copied& copied) {
     return code + ']';
 }
 
+// Moving to Junk says that it is spam, and out of it, but not away, that it is not. What is noted, gk-spam learns.
+void note_verdict(store::Account& account, const std::string& from, const std::string& to,
+                  const store::Copied& copied) {
+    auto junk = account.find_special_use("\\Junk");
+    if (junk && junk->empty()) junk = account.find_any_case("Junk");
+    if (!junk || junk->empty() || (from == *junk) == (to == *junk)) return;
+    const auto trash = account.find_special_use("\\Trash");
+    if (!trash || to == *trash) return;
+    spam::Pending pending{to == *junk, to, copied.uidvalidity, {}};
+    for (const auto& [source, target] : copied.uids) pending.uids.push_back(target);
+    spam::note_pending(account.home(), pending);
+}
+
 }  // namespace
 
 // copy = "COPY" SP sequence-set SP mailbox: RFC 9051, 6.4.7; move = "MOVE" SP sequence-set SP mailbox: RFC 9051, 6.4.8
@@ -37,6 +51,7 @@ void Session::on(const Copy& command) {
     const auto copied = command.move ? view_->mailbox().move(uids, *name) : view_->mailbox().copy(uids, *name);
     if (!copied) return refuse(copied.error(), "TRYCREATE");
     if (copied->uids.empty()) return finish("NO [EXPUNGEISSUED] The messages were expunged meanwhile");
+    note_verdict(*account_, view_->mailbox().name(), *name, *copied);
     if (!command.move) return finish(fmt::format("OK {} Copied", copied_code(*copied)));
     // RFC 6851, 4.3: COPYUID before the EXPUNGEs.
     untagged(fmt::format("OK {} Moved", copied_code(*copied)));
