@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
 #include "common/cli/cli.hpp"
+#include "common/store/account.hpp"
 
 namespace gk::user_tool {
 
@@ -105,19 +106,27 @@ int list(const Arguments& arguments) {
 }
 
 int show(const Arguments& arguments) {
-    cli::Rows rows(arguments.json,
-                   {"account", "name", "admin", "disabled", "quota", "created", "tenant", "password",
-                    "password_changed", "app_passwords", "home", "messages_last_day", "recipients_last_day"});
+    cli::Rows rows(arguments.json, {"account", "name", "admin", "disabled", "quota", "created", "tenant", "password",
+                                    "password_changed", "app_passwords", "home", "messages_last_day",
+                                    "recipients_last_day", "quota_messages", "used", "used_messages", "used_percent"});
     return for_each(arguments, [&](accounts::Accounts& accounts, const std::string& address) -> Status {
         GK_TRY(const auto account, existing(accounts, address));
         GK_TRY(const auto credentials, accounts.credentials().find(account.address));
         const auto stored = credentials.value_or(auth::Credentials{});
         GK_TRY(const auto use, accounts.credentials().submissions().use(account.address, to_unix_s(now())));
+        const std::string home = directory::home_of(config::Paths::under(arguments.root), account.address);
+        const auto used = store::Account::kept_totals(home).value_or(store::Totals{});
+        const auto percent = [](std::uint64_t part, std::int64_t whole) {
+            return whole <= 0 ? std::int64_t{0}
+                              : static_cast<std::int64_t>(static_cast<double>(part) / static_cast<double>(whole) * 100);
+        };
         rows.add({account.address, account.name, account.admin, account.disabled, account.quota_bytes,
                   time_or_empty(account.created_s), account.tenant, std::string(auth::main_name(stored.main)),
-                  time_or_empty(stored.changed_s), static_cast<std::int64_t>(stored.app_passwords.size()),
-                  directory::home_of(config::Paths::under(arguments.root), account.address),
-                  static_cast<std::int64_t>(use.messages_day), static_cast<std::int64_t>(use.recipients_day)});
+                  time_or_empty(stored.changed_s), static_cast<std::int64_t>(stored.app_passwords.size()), home,
+                  static_cast<std::int64_t>(use.messages_day), static_cast<std::int64_t>(use.recipients_day),
+                  account.quota_messages, static_cast<std::int64_t>(used.bytes),
+                  static_cast<std::int64_t>(used.messages),
+                  std::max(percent(used.bytes, account.quota_bytes), percent(used.messages, account.quota_messages))});
         return ok();
     });
 }

@@ -150,6 +150,8 @@ const std::vector<Setting> kSettings = {
     {"queue.threads", Integer, "100", "Deliveries at the same time, one thread each; three quarters of them, at most, for destinations that have not shown that they answer.", 1, 1000},
     {"queue.tls", String, "opportunistic", "The least TLS towards peers. never: plain text. unchecked: where offered, whatever the domain publishes. opportunistic: where offered, and by DANE or MTA-STS where the domain publishes them. encrypt: always. verify: always, by a certificate that names the MX host. secure: always, by DANE or an MTA-STS policy in force. dane: always by DANE.", 0, 0, {"dane", "encrypt", "never", "opportunistic", "secure", "unchecked", "verify"}},
     {"queue.tls_policy", Table, "", "The same for domains (or smarthosts) of their own: domain = \"secure\"; \".domain\" is what lies below it."},
+    {"quota.warn_at", StringList, "80 95", "Percent of its quota at which an account is told, by a message, that it fills up, and the postmaster of a domain for that; once, until it falls below again. Empty: never."},
+    {"quota.warning_template", String, "", "A file with the words for it, where gk-deliver can read it (beside gk.toml): a Subject line, an empty line, a text; {about}, {percent}, {used}, {limit}, {messages} and {limit_messages} are filled in. Empty: gk's own."},
     {"reports.contact", String, "", "The address that reports name for questions; empty: reports.sender."},
     {"reports.dmarc", Boolean, "true", "Send DMARC aggregate reports (RFC 9990) to the domains that ask for them, once reports.sender is set."},
     {"reports.https_private", Boolean, "false", "Post TLS reports to private and loopback addresses too, and to any port; for networks without the Internet."},

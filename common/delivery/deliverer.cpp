@@ -27,11 +27,6 @@ namespace {
 
 const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
 
-store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
-    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
-    return {limit(bytes), limit(messages)};
-}
-
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
 
 // RFC 3461, 5.2.7: to how many the recipient led decides who reports success to its sender; see queue::local_fate.
@@ -71,6 +66,11 @@ std::vector<std::string> delivered_to(std::string_view message) {
     return found;
 }
 
+store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
+    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
+    return {limit(bytes), limit(messages)};
+}
+
 Options Options::from(const config::Config& config) {
     Options options;
     options.delimiter = config.string("delivery.subaddress_delimiter");
@@ -101,7 +101,9 @@ Deliverer::Deliverer(const config::Config& config, Options options)
       filter_(FilterOptions::from(config)) {}
 
 Result<std::unique_ptr<Deliverer>> Deliverer::open(const config::Config& config, Index index) {
-    std::unique_ptr<Deliverer> deliverer(new Deliverer(config, Options::from(config)));
+    auto options = Options::from(config);
+    GK_TRY(options.warnings, QuotaWarnings::from(config));
+    std::unique_ptr<Deliverer> deliverer(new Deliverer(config, std::move(options)));
     deliverer->index_ = index;
     GK_TRY(deliverer->directory_, directory::Directory::open(config.paths(), true, directory::Limits::from(config)));
     deliverer->forwarding_.emplace(config, deliverer->directory_);
@@ -129,18 +131,22 @@ Answer Deliverer::over_quota(const std::string& address, const store::Quota& quo
     return over_quota_of_domain(address, size);
 }
 
+Result<store::Totals> Deliverer::usage_of_domain(const std::string& domain) {
+    return usage_.of(domain, [&]() -> Result<std::vector<std::string>> {
+        GK_TRY(const auto all, directory_->accounts(domain));
+        std::vector<std::string> homes;
+        for (const auto& one : all) homes.push_back(directory::home_of(paths_, one.address));
+        return homes;
+    });
+}
+
 Answer Deliverer::over_quota_of_domain(const std::string& address, std::uint64_t size) {
     const std::string domain(directory::domain_of(address));
     const auto set = directory_->quota_of_domain(domain);
     if (!set) return kTrouble;
     const store::Quota quota = to_quota(set->bytes, set->messages);
     if (!quota.limited()) return {};
-    const auto used = usage_.of(domain, [&]() -> Result<std::vector<std::string>> {
-        GK_TRY(const auto all, directory_->accounts(domain));
-        std::vector<std::string> homes;
-        for (const auto& one : all) homes.push_back(directory::home_of(paths_, one.address));
-        return homes;
-    });
+    const auto used = usage_of_domain(domain);
     if (!used) return kTrouble;
     const bool full = (quota.messages != 0 && used->messages + 1 > quota.messages) ||
                       (quota.bytes != 0 && used->bytes + size > quota.bytes);
@@ -401,6 +407,11 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         }
         work();
         for (auto& thread : others) thread.join();
+    }
+    for (const Copy& copy : copies) {
+        if (!copy.answer.positive() || copy.filed.empty() || !copy.quota) continue;
+        if (const auto opened = account(copy.target.account))
+            warn_of_quotas(**opened, copy.target.account, *copy.quota, message.size());
     }
 
     // A recipient that stands for several, of whom some have the message now, is not answered 4yz: they would get it

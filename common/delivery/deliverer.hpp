@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "common/delivery/actions.hpp"
 #include "common/delivery/domain_usage.hpp"
 #include "common/delivery/forwarding.hpp"
+#include "common/delivery/quota_warnings.hpp"
 #include "common/delivery/spam_filter.hpp"
 #include "common/directory/directory.hpp"
 #include "common/maildir/writer.hpp"
@@ -31,7 +33,8 @@ struct Options {
     std::size_t open_accounts = 256;
     bool known_reports_only = false;    // refuse a DSN about what its account never sent
     std::size_t max_delivered_to = 50;  // Delivered-To fields before a message is called a loop
-    directory::Limits lists;            // how deep lists may lead, and to how many
+    QuotaWarnings warnings;
+    directory::Limits lists;  // how deep lists may lead, and to how many
     maildir::SyncOptions sync;
     message::Limits message;  // how far messages are looked into
     static Options from(const config::Config& config);
@@ -118,6 +121,10 @@ private:
     Result<store::Quota> quota_of(const std::string& account);
     Answer over_quota(const std::string& account, const store::Quota& quota, std::uint64_t size);
     Answer over_quota_of_domain(const std::string& account, std::uint64_t size);
+    Result<store::Totals> usage_of_domain(const std::string& domain);
+    // After a delivery of SIZE octets: tells who has come to a share of his quota.
+    void warn_of_quotas(store::Account& account, const std::string& address, const store::Quota& quota,
+                        std::uint64_t size);
     Result<std::shared_ptr<store::Account>> account(const std::string& address);
     void write(Copy& copy, const Envelope& envelope, const Recipient& recipient, std::string_view message,
                std::string_view mailbox);
@@ -144,10 +151,13 @@ private:
     maildir::Writer writer_;
     store::AccountPool accounts_;
     DomainUsage usage_;
+    std::mutex warning_mutex_;  // one warning for what several messages came to at once
     SpamFilter spam_;
     Filter filter_;
     Index index_ = Index::AtOnce;
     store::Indexer indexer_;  // the last, since it uses what is above
 };
+
+store::Quota to_quota(std::int64_t bytes, std::int64_t messages);  // of the directory
 
 }  // namespace gk::delivery

@@ -161,6 +161,48 @@ TEST_F(Forward, AMessageThatTheListSentDoesNotGoThroughItAgain) {
     mail_of("ann", 0);
 }
 
+TEST_F(Forward, AnAccountIsToldOnceWhenItComesToAShareOfItsQuota) {
+    auto ann = directory_->find_account("ann@a.test").value().value();
+    ann.quota_messages = 10;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    open("[quota]\nwarn_at = [\"80\", \"50\"]\n");
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    EXPECT_THAT(mail_of("ann", 4), Not(HasSubstr("% full")));
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    const std::string told = mail_of("ann", 6);
+    EXPECT_THAT(told, HasSubstr("Subject: ann@a.test is 50 % full\n"));
+    EXPECT_THAT(told, HasSubstr("Auto-Submitted: auto-generated\n"));
+    EXPECT_THAT(told, HasSubstr("in 5 of 10 messages."));
+    open("[quota]\nwarn_at = [\"80\", \"50\"]\n");  // a restart does not say it again
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    mail_of("ann", 7);
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());  // the eighth
+    EXPECT_THAT(mail_of("ann", 9), HasSubstr("Subject: ann@a.test is 80 % full\n"));
+    // Room again, and full again: that is another time.
+    ann.quota_messages = 1000;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    ann.quota_messages = 20;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    EXPECT_THAT(mail_of("ann", 12), HasSubstr("Subject: ann@a.test is 55 % full\n"));
+}
+
+TEST_F(Forward, ADomainsPostmasterIsToldInHisOwnWords) {
+    ASSERT_TRUE(directory_->set_domain_quota("a.test", {0, 2}, kActor));
+    auto ben = directory_->find_account("ben@a.test").value().value();
+    ben.admin = true;
+    ASSERT_TRUE(directory_->change_account(ben, kActor));
+    ASSERT_TRUE(os::replace_file(
+        root_ + "/words", "Subject: Fast voll: {about}\n\n{percent} Prozent, {messages} von {limit_messages}\n"));
+    open("[quota]\nwarn_at = [\"50\"]\nwarning_template = \"" + root_ + "/words\"\n");
+    ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    mail_of("ann", 1);
+    const std::string told = mail_of("ben", 1);
+    EXPECT_THAT(told, HasSubstr("Subject: Fast voll: a.test\n"));
+    EXPECT_THAT(told, HasSubstr("\n\n50 Prozent, 1 von 2\n"));
+}
+
 TEST_F(Forward, ListsWithinListsReachEverybodyOnce) {
     list("inner@a.test", {"ben@a.test"});
     list("outer@a.test", {"ann@a.test", "inner@a.test"});
