@@ -5,7 +5,9 @@
 #include "common/base/ids.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
+#include "common/directory/directory.hpp"
 #include "common/queue/engine_impl.hpp"
+#include "common/srs/srs.hpp"
 
 // From a group of recipients that go the same way to their verdicts.
 namespace gk::queue {
@@ -26,6 +28,16 @@ std::string in_ascii(const std::string& address) {
     if (at == std::string::npos || text::is_ascii(address) || !text::is_ascii(std::string_view(address).substr(0, at)))
         return address;
     return address.substr(0, at + 1) + domain_of(address);
+}
+
+// A report to a sender whose mail we forwarded: gk-deliver sends it on as it is, so that it must bear its signature by
+// then.
+bool goes_back_through_us(const ActiveMessage& message, const Group& group) {
+    const auto& envelope = message.file.envelope();
+    return envelope.reverse_path.empty() &&
+           std::any_of(group.recipients.begin(), group.recipients.end(), [&](const auto i) {
+               return srs::is_rewritten(directory::local_part_of(envelope.recipients[i].address));
+           });
 }
 
 }  // namespace
@@ -123,7 +135,7 @@ bool Engine::Impl::deliver(Destination& d, Group& group, std::optional<IdleSessi
         transaction.binary = chosen.binary;
         transaction.smtputf8 |= chosen.utf8_header;
         front.clear();
-        if (!is_local) {
+        if (!is_local || goes_back_through_us(message, group)) {
             auto made = signatures_of(message, *chosen.content);
             if (!made) {
                 signing_failed(message, group, made.error());

@@ -530,7 +530,7 @@ TEST(QueueEngine, WhatIsScheduledWaitsForItsTimeAndCanBeGivenAnother) {
     EXPECT_TRUE(bed.engine->change(Action::Delete, gone));
     EXPECT_EQ(status(gone), "");
     EXPECT_TRUE(bed.engine->schedule(moved, now() + std::chrono::milliseconds(1500)));
-    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1; }));
+    ASSERT_TRUE(bed.until([&] { return bed.peer.received().size() == 1 && status(moved).empty(); }));
     EXPECT_EQ(bed.engine->schedule(moved, now() + std::chrono::hours(1)).error().code, Errc::NotFound);
 
     // An explicit retry is its time, and a change survives a restart.
