@@ -24,7 +24,8 @@ Result<std::string> back(const std::string& address, std::int64_t days = 0, cons
 }
 
 TEST(Srs, WritesWhatItCanRestore) {
-    for (const char* sender : {"ann@b.test", "Ann.B+x@B.test", "a=b=c@b.test", "\"a b\"@b.test", "ann@[192.0.2.1]"}) {
+    for (const char* sender :
+         {"ann@b.test", "Ann.B+x@B.test", "a=b=c@b.test", "\"a b\"@b.test", "\"\"@b.test", "ann@[192.0.2.1]"}) {
         const std::string rewritten = rewrite(sender, "a.test", kSecret, kNow);
         EXPECT_TRUE(address::parse_address(rewritten)) << rewritten;
         const std::string local = address::parse_address(rewritten)->local_part;
