@@ -10,6 +10,7 @@
 #include "common/base/text.hpp"
 #include "common/os/file.hpp"
 #include "common/os/owner.hpp"
+#include "common/queue/notices.hpp"
 #include "common/queue/spool.hpp"
 #include "common/queue/state.hpp"
 
@@ -108,6 +109,8 @@ public:
         GK_TRY(auto file, find(id));
         const std::string name = file.second.substr(file.second.rfind('/') + 1);
         if (command.action == Action::Delete) {
+            // A notice that the message does not count would count once the message is gone.
+            GK_CHECK(settle_dsns(dir_));
             GK_CHECK(os::unlink(file.second));
             GK_CHECK(os::sync_directory(file.second.substr(0, file.second.rfind('/'))));
             return with_index([&](Index& index) { return index.remove(name); });

@@ -636,6 +636,24 @@ TEST(QueueAccess, WorksOnFilesWhereNoDaemonRuns) {
     ASSERT_TRUE(bed.until([&] { return bed.files() == 0; }));
 }
 
+TEST(QueueAccess, WithAMessageGoesTheNoticeThatItDoesNotCount) {
+    Bed bed;
+    const auto about = bed.put({"bob@b.test"});
+    Envelope dsn;
+    dsn.is_dsn = true;
+    dsn.about = about;
+    dsn.recipients.push_back({"ann@a.test", "", kNotifyNever, {}});
+    auto writer = SpoolWriter::create(bed.settings.spool_dir, dsn);
+    ASSERT_TRUE(writer && writer->write("Subject: never counted\r\n\r\n"));
+    const auto id = writer->commit("dsn").value();
+    auto access = open_access(bed.settings.spool_dir, bed.dir + "/no.sock");
+    ASSERT_TRUE(access) << access.error().text;
+    ASSERT_TRUE((*access)->change(Action::Delete, about));
+    access->reset();
+    EXPECT_FALSE(os::exists(bed.settings.spool_dir + "/dsn/" + id));
+    EXPECT_EQ(bed.files(), 0u);
+}
+
 TEST(QueueAccess, TheSocketSaysTheSameAsTheEngine) {
     Bed bed;
     bed.settings.schedule.first = bed.settings.schedule.most = seconds(3600);
