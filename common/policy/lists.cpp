@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <algorithm>
+#include <cstring>
 
 #include "common/address/path.hpp"
 #include "common/base/text.hpp"
 #include "common/base/time.hpp"
-#include "common/net/network.hpp"
 #include "common/os/file.hpp"
 
 namespace gk::policy {
@@ -23,16 +23,14 @@ bool is_below(std::string_view name, std::string_view domain) {
            (name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.');
 }
 
-bool fits(const ListEntry& entry, std::string_view ip, std::string_view helo, std::string_view sender) {
+bool fits(const ListEntry& entry, std::string_view helo, std::string_view sender) {
     const std::string_view what = entry.entry;
     if (what.starts_with(kHelo)) return is_below(helo, what.substr(kHelo.size()));
     if (what.starts_with('@')) {
         const auto at = sender.rfind('@');
         return at != std::string_view::npos && is_below(sender.substr(at + 1), what.substr(1));
     }
-    if (what.find('@') != std::string_view::npos) return what == sender;
-    const auto network = net::Network::parse(what);
-    return network && network->contains(ip);
+    return what == sender;
 }
 
 }  // namespace
@@ -88,16 +86,38 @@ std::string format_lists(const std::vector<ListEntry>& entries) {
     return text;
 }
 
+bool Lists::Network::contains(const net::AddressBytes& ip) const noexcept {
+    if (std::memcmp(ip.data(), prefix.data(), bits / 8) != 0) return false;
+    return bits % 8 == 0 || ((ip[bits / 8] ^ prefix[bits / 8]) >> (8 - bits % 8)) == 0;
+}
+
+Lists::Lists(std::vector<ListEntry> entries) : entries_(std::move(entries)), networks_(entries_.size()) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const std::string_view what = entries_[i].entry;
+        const auto slash = what.find('/');
+        const auto prefix = net::parse_ip(what.substr(0, slash));
+        if (!prefix || !net::Network::parse(what)) continue;
+        unsigned bits = 128;
+        if (slash != std::string_view::npos)
+            bits = static_cast<unsigned>(text::to_uint(what.substr(slash + 1)).value_or(0)) +
+                   (what.find(':') == std::string_view::npos ? 96 : 0);
+        networks_[i] = Network{*prefix, bits};
+    }
+}
+
 const ListEntry* Lists::find(std::string_view ip, std::string_view helo_given, std::string_view sender_given,
                              std::int64_t now_s) const {
     if (entries_.empty()) return nullptr;
     const std::string helo = text::lower(helo_given);
     std::string sender = text::lower(sender_given);
     if (const auto parsed = address::parse_address(sender_given)) sender = address::canonical(*parsed);
+    const auto address = net::parse_ip(ip);
     const ListEntry* blocked = nullptr;
-    for (const auto& entry : entries_) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const ListEntry& entry = entries_[i];
         if (entry.until_s != 0 && entry.until_s <= now_s) continue;
-        if ((!entry.allow && blocked != nullptr) || !fits(entry, ip, helo, sender)) continue;
+        if (!entry.allow && blocked != nullptr) continue;
+        if (networks_[i] ? !(address && networks_[i]->contains(*address)) : !fits(entry, helo, sender)) continue;
         if (entry.allow) return &entry;
         blocked = &entry;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/net/network.hpp"
 
 namespace gk::policy {
 
@@ -26,14 +27,20 @@ std::string format_lists(const std::vector<ListEntry>& entries);
 
 class Lists {
 public:
-    explicit Lists(std::vector<ListEntry> entries = {}) : entries_(std::move(entries)) {}
+    explicit Lists(std::vector<ListEntry> entries = {});
     // The first that fits; those that allow come first.
     const ListEntry* find(std::string_view ip, std::string_view helo, std::string_view sender,
                           std::int64_t now_s) const;
     const std::vector<ListEntry>& entries() const noexcept { return entries_; }
 
 private:
+    struct Network {
+        net::AddressBytes prefix{};
+        unsigned bits = 0;
+        bool contains(const net::AddressBytes& ip) const noexcept;
+    };
     std::vector<ListEntry> entries_;
+    std::vector<std::optional<Network>> networks_;  // each entry's, where it is one: each recipient asks all
 };
 
 // A file of lists, read again when it changed. Thread-safe.

@@ -19,7 +19,10 @@ private:
     struct Bucket {
         double left = 0;
         std::int64_t at_s = 0;
+        double full_at_s = 0;
     };
+    void forget_fullest();
+
     std::size_t most_keys_;
     std::mutex mutex_;
     std::unordered_map<std::string, Bucket> buckets_;
