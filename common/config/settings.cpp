@@ -80,7 +80,7 @@ const std::vector<Setting> kSettings = {
     {"gate.address_recipients", Integer, "0", "Recipients that one address may name in an hour, on port 25; past it 450; 0 for any number.", 0, 1'000'000'000},
     {"gate.dns_lists", Table, "", "Lists in DNS of client addresses (RFC 5782): zone = \"3\" gives three points to what is listed, \"127.0.0.2=3 127.0.0.10-11=1\" by the answer; negative points are for allow lists. 127.255.255.0/24 never counts: the list refuses to answer."},
     {"gate.dns_time", Duration, "5s", "How long a client waits for what DNS says of its address, once a connection; what has not come then counts for nothing.", 1, kMinute},
-    {"gate.greylist", Boolean, "false", "Ask unknown clients to try again (RFC 6647), by network and sender domain. Networks whose mail was authentic (SPF or DKIM) before are not asked."},
+    {"gate.greylist", Boolean, "false", "Ask unknown clients to try again (RFC 6647), by network and sender domain. A network whose mail was authentically that domain's (SPF or DKIM) before is not asked."},
     {"gate.greylist_delay", Duration, "5m", "How long a greylisted client has to wait before a retry counts.", 1, kDay},
     {"gate.greylist_keep", Duration, "35d", "How long who passed is remembered since he was last seen.", kHour, 365 * kDay},
     {"gate.greylist_score", Integer, "0", "Points from which on a client is greylisted; 0 for all that have none in their favour.", -1000, 1000},

@@ -11,9 +11,10 @@ namespace gk::policy {
 
 namespace {
 
-constexpr std::uint64_t kMostBytes = 256u << 20;
 constexpr std::size_t kMostKey = 300;
-constexpr std::int64_t kSeenEvery = 86400;  // how exactly "last seen" is written down
+constexpr std::size_t kMostLine = 2000;            // a domain's octets may take three each
+constexpr std::ptrdiff_t kMostWaitingOfOne = 100;  // networks that name ever new senders forget their own
+constexpr std::int64_t kSeenEvery = 86400;         // how exactly "last seen" is written down
 constexpr std::int64_t kNever = 1LL << 50;
 
 std::string key_of(std::string_view kind, std::string_view network, std::string_view domain) {
@@ -43,16 +44,19 @@ std::optional<State::Line> parse_line(std::string_view text) {
 Result<std::unique_ptr<State>> State::open(std::string file, const StateLimits& limits, bool read_only) {
     std::unique_ptr<State> state(new State(std::move(file), limits, read_only));
     if (!os::exists(state->file_)) return state;
-    GK_TRY(const std::string text, os::read_file(state->file_, kMostBytes));
-    for (const auto line : text::split(text, '\n')) {
+    // As large as what it may remember; it grows and is replaced, but never shrinks.
+    GK_TRY(const auto mapped, os::MappedFile::open(state->file_));
+    for (std::string_view rest = mapped.bytes(); !rest.empty();) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
         // A line that a full disk cut short is lost, and no more.
-        if (auto parsed = parse_line(line)) {
+        if (auto parsed = line.size() <= kMostLine ? parse_line(line) : std::nullopt) {
             auto key = key_of(parsed->kind, parsed->network, parsed->domain);
-            if (state->lines_.size() < limits.remembered || state->lines_.contains(key))
-                state->lines_.insert_or_assign(std::move(key), std::move(*parsed));
+            state->lines_.insert_or_assign(std::move(key), std::move(*parsed));
         }
         ++state->appended_;
     }
+    if (state->lines_.size() > limits.remembered) state->forget(state->lines_.size() - limits.remembered);
     return state;
 }
 
@@ -66,14 +70,29 @@ void State::make_room(std::int64_t now_s) {
     if (lines_.size() < limits_.remembered) return;
     std::erase_if(lines_, [&](const auto& one) { return is_over(one.second, now_s); });
     if (lines_.size() < limits_.remembered) return;
-    // A tenth at once, so that this is rare. Who waits is cheaper to forget than who passed.
+    forget(std::max<std::size_t>(lines_.size() / 10, 1));  // so many at once, so that this is rare
+}
+
+// Who waits is cheaper to forget than who passed.
+void State::forget(std::size_t count) {
     std::vector<std::pair<std::int64_t, const std::string*>> ages;
     for (const auto& [key, line] : lines_) ages.emplace_back(line.last_s + (line.passed ? limits_.keep_s : 0), &key);
-    const auto tenth = std::max<std::size_t>(lines_.size() / 10, 1);
-    std::nth_element(ages.begin(), ages.begin() + static_cast<std::ptrdiff_t>(tenth - 1), ages.end());
+    std::nth_element(ages.begin(), ages.begin() + static_cast<std::ptrdiff_t>(count - 1), ages.end());
     std::vector<std::string> gone;
-    for (std::size_t i = 0; i < tenth; ++i) gone.push_back(*ages[i].second);
+    for (std::size_t i = 0; i < count; ++i) gone.push_back(*ages[i].second);
     for (const auto& key : gone) lines_.erase(key);
+}
+
+void State::make_room_of(const std::string& network) {
+    const std::string all = key_of("grey", network, "");
+    std::vector<decltype(lines_)::iterator> waiting;
+    for (auto at = lines_.lower_bound(all); at != lines_.end() && at->first.starts_with(all); ++at)
+        if (!at->second.passed) waiting.push_back(at);
+    const auto over = std::ssize(waiting) - kMostWaitingOfOne + 1;
+    if (over <= 0) return;
+    std::nth_element(waiting.begin(), waiting.begin() + over - 1, waiting.end(),
+                     [](const auto& a, const auto& b) { return a->second.first_s < b->second.first_s; });
+    for (auto at = waiting.begin(); at != waiting.begin() + over; ++at) lines_.erase(*at);
 }
 
 void State::put(Line line, std::int64_t now_s) {
@@ -100,14 +119,15 @@ Status State::write_anew() {
 State::Grey State::greylist(const std::string& network, std::string_view sender_domain, std::int64_t now_s) {
     const std::lock_guard lock(mutex_);
     const std::string domain = text::lower(sender_domain.substr(0, kMostKey));
-    if (const auto known = lines_.find(key_of("authentic", network, ""));
+    if (const auto known = lines_.find(key_of("authentic", network, domain));
         known != lines_.end() && !is_over(known->second, now_s)) {
         if (now_s - known->second.last_s > kSeenEvery)
-            put({"authentic", network, "", known->second.first_s, now_s, true}, now_s);
+            put({"authentic", network, domain, known->second.first_s, now_s, true}, now_s);
         return {true, 0, "its mail was authentic before"};
     }
     const auto found = lines_.find(key_of("grey", network, domain));
     if (found == lines_.end() || is_over(found->second, now_s)) {
+        if (found == lines_.end()) make_room_of(network);
         put({"grey", network, domain, now_s, now_s, false}, now_s);
         return {false, limits_.delay_s, "not seen before"};
     }
@@ -122,11 +142,12 @@ State::Grey State::greylist(const std::string& network, std::string_view sender_
     return {true, 0, fmt::format("back after {} s", waited)};
 }
 
-void State::authentic(const std::string& network, std::int64_t now_s) {
+void State::authentic(const std::string& network, std::string_view given, std::int64_t now_s) {
     const std::lock_guard lock(mutex_);
-    const auto found = lines_.find(key_of("authentic", network, ""));
+    const std::string domain = text::lower(given.substr(0, kMostKey));
+    const auto found = lines_.find(key_of("authentic", network, domain));
     if (found != lines_.end() && now_s - found->second.last_s < kSeenEvery) return;
-    put({"authentic", network, "", found == lines_.end() ? now_s : found->second.first_s, now_s, true}, now_s);
+    put({"authentic", network, domain, found == lines_.end() ? now_s : found->second.first_s, now_s, true}, now_s);
 }
 
 bool State::is_known(const std::string& network, std::int64_t now_s) const {

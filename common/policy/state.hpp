@@ -36,8 +36,8 @@ public:
         std::string why;
     };
     Grey greylist(const std::string& network, std::string_view sender_domain, std::int64_t now_s);
-    // Mail from there was authentic (SPF or DKIM): it is a server that would try again, whoever it sends for.
-    void authentic(const std::string& network, std::int64_t now_s);
+    // Mail from there was authentically DOMAIN's (SPF or DKIM): for that domain it is a server that would try again.
+    void authentic(const std::string& network, std::string_view domain, std::int64_t now_s);
     // Whether mail from there was authentic, or came back when it was asked to.
     bool is_known(const std::string& network, std::int64_t now_s) const;
     void block(const std::string& network, std::int64_t until_s, std::int64_t now_s);
@@ -61,6 +61,8 @@ private:
     void put(Line line, std::int64_t now_s);
     bool is_over(const Line& line, std::int64_t now_s) const noexcept;
     void make_room(std::int64_t now_s);
+    void make_room_of(const std::string& network);
+    void forget(std::size_t count);
     Status write_anew();
 
     std::string file_;

@@ -347,7 +347,9 @@ void Connection::on(const EndContent&) {
             inbound_->finish({transaction_.id(), transaction_.recipient_domains(), session_->mail().smtputf8});
         refusal = std::move(outcome.refusal);
         prefix = std::move(outcome.fields);
-        if (outcome.authentic && !refusal) host_.gate_state_->authentic(policy::network_of(peer_.ip), to_unix_s(now()));
+        if (!refusal)
+            for (const auto& domain : outcome.authentic)
+                host_.gate_state_->authentic(policy::network_of(peer_.ip), domain, to_unix_s(when));
     }
     if (refusal) {
         log_message(*refusal);

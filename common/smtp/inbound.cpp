@@ -47,7 +47,8 @@ Inbound::Outcome Inbound::finish(const Message& message) {
 
     Outcome outcome;
     for (const auto& line : gate::verdict_lines(findings))
-        outcome.authentic |= line.result == "pass" && (line.check == "dkim" || line.check == "spf");
+        if (line.result == "pass" && (line.check == "dkim" || line.check == "spf"))
+            outcome.authentic.push_back(line.domain);
     using Action = gate::Decision::Action;
     if (decision.action == Action::Reject) outcome.refusal = Reply{550, "5.7.1", decision.reply};
     if (decision.action == Action::Defer) outcome.refusal = Reply{451, "4.7.1", decision.reply};

@@ -39,8 +39,8 @@ public:
     };
     struct Outcome {
         std::optional<Reply> refusal;
-        bool authentic = false;  // SPF passed, or a signature fits
-        std::string fields;      // to be put in front of the message, above Received (RFC 8601, 4)
+        std::vector<std::string> authentic;  // domains for which SPF passed or a signature fits
+        std::string fields;                  // to be put in front of the message, above Received (RFC 8601, 4)
     };
     // The message is whole. Waits for DNS no longer than the options say; writes the event and what reports need.
     Outcome finish(const Message& message);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include "common/mailauth/dns_table.hpp"
@@ -86,10 +88,13 @@ TEST_F(Gate, TheReverseNullPathIsGreylistedByTheClientsName) {
     EXPECT_EQ(action("192.0.2.1", "", kNow + 300), Action::Accept);
 }
 
-TEST_F(Gate, DoesNotGreylistNetworksWhoseMailWasAuthentic) {
+TEST_F(Gate, DoesNotGreylistADomainWhereItsMailWasAuthentic) {
     configure("[gate]\ngreylist = true\n");
-    state_->authentic(network_of("192.0.2.1"), kNow);
+    state_->authentic(network_of("192.0.2.1"), "C.test", kNow);
     EXPECT_EQ(action("192.0.2.200", "new@c.test"), Action::Accept);
+    EXPECT_EQ(action("192.0.3.1", "new@c.test"), Action::Defer);
+    // Its neighbour in the data centre has proved nothing.
+    EXPECT_EQ(action("192.0.2.201", "x@d.test"), Action::Defer);
     EXPECT_EQ(action("192.0.2.200", "new@c.test", kNow + 40 * kDay), Action::Defer);
 }
 
@@ -109,11 +114,43 @@ TEST_F(Gate, MemorySurvivesARestartAndIsPruned) {
 
 TEST_F(Gate, MemoryIsBoundedAndItsFileToo) {
     configure("[gate]\ngreylist = true\nremembered = 100\n");
-    state_->authentic("198.51.100.0/24", kNow);
+    state_->authentic("198.51.100.0/24", "c.test", kNow);
     for (int i = 0; i < 5000; ++i) action(fmt::format("10.{}.{}.1", i / 250, i % 250), "x@b.test", kNow + i % 60);
     EXPECT_LE(state_->lines().size(), 100u);
     EXPECT_LT(std::filesystem::file_size(file()), 200'000u);
     EXPECT_EQ(action("198.51.100.1", "new@c.test", kNow + 60), Action::Accept);  // who passed outlives who waits
+}
+
+TEST_F(Gate, ANetworkThatNamesEverNewSendersForgetsItsOwnAlone) {
+    configure("[gate]\ngreylist = true\nremembered = 1000\n");
+    EXPECT_EQ(action("192.0.2.1", "x@b.test"), Action::Defer);
+    for (int i = 0; i < 3000; ++i) action("203.0.113.1", fmt::format("x@{}.test", i), kNow + 1 + i / 100);
+    EXPECT_LE(state_->lines().size(), 101u);
+    EXPECT_EQ(action("192.0.2.1", "x@b.test", kNow + 300), Action::Accept);
+    EXPECT_EQ(action("203.0.113.1", "x@2999.test", kNow + 330), Action::Accept);
+}
+
+TEST_F(Gate, ALongFileIsReadWithItsNewestLines) {
+    std::string text = "authentic 198.51.100.0/24 c.test 1799000000 1799000000 1\n";
+    for (int i = 0; i < 300; ++i)
+        text += fmt::format("grey 10.0.{}.0/24 b.test {} {} 0\n", i, kNow - 300 + i, kNow - 300 + i);
+    ASSERT_TRUE(os::append_file(file(), text, false));
+    configure("[gate]\ngreylist = true\nremembered = 100\n");
+    EXPECT_EQ(state_->lines().size(), 100u);
+    EXPECT_EQ(action("10.0.299.1", "x@b.test", kNow), Action::Defer);
+    EXPECT_EQ(action("198.51.100.1", "x@c.test", kNow), Action::Accept);
+    const auto lines = state_->lines();
+    EXPECT_TRUE(
+        std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.network == "10.0.299.0/24"; }));
+}
+
+TEST_F(Gate, AFileOfAnySizeIsRead) {
+    ASSERT_TRUE(os::append_file(file(), "grey 192.0.2.0/24 b.test 1799999000 1799999000 1\n", false));
+    std::filesystem::resize_file(file(), 300u << 20);  // a hole
+    ASSERT_TRUE(os::append_file(file(), "\ngrey 192.0.2.0/24 c.test 1799999000 1799999000 1\n", false));
+    configure("[gate]\ngreylist = true\n");
+    EXPECT_EQ(action("192.0.2.1", "x@b.test"), Action::Accept);
+    EXPECT_EQ(action("192.0.2.1", "x@c.test"), Action::Accept);
 }
 
 TEST_F(Gate, AFileWithABadLineLosesThatLineAlone) {
@@ -187,7 +224,7 @@ TEST_F(Gate, AHoneypotBlocksNeitherForBouncesNorNetworksWhoseMailWasGood) {
     configure("[gate]\ngreylist = true\nhoneypots = [\"trap@a.test\"]\n");
     EXPECT_EQ(ask("192.0.2.1", "", kNow, "trap@a.test").reply, "no such user");
     EXPECT_FALSE(state_->blocked("192.0.2.0/24", kNow));
-    state_->authentic("198.51.100.0/24", kNow);
+    state_->authentic("198.51.100.0/24", "c.test", kNow);
     EXPECT_EQ(ask("198.51.100.1", "x@b.test", kNow, "trap@a.test").reply, "no such user");
     EXPECT_FALSE(state_->blocked("198.51.100.0/24", kNow));
     EXPECT_EQ(action("203.0.113.1", "x@b.test"), Action::Defer);
@@ -217,6 +254,29 @@ TEST_F(Gate, ListsDecideBeforeEverythingElse) {
     for (const char* wrong :
          {"permit 192.0.2.1", "block", "block 192.0.2.1 soon", "block nothing", "allow 192.0.2.1 x y"})
         EXPECT_FALSE(parse_lists(wrong)) << wrong;
+}
+
+TEST(Rates, ManyKeysForgiveNobodyElse) {
+    Rates rates(100);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(rates.take("192.0.2.1", 3, kNow), 0);
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(rates.take(fmt::format("2001:db8::{}", i), 3, kNow), 0);
+    EXPECT_EQ(rates.take("192.0.2.1", 3, kNow), 1200);
+}
+
+TEST(Lists, AreLongWithoutHoldingUpARecipient) {
+    std::vector<ListEntry> entries;
+    for (int i = 0; i < 100'000; ++i) entries.push_back({false, fmt::format("10.{}.{}.0/25", i / 250, i % 250), 0});
+    entries.push_back({false, "2001:db8::/33", 0});
+    entries.push_back({false, "::ffff:192.0.2.8/125", 0});
+    const Lists lists(entries);
+    EXPECT_EQ(lists.find("10.3.4.127", "", "", kNow)->entry, "10.3.4.0/25");
+    EXPECT_EQ(lists.find("10.3.4.128", "", "", kNow), nullptr);
+    EXPECT_EQ(lists.find("2001:db8:7fff::1", "", "", kNow)->entry, "2001:db8::/33");
+    EXPECT_EQ(lists.find("2001:db8:8000::1", "", "", kNow), nullptr);
+    EXPECT_EQ(lists.find("192.0.2.15", "", "", kNow)->entry, "::ffff:192.0.2.8/125");
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(lists.find("198.51.100.1", "mx.b.test", "x@b.test", kNow), nullptr);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST(DnsLists, AskAsRfc5782Says) {
