@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/address/grammar.hpp"
+#include "common/address/path.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
@@ -31,7 +32,11 @@ Result<std::string> Forwarding::reverse_path(const std::string& reverse_path, st
     if (ours) return reverse_path;
     auto secrets = secrets_->read();
     if (!secrets) return fail(Errc::Temporary, secrets.error().text);
-    return srs::rewrite(reverse_path, domain_.empty() ? domain : std::string_view(domain_), secrets->front(), now());
+    auto rewritten =
+        srs::rewrite(reverse_path, domain_.empty() ? domain : std::string_view(domain_), secrets->front(), now());
+    // What is too long to come back to us is better as it was.
+    const auto local = address::unquote_local_part(directory::local_part_of(rewritten));
+    return local.size() > address::kMaxRewrittenLocalPart ? reverse_path : rewritten;
 }
 
 std::optional<Result<std::string>> Forwarding::original(std::string_view recipient) const {
