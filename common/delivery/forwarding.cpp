@@ -18,11 +18,11 @@ Forwarding::Forwarding(const config::Config& config, std::shared_ptr<directory::
       max_age_s_(config.duration_s("srs.max_age")),
       directory_(std::move(directory)),
       secrets_(std::make_shared<srs::Secrets>(config.paths().keys + "/srs")) {
-    const Status made =
-        config.paths().keys.empty() ? fail(Errc::Config, "no place for keys") : secrets_->create_missing(now());
+    available_ = !config.paths().keys.empty();
+    if (!available_) return;
+    const Status made = secrets_->create_missing(now());
     const auto read = secrets_->read();
-    available_ = read.has_value();
-    if (!available_ && rewrites_)
+    if (!read && rewrites_)
         log::Event("srs.unavailable", log::Level::Warning).field("error", made ? read.error().text : made.error().text);
 }
 

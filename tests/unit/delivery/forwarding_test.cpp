@@ -133,6 +133,20 @@ TEST_F(Forward, ARewrittenSenderTakesReportsAlone) {
     EXPECT_EQ(check(rewritten, "spam@c.test").enhanced, "5.7.1");
 }
 
+TEST_F(Forward, WaitsWhereTheSecretCannotBeRead) {
+    ASSERT_TRUE(deliver("out@a.test", "bob@b.test").answer.positive());
+    const std::string rewritten = spooled().at(0).reverse_path;
+    ASSERT_TRUE(os::rename(paths_.keys, root_ + "/away"));
+    ASSERT_TRUE(os::replace_file(paths_.keys, "no directory"));
+    open("");
+    EXPECT_EQ(check(rewritten, "").code, 451) << "a report that is refused is lost";
+    EXPECT_EQ(deliver("out@a.test", "bob@b.test").answer.code, 451);
+    EXPECT_EQ(deliver("out@a.test", "ann@a.test").answer.code, 250);
+    ASSERT_TRUE(os::unlink(paths_.keys));
+    ASSERT_TRUE(os::rename(root_ + "/away", paths_.keys));
+    EXPECT_EQ(check(rewritten, "").code, 250);
+}
+
 TEST_F(Forward, LeavesASenderAloneThatWouldBeTooLongRewritten) {
     std::string domain;
     for (int i = 0; i < 4; ++i) domain.append(60, 'd').append(".");
