@@ -57,6 +57,12 @@ std::string Machine::recover() {
     return std::exchange(outcome_.error, {});
 }
 
+void Machine::remark(std::string text) {
+    auto& said = outcome_.remarks;
+    if (said.size() < limits_.actions && std::find(said.begin(), said.end(), text) == said.end())
+        said.push_back(std::move(text));
+}
+
 void Machine::run() {
     frames_.push_back({0, std::vector<std::string>(program_.units[0].variables.size())});
     block(program_.units[0].block);
@@ -203,10 +209,11 @@ Machine::Flow Machine::include(const Node& node) {
 
 // RFC 5703, 3: all parts below and, for the outermost loop, the message itself; depth first.
 Machine::Flow Machine::foreverypart(const Node& node) {
-    const std::uint32_t outer = loops_.empty() ? message::kNone : loops_.back().part;
+    const std::uint32_t outer = loops_.empty() ? message::kNone : part_here();
     for (std::uint32_t i = outer == message::kNone ? 0 : outer + 1;; ++i) {
         const message::Structure& structure = mail_->structure();  // each time: replace makes another
         if (i >= structure.parts.size()) break;
+        // I is past OUTER, which is a part as well then.
         if (outer != message::kNone && structure.parts[i].depth <= structure.parts[outer].depth) break;
         if (!budget_.spend(kStep)) return fail(node, {}), Flow::Failed;
         loops_.push_back({i});

@@ -34,7 +34,8 @@ public:
     bool test(const Node& node);
     bool failed() const noexcept { return failed_; }
     void fail(const Node& node, std::string why);
-    std::string recover();  // from a failure; what it was
+    std::string recover();          // from a failure; what it was
+    void remark(std::string text);  // once each, and no more than there may be actions
 
     // The string, put together in SCRATCH where it holds variables.
     std::string_view text(const Text& text, std::string& scratch);
@@ -95,6 +96,9 @@ private:
     bool each_field(const Node& node, const Texts& names,
                     const std::function<bool(std::string_view name, HeaderField& field)>& take);
     std::vector<std::uint32_t> parts_of(const Node& node);
+    // The part that the innermost loop is at; the message itself outside of loops, and where a rewrite took the part
+    // away.
+    std::uint32_t part_here();
 
     // actions.cpp
     bool act(const Node& node, Action action);
@@ -105,6 +109,7 @@ private:
     bool vacation(const Node& node);
     bool notify(const Node& node);
     bool addheader(const Node& node);
+    bool may_be_added(std::string_view name);
     bool deleteheader(const Node& node);
     bool extracttext(const Node& node);
     bool replace(const Node& node);

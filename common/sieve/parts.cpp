@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "common/base/ids.hpp"
 #include "common/base/text.hpp"
 #include "common/charset/charset.hpp"
 #include "common/message/header.hpp"
@@ -78,7 +79,7 @@ bool Machine::body(const Node& node) {
 // RFC 5703, 7.
 bool Machine::extracttext(const Node& node) {
     std::string value;
-    const std::uint32_t at_part = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t at_part = part_here();
     const message::Part& part = mail_->structure().parts[at_part];
     if (part.kind == message::Part::Kind::Leaf && part.type == "text") {
         bool fresh = false;
@@ -155,12 +156,17 @@ bool Machine::replace(const Node& node) {
         return one_line(text(tagged->texts[0]));
     };
     if (++rewrites_ > kMostRewrites) return fail(node, "the message is rewritten too often"), false;
-    const std::uint32_t part = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t part = part_here();
     if (part == 0) {
         const std::string header =
             header_without_mime(mail_->fields(), {}, value_of(Slot::Subject), value_of(Slot::From), end.c_str());
         const std::size_t length = message::header_length(entity);
-        mail_->replace_all(header + entity.substr(0, length), entity.substr(length));
+        message::FieldReader reader(entity);
+        std::string own;
+        for (message::Field each; reader.next(each);)
+            if (may_be_added(each.name)) own += each.whole;
+        own += entity.substr(reader.position(), length - reader.position());
+        mail_->replace_all(header + own, entity.substr(length));
         return true;
     }
     // The bytes of the part give way to the new entity; what is around them, boundaries included, stays.
@@ -179,8 +185,7 @@ bool Machine::enclose(const Node& node) {
     const std::string end = mail_->line_end();
     const Edition now = mail_->edition();
     const std::string original = now.apply(mail_->raw());
-    std::string boundary = "gk-enclosed";
-    for (int n = 0; original.find(boundary) != std::string::npos; ++n) boundary = "gk-enclosed-" + std::to_string(n);
+    const std::string boundary = "gk-enclosed-" + new_id();  // half of it is random: the sender cannot know it
     std::optional<std::string> subject;
     if (const Tagged* given = node.find(Slot::Subject)) subject = one_line(text(given->texts[0]));
     std::string header = header_without_mime(mail_->fields(), {}, subject, std::nullopt, end.c_str());
@@ -189,7 +194,7 @@ bool Machine::enclose(const Node& node) {
             const std::size_t colon = each.find(':');
             if (colon == 0 || colon == std::string::npos)
                 return fail(node, "a field is written \"Name: value\""), false;
-            header += one_line(each) + end;
+            if (may_be_added(text::trim(std::string_view(each).substr(0, colon)))) header += one_line(each) + end;
         }
     header += "Content-Type: multipart/mixed; boundary=\"" + boundary + '"' + end + end;
     std::string body = "--" + boundary + end + "Content-Type: text/plain; charset=utf-8" + end +
@@ -197,6 +202,7 @@ bool Machine::enclose(const Node& node) {
                        end + "--" + boundary + end + "Content-Type: message/rfc822" + end + end + original;
     body += end + "--" + boundary + "--" + end;
     mail_->replace_all(std::move(header), std::move(body));
+    for (Loop& each : loops_) each.part = 0;  // what had its number has another
     return true;
 }
 

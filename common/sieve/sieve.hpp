@@ -161,7 +161,8 @@ Outcome run(const Script& script, const Facts& facts, std::string_view message, 
             const Trace& trace = {});
 
 // Several scripts one after the other, as an administrator's before the account's own: the next is run where the
-// implicit keep of the one before is still in force, and actions add up (the last one's implicit keep counts).
+// implicit keep of the one before is still in force, and actions add up (the last one's implicit keep counts). One that
+// fails has asked for nothing but the keep; the others are not touched by that.
 Outcome run_all(const std::vector<std::shared_ptr<const Script>>& scripts, const Facts& facts, std::string_view message,
                 Host& host, const Limits& limits = {}, const Trace& trace = {});
 

@@ -73,8 +73,13 @@ bool Machine::evaluate(const Node& node) {
     }
 }
 
+std::uint32_t Machine::part_here() {
+    if (loops_.empty() || loops_.back().part >= mail_->structure().parts.size()) return 0;
+    return loops_.back().part;
+}
+
 std::vector<std::uint32_t> Machine::parts_of(const Node& node) {
-    const std::uint32_t at = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t at = part_here();
     std::vector<std::uint32_t> parts{at};
     if (!node.is(flag::Anychild)) return parts;
     const auto& all = mail_->structure().parts;
@@ -116,9 +121,7 @@ bool Machine::each_field(const Node& node, const Texts& names,
         const std::string_view block = mail_->header_of(part);
         if (!budget_.spend(block.size())) return fail(node, {}), true;
         std::vector<HeaderField> fields;
-        message::FieldReader reader(block);
-        for (message::Field field; reader.next(field);)
-            fields.push_back({.name = field.name, .value = field.value, .whole = field.whole});
+        read_fields(block, fields);
         if (through(fields)) return true;
     }
     return false;
