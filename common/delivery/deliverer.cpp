@@ -352,6 +352,11 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
 
     for (std::size_t i = 0; i < recipients.size(); ++i) {
         const Recipient& recipient = recipients[i];
+        const auto& leads_to = recipient.resolution;
+        if (leads_to.accounts.empty() && leads_to.external.empty() && leads_to.lists.empty()) {
+            outcomes[i].answer = {550, "5.1.1", "no such user"};
+            continue;
+        }
         if (!recipient.resolution.external.empty()) {
             if (!been) been = delivered_to(message);
             auto canonical = directory::canonical_address(recipient.address);
@@ -391,14 +396,20 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
 
     if (is_unknown_report(copies, envelope, message) && options_.known_reports_only) {
         copies.front().answer = {550, "5.7.1", "a report about a message that was not sent from here"};
-    } else if (copies.size() == 1) {
-        write(copies.front(), envelope, recipients[copies.front().recipients.front()], message, mailbox);
     } else if (!copies.empty()) {
         // Flushes of different accounts wait side by side.
         std::atomic<std::size_t> next{0};
         const auto work = [&] {
-            for (std::size_t at; (at = next++) < copies.size();)
-                write(copies[at], envelope, recipients[copies[at].recipients.front()], message, mailbox);
+            for (std::size_t at; (at = next++) < copies.size();) {
+                Copy& copy = copies[at];
+                try {
+                    write(copy, envelope, recipients[copy.recipients.front()], message, mailbox);
+                } catch (const std::exception& error) {  // memory exhausted, or a bug: the other copies go on
+                    copy.answer = kTrouble;
+                    copy.error = error.what();
+                    copy.retry_later = true;
+                }
+            }
         };
         std::vector<std::thread> others;
         try {
@@ -418,7 +429,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     // again. What failed goes the way of mail that leaves, and gk-queue brings it to the account later.
     std::vector<bool> some(recipients.size(), lists.depth > 0);
     for (const Copy& copy : copies)
-        if (copy.answer.positive())
+        if (copy.answer.positive() || copy.rejected)  // who rejects is told of by a DSN, which is not to come twice
             for (const std::size_t i : copy.recipients) some[i] = true;
     for (const auto& one : leaving) some[one.recipient] = true;
     for (Copy& copy : copies) {

@@ -43,6 +43,8 @@ Outcome Deliverer::deliver_to_list(const std::string& address, const Envelope& e
     if (list_id_of(message) == list_id(list)) return failed(kLoop, kLoop.text);
     const auto members = directory_->members_of(address);
     if (!members) return failed(members.error().code == Errc::Permanent ? kLoop : kTrouble, members.error().text);
+    if (members->accounts.empty() && members->external.empty() && members->lists.empty())
+        return failed({550, "5.1.1", "the list has no members"}, "no member of " + address + " is there any more");
     lists.members += members->accounts.size() + members->external.size();
     const auto& limits = options_.lists;
     if (lists.depth >= static_cast<std::size_t>(limits.alias_depth) ||

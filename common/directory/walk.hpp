@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "common/address/grammar.hpp"
@@ -65,7 +66,6 @@ public:
     // (NotFound). What a pattern's groups make of a target shows only with a message.
     Status verify(std::int64_t id, const std::string& address) {
         way_.push_back(address);
-        followed_.insert(address);
         GK_TRY(const auto targets, impl_.targets_of(id));
         for (const std::string& target : targets) {
             if (highest_group(local_part_of(target)) >= 0) continue;
@@ -166,9 +166,9 @@ private:
             note("circle", address);
             return false;
         }
-        if (!followed_.insert(key).second) {
+        if (const auto before = followed_.find(key); before != followed_.end()) {
             note("again", address);
-            return true;
+            return before->second;
         }
         note(how, address, detail);
         GK_TRY(const auto targets, impl_.targets_of(id));
@@ -179,6 +179,7 @@ private:
             any = any || found;
         }
         way_.pop_back();
+        followed_[key] = any;
         return any;
     }
 
@@ -228,7 +229,7 @@ private:
     bool through_lists_ = false;
     std::int64_t steps_ = 0;
     std::vector<std::string> way_;
-    std::set<std::string> followed_;
+    std::map<std::string, bool> followed_;  // whether that led to anybody
     std::set<std::string> externals_;
     std::string circle_;
     bool asked_postmaster_ = false;

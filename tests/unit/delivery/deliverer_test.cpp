@@ -2,12 +2,14 @@
 #include "common/delivery/deliverer.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <cstdlib>
 
 #include "common/delivery/content.hpp"
 #include "common/os/file.hpp"
 #include "common/queue/spool.hpp"
+#include "common/sieve_scripts/store.hpp"
 
 namespace gk::delivery {
 namespace {
@@ -270,6 +272,39 @@ TEST_F(Delivery, LeavesTheFailedPartOfAnAliasToTheQueueAndTellsNobodyTwice) {
     EXPECT_NE(spooled()[0].find("cat@a.test"), std::string::npos);
     EXPECT_EQ(spooled()[0].find("ben@a.test"), std::string::npos);
 }
+
+TEST_F(Delivery, RefusesARecipientThatLeadsToNobody) {
+    Recipient nobody;
+    nobody.address = "gone@a.test";
+    nobody.resolution.kind = directory::Resolution::Kind::Found;
+    EXPECT_EQ(deliverer_->deliver({}, {nobody}, kMessage)[0].answer.code, 550);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // which ends the program where memory is not to be had
+TEST_F(Delivery, AnswersTempfailWhereMemoryRunsOut) {
+    for (const char* user : {"ann", "ben"}) {
+        sieve_scripts::Store scripts(paths_.mail + "/a.test/" + user, {});
+        ASSERT_TRUE(scripts.put("main", "keep;"));
+        ASSERT_TRUE(scripts.activate("main"));
+    }
+    ASSERT_TRUE(directory_->add_alias("two@a.test", {"ann@a.test", "ben@a.test"}, directory::Actor{"test"}));
+    Recipient two;
+    two.address = "two@a.test";
+    ASSERT_TRUE(deliverer_->check(two, 0).positive());
+    constexpr std::size_t kSize = std::size_t{1} << 45;  // may be mapped, but not had a second time
+    void* const memory =
+        ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    std::copy(kMessage.begin(), kMessage.end(), static_cast<char*>(memory));
+    Envelope envelope;
+    envelope.reverse_path = "bob@b.test";
+    envelope.front = "Precedence: list\r\n";  // scripts see it with the message: a second one
+    const auto outcome = deliverer_->deliver(envelope, {two}, {static_cast<char*>(memory), kSize})[0];
+    ::munmap(memory, kSize);
+    EXPECT_EQ(outcome.answer.code, 451);
+    EXPECT_TRUE(stored("ann").empty());
+}
+#endif
 
 TEST_F(Delivery, AnswersTempfailWhenTheMessageIsNotDurable) {
     ASSERT_TRUE(deliver({"ann@a.test"})[0].answer.positive());

@@ -153,6 +153,14 @@ TEST_F(Forward, AListTakesMailFromThoseWhoMayWriteAlone) {
     EXPECT_EQ(check("staff@a.test").code, 250);  // a sender that is not known: by hand
 }
 
+TEST_F(Forward, AListWhoseMembersAreAllGoneRefusesWhatNobodyWouldGet) {
+    list("staff@a.test", {"ann@a.test"});
+    ASSERT_TRUE(directory_->remove_account("ann@a.test", kActor));
+    const auto outcome = deliver("staff@a.test", "bob@b.test");
+    EXPECT_EQ(outcome.answer.code, 550);
+    EXPECT_EQ(outcome.answer.enhanced, "5.1.1");
+}
+
 TEST_F(Forward, AMessageThatTheListSentDoesNotGoThroughItAgain) {
     list("staff@a.test", {"ann@a.test"});
     const auto outcome =

@@ -181,6 +181,17 @@ TEST_F(DeliveryScripts, RejectByOneOfAnAliasIsToldByADsn) {
     EXPECT_TRUE(contains(spooled()[0], "550%205.7.1%20not%20here")) << spooled()[0];
 }
 
+TEST_F(DeliveryScripts, RejectByOneOfAnAliasIsToldOnceWhereTheOtherHasToWait) {
+    ASSERT_TRUE(directory_->add_account("cat@a.test", {.name = "", .quota_bytes = 10}, directory::Actor{"test"}));
+    ASSERT_TRUE(directory_->add_alias("pair@a.test", {"ann@a.test", "cat@a.test"}, directory::Actor{"test"}));
+    script("require \"reject\";\nreject \"not here\";");
+    const auto outcome = deliver(kMessage, "pair@a.test");
+    EXPECT_TRUE(outcome.answer.positive()) << outcome.answer.text;  // 4yz brings it again, and another DSN with it
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_TRUE(contains(spooled()[0], "cat@a.test"));
+    EXPECT_TRUE(contains(spooled()[0], "550%205.7.1%20not%20here"));
+}
+
 TEST_F(DeliveryScripts, VacationAnswersASenderOnceAndForgetsNot) {
     script("require \"vacation\";\nvacation :days 3 \"away\";");
     deliver();

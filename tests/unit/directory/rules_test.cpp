@@ -132,6 +132,16 @@ TEST_F(Rules, PatternsThatLeadInACircleAreFoundAtRunTime) {
     EXPECT_THAT(way("z@a.test"), HasSubstr("circle"));
 }
 
+TEST_F(Rules, AWayThatLedToNobodyLeadsToNobodyTheSecondTime) {
+    ASSERT_TRUE(alias("d@a.test", {"ann@a.test"}));
+    ASSERT_TRUE(alias("b@a.test", {"d@a.test"}));
+    ASSERT_TRUE(alias("c@a.test", {"d@a.test"}));
+    ASSERT_TRUE(alias("a@a.test", {"b@a.test", "c@a.test"}));
+    EXPECT_EQ(way("a@a.test"), "ann@a.test");
+    ASSERT_TRUE(directory_->remove_account("ann@a.test", kActor));
+    EXPECT_EQ(directory_->resolve("a@a.test").value().kind, Resolution::Kind::NoSuchUser);
+}
+
 TEST_F(Rules, AListStandsForItselfAndItsMembersAreAskedForApart) {
     ASSERT_TRUE(alias("staff@a.test", {"ann@a.test", "x@far.test"}, List{"bob@a.test", "members", "Staff"}));
     ASSERT_TRUE(alias("all@a.test", {"staff@a.test", "bob@a.test"}));
