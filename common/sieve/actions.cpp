@@ -43,6 +43,8 @@ int Machine::edition() {
     if (!mail_->edited()) return -1;
     if (noted_version_ != mail_->version() || outcome_.editions.empty()) {
         outcome_.editions.push_back(mail_->edition());
+        const Edition& made = outcome_.editions.back();
+        copied_ += made.header.size() + (made.body ? made.body->size() : 0);
         noted_version_ = mail_->version();
     }
     return static_cast<int>(outcome_.editions.size()) - 1;
@@ -93,6 +95,7 @@ bool Machine::act(const Node& node, Action action) {
     const bool carries_message =
         std::holds_alternative<Store>(action.what) || std::holds_alternative<Redirect>(action.what);
     action.edition = carries_message ? edition() : -1;
+    if (copied_ > limits_.copied) return wrong("the message is too large to be changed so often");
     outcome_.actions.push_back(std::move(action));
     return true;
 }

@@ -285,8 +285,14 @@ std::string Machine::modified(const Node& node, std::string value) {
 // RFC 5232, 3: one list, without repeats, whatever strings it is written in.
 std::vector<std::string> Machine::flags_of(const Texts& names) {
     std::vector<std::string> flags;
-    for (const Text& each : names) add_flags(flags, text(each));
+    std::string scratch;
+    for (const Text& each : names) take_words(flags, text(each, scratch));
     return flags;
+}
+
+void Machine::take_words(std::vector<std::string>& flags, std::string_view words) {
+    // A word is compared with every flag that is there; two bytes are the shortest word with its space.
+    if (budget_.spend(words.size() * (2 + flags.size() / 2))) add_flags(flags, words);
 }
 
 void Machine::set_flags(const Node& node) {
@@ -294,8 +300,8 @@ void Machine::set_flags(const Node& node) {
     std::vector<std::string> current;
     if (own) current = flags_;
     else if (node.op != Op::Setflag)
-        add_flags(current,
-                  node.is(flag::Global) ? globals_[node.number] : variable(static_cast<std::uint32_t>(node.number)));
+        take_words(current,
+                   node.is(flag::Global) ? globals_[node.number] : variable(static_cast<std::uint32_t>(node.number)));
     const std::vector<std::string> named = flags_of(node.args[1]);
     if (node.op == Op::Setflag) current = named;
     if (node.op == Op::Addflag)

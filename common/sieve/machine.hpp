@@ -61,6 +61,7 @@ private:
         std::uint32_t part;  // of mail's structure
     };
     friend class Matcher;
+    static constexpr std::uint64_t kAsked = 16'384;  // bytes looked at that a question to the host counts as
 
     // control.cpp
     Flow command(const Node& node);
@@ -72,6 +73,7 @@ private:
     std::string modified(const Node& node, std::string value);
     void set_flags(const Node& node);
     std::vector<std::string> flags_of(const Texts& names);
+    void take_words(std::vector<std::string>& flags, std::string_view words);  // add_flags, paid for
     void trace_test(const Node& node, bool result);
     std::string shown(const Node& node);
     const Unit& unit() const noexcept { return program_.units[frames_.back().unit]; }
@@ -117,6 +119,7 @@ private:
     bool take_flags(const Node& node, Store& store);
     std::optional<Fcc> fcc(const Node& node);
     int edition();
+    bool rewritten(const Node& node);  // counts the copy that replace or enclose made
     std::string why_no_response(const Node& node);
 
     const Script::Program& program_;
@@ -136,7 +139,7 @@ private:
     std::vector<bool> included_;        // for include :once
     std::vector<Loop> loops_;
     std::uint64_t breaks_ = 0;  // loops that a break has still to leave
-    std::uint64_t memory_ = 0;
+    std::uint64_t memory_ = 0, copied_ = 0;
     unsigned depth_ = 0, noted_version_ = 0, rewrites_ = 0;
     bool failed_ = false;
     std::string detail_;  // of the test that is traced

@@ -86,6 +86,7 @@ bool Machine::extracttext(const Node& node) {
         const std::string_view content = mail_->content(at_part, true, limits_.body_size, fresh);
         if (fresh && !budget_.spend(content.size())) return fail(node, {}), false;
         value = charset::valid_utf8(content.substr(0, limits_.variable_size));
+        if (!budget_.spend(value.size())) return fail(node, {}), false;
         if (const Tagged* first = node.find(Slot::First)) {
             std::size_t at = 0;
             for (std::uint64_t i = 0; i < first->number && at < value.size(); ++i) charset::next_utf8(value, at);
@@ -143,6 +144,12 @@ std::string one_line(std::string s) {
 
 }  // namespace
 
+bool Machine::rewritten(const Node& node) {
+    copied_ += mail_->raw().size();
+    if (copied_ > limits_.copied) return fail(node, "the message is too large to be rewritten so often"), false;
+    return budget_.spend(mail_->raw().size() / 16) || (fail(node, {}), false);
+}
+
 // RFC 5703, 5: the part the loop is at, or the whole message, becomes another.
 bool Machine::replace(const Node& node) {
     const std::string end = mail_->line_end();
@@ -167,7 +174,7 @@ bool Machine::replace(const Node& node) {
             if (may_be_added(each.name)) own += each.whole;
         own += entity.substr(reader.position(), length - reader.position());
         mail_->replace_all(header + own, entity.substr(length));
-        return true;
+        return rewritten(node);
     }
     // The bytes of the part give way to the new entity; what is around them, boundaries included, stays.
     const message::Part& each = mail_->structure().parts[part];
@@ -176,7 +183,7 @@ bool Machine::replace(const Node& node) {
     whole += mail_->raw().substr(each.body_end);
     const std::size_t length = message::header_length(whole);
     mail_->replace_all(whole.substr(0, length), whole.substr(length));
-    return true;
+    return rewritten(node);
 }
 
 // RFC 5703, 6: the message becomes an attachment of one that says TEXT.
@@ -203,7 +210,7 @@ bool Machine::enclose(const Node& node) {
     body += end + "--" + boundary + "--" + end;
     mail_->replace_all(std::move(header), std::move(body));
     for (Loop& each : loops_) each.part = 0;  // what had its number has another
-    return true;
+    return rewritten(node);
 }
 
 }  // namespace gk::sieve

@@ -126,5 +126,68 @@ TEST(SieveHostile, ARemarkIsMadeOnceAndNotWithoutEnd) {
     EXPECT_EQ(outcome_of(script, kMail).remarks.size(), Limits().actions);
 }
 
+std::string error_of(std::string_view text, const Dialect& dialect) {
+    const auto script = compile(text, dialect);
+    return script ? "" : script.error().front().text;
+}
+
+TEST(SieveHostile, EachRewriteAndEachCopyOfOneCounts) {
+    const std::string message = std::string(kMail) + std::string(100'000, 'x');
+    Limits limits;
+    limits.copied = 250'000;
+    EXPECT_EQ(outcome_of("require \"enclose\"; enclose \"x\"; keep;", message, limits).error, "");
+    EXPECT_NE(outcome_of("require \"enclose\"; enclose \"x\"; enclose \"x\"; enclose \"x\"; keep;", message, limits)
+                  .error.find("too large to be rewritten"),
+              std::string::npos);
+    std::string copies = "require [\"enclose\", \"editheader\", \"fileinto\", \"copy\"]; enclose \"x\";";
+    for (int i = 0; i < 5; ++i) copies += "addheader \"X\" \"1\"; fileinto :copy \"m" + std::to_string(i) + "\";";
+    EXPECT_NE(outcome_of(copies, message, limits).error.find("too large to be changed"), std::string::npos);
+}
+
+std::uint64_t steps_of(const std::string& extensions, const std::string& test, std::string_view message = kMail) {
+    return outcome_of("require [" + extensions + "]; if " + test + " { discard; }", message).steps;
+}
+
+TEST(SieveHostile, WhatLooksAtMuchOrAsksTheStoreCountsForIt) {
+    EXPECT_GE(steps_of("\"mboxmetadata\"", "metadata \"INBOX\" \"/private/x\" \"y\""), 64u);
+    EXPECT_GE(steps_of("\"mailbox\"", "mailboxexists \"INBOX\""), 64u);
+    EXPECT_GE(steps_of("\"duplicate\"", "duplicate :uniqueid \"x\""), 64u);
+    std::string flags;
+    for (int i = 0; i < 10'000; ++i) flags += "f" + std::to_string(i) + ' ';
+    EXPECT_GE(steps_of("\"imap4flags\"", "hasflag \"" + flags + "\""), flags.size() / 64);
+    EXPECT_GE(outcome_of("require \"imap4flags\"; setflag \"" + flags + "\";", kMail).steps, flags.size() / 256 * 2);
+    const std::string pattern = "\"variables\", \"regex\"]; set \"p\" \"";
+    const auto compiled_steps = [&](const std::string& regex) {
+        return outcome_of("require [" + pattern + regex + "\"; if header :regex \"subject\" \"${p}\" { discard; }",
+                          kMail)
+            .steps;
+    };
+    EXPECT_GT(compiled_steps("(a{30}){20}"), compiled_steps("(a{1}){2}..") + 100) << "what a pattern became counts";
+}
+
+TEST(SieveHostile, AProgramIsBoundedInNodesAndInAllItsPatterns) {
+    Dialect dialect;
+    dialect.limits.nodes = 5;
+    EXPECT_EQ(error_of("keep; keep; keep; keep; keep;", dialect), "");
+    EXPECT_EQ(error_of("keep; keep; keep; keep; keep; keep;", dialect),
+              "the program has more than 5 commands, tests and strings");
+    EXPECT_NE(error_of("if header [\"a\", \"b\", \"c\"] \"d\" { keep; }", dialect).find("more than 5"),
+              std::string::npos);
+    dialect = {};
+    dialect.limits.regexes_memory = 3 * (128u << 10);
+    const std::string before = "require \"regex\"; if header :regex \"subject\" [\"a\", \"b\", \"c\"";
+    EXPECT_EQ(error_of(before + "] { keep; }", dialect), "");
+    EXPECT_NE(error_of(before + ", \"d\"] { keep; }", dialect).find("the regular expressions of the program take more"),
+              std::string::npos);
+}
+
+TEST(SieveHostile, ANotificationGoesToFew) {
+    EXPECT_EQ(outcome_of("require \"enotify\"; notify \"mailto:a@example.com,b@example.com\";", kMail).actions.size(),
+              2u);
+    EXPECT_NE(error_of("require \"enotify\"; notify \"mailto:a@example.com?cc=b@example.com&bcc=c@example.com\";", {})
+                  .find("more than 2 addresses"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace gk::sieve::testing
