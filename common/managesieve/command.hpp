@@ -28,7 +28,7 @@ struct Line {
 
 struct ReaderLimits {
     std::size_t line = 8192;            // octets that are no literal's, before the end of a command
-    std::uint64_t literal = 1u << 20;   // octets of a literal that is kept
+    std::uint64_t literal = 1u << 20;   // octets of a literal that is kept; all of a line's may be LINE more together
     std::uint64_t skipped = 16u << 20;  // of one that is dropped; past it the stream is given up
     std::size_t tokens = 8;             // no command has so many
 };
@@ -58,6 +58,7 @@ private:
     std::size_t at_ = 0;      // of buffer_: what is before it is in LINE_
     std::size_t plain_ = 0;   // octets of this line outside literals
     std::uint64_t left_ = 0;  // of a literal that has begun
+    std::uint64_t kept_ = 0;  // octets of this line's literals
     bool in_literal_ = false, gave_up_ = false;
     Line line_;
 };

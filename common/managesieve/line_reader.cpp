@@ -22,6 +22,7 @@ std::optional<Line> LineReader::next() {
             case Step::End: {
                 buffer_.erase(0, at_);
                 at_ = plain_ = 0;
+                kept_ = 0;
                 return std::exchange(line_, {});
             }
         }
@@ -155,7 +156,10 @@ LineReader::Step LineReader::word() {
     }
     plain_ += end + 1 - at_;
     at_ = end + 1;
-    line_.tokens.push_back({Token::Kind::String, {}, *size, *size > limits_.literal});
+    // No command has more than one script, and names.
+    const bool dropped = *size > limits_.literal || kept_ + *size > limits_.literal + limits_.line;
+    if (!dropped) kept_ += *size;
+    line_.tokens.push_back({Token::Kind::String, {}, *size, dropped});
     if (line_.tokens.size() > limits_.tokens) spoil("too many arguments");
     left_ = *size;
     in_literal_ = true;

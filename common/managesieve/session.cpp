@@ -10,6 +10,12 @@ namespace gk::managesieve {
 
 using sieve_scripts::Room;
 
+namespace {
+
+constexpr std::size_t kWrittenFirst = 64 * 1024;  // of answers, before the next command is run
+
+}  // namespace
+
 std::string Offered::format() const {
     std::string lines =
         fmt::format("\"IMPLEMENTATION\" {}\r\n\"SASL\" {}\r\n\"SIEVE\" {}\r\n", format_string(implementation),
@@ -42,12 +48,15 @@ std::string Session::bye(std::string_view code, std::string_view text) {
 
 std::string Session::feed(std::string_view bytes) {
     out_.clear();
+    has_more_ = false;
     if (closed_ || unauthenticated_) return out_;
     reader_.feed(bytes);
     while (!closed_ && !unauthenticated_) {
         const auto line = reader_.next();
         if (!line) break;
         run(*line);
+        has_more_ = out_.size() >= kWrittenFirst && !closed_ && !unauthenticated_;
+        if (has_more_) return std::move(out_);
     }
     if (reader_.gave_up() && !closed_) out_ += bye("", "that is too long to be a command");
     if (unauthenticated_ && reader_.waiting() > 0) out_ += bye("", "nothing may be sent behind UNAUTHENTICATE");

@@ -45,7 +45,8 @@ struct SessionOptions {
 };
 
 // One dialogue as a value: bytes in, bytes out, any split giving the same. Scripts are read and written at once: an OK
-// means durable.
+// means durable. Answers to many commands come piece by piece, so that a client that reads none of them makes us hold
+// about one script and no more.
 class Session {
 public:
     // STORE outlives the session.
@@ -56,6 +57,8 @@ public:
     std::string greet_logged_in(std::string_view sasl_base64);
     std::string greet_preauthenticated();  // capabilities, then OK
     std::string feed(std::string_view bytes);
+    // Commands wait until what feed() returned was written: then feed("") goes on.
+    bool has_more() const noexcept { return has_more_; }
     std::string bye(std::string_view code, std::string_view text);  // a last word of the host's
 
     bool closed() const noexcept { return closed_; }
@@ -88,7 +91,7 @@ private:
     SessionOptions options_;
     LineReader reader_;
     std::string out_;
-    bool closed_ = false, unauthenticated_ = false;
+    bool closed_ = false, unauthenticated_ = false, has_more_ = false;
     int errors_ = 0;
     std::uint64_t commands_ = 0;
 };

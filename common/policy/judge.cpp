@@ -97,9 +97,14 @@ Decision judge(const Options& options, const Lists& lists, State& state, Rates& 
     // Before the block that it leads to: which address it was stays a secret.
     const std::string recipient = canonical(facts.recipient);
     if (std::find(options.honeypots.begin(), options.honeypots.end(), recipient) != options.honeypots.end()) {
-        state.block(network, facts.now_s + options.honeypot_block_s, facts.now_s);
-        decision.verdicts.push_back(
-            {"honeypot", "hit", 0, recipient + " is nobody's address: " + network + " is blocked"});
+        // A bounce comes from whoever was written to in the trap's name; and one bad customer is not a whole server.
+        const std::string_view spared = facts.sender.empty()                   ? "a bounce"
+                                        : state.is_known(network, facts.now_s) ? "its mail was good before"
+                                                                               : "";
+        if (spared.empty()) state.block(network, facts.now_s + options.honeypot_block_s, facts.now_s);
+        decision.verdicts.push_back({"honeypot", "hit", 0,
+                                     fmt::format("{} is nobody's address: {} is {}blocked{}{}", recipient, network,
+                                                 spared.empty() ? "" : "not ", spared.empty() ? "" : ", ", spared)});
         return refuse(decision, Action::Reject, 550, "5.1.1", "no such user");
     }
     if (const auto until = state.blocked(network, facts.now_s)) {

@@ -129,6 +129,16 @@ void State::authentic(const std::string& network, std::int64_t now_s) {
     put({"authentic", network, "", found == lines_.end() ? now_s : found->second.first_s, now_s, true}, now_s);
 }
 
+bool State::is_known(const std::string& network, std::int64_t now_s) const {
+    const std::lock_guard lock(mutex_);
+    for (const std::string_view kind : {"authentic", "grey"}) {
+        const std::string all = key_of(kind, network, "");
+        for (auto at = lines_.lower_bound(all); at != lines_.end() && at->first.starts_with(all); ++at)
+            if (at->second.passed && !is_over(at->second, now_s)) return true;
+    }
+    return false;
+}
+
 void State::block(const std::string& network, std::int64_t until_s, std::int64_t now_s) {
     const std::lock_guard lock(mutex_);
     put({"block", network, "", now_s, until_s, true}, now_s);

@@ -38,6 +38,8 @@ public:
     Grey greylist(const std::string& network, std::string_view sender_domain, std::int64_t now_s);
     // Mail from there was authentic (SPF or DKIM): it is a server that would try again, whoever it sends for.
     void authentic(const std::string& network, std::int64_t now_s);
+    // Whether mail from there was authentic, or came back when it was asked to.
+    bool is_known(const std::string& network, std::int64_t now_s) const;
     void block(const std::string& network, std::int64_t until_s, std::int64_t now_s);
     // Until when, where it is.
     std::optional<std::int64_t> blocked(const std::string& network, std::int64_t now_s) const;

@@ -31,6 +31,17 @@ Result<bool> is_counted(const std::string& spool_dir, const std::string& about, 
     return true;
 }
 
+Status settle(const std::string& spool_dir, const std::string& dsn_id) {
+    const auto file = SpoolFile::open(place_of(spool_dir, dsn_id));
+    if (!file && file.error().code != Errc::BadInput) return fail(file.error());
+    bool counts = false;
+    if (file) {
+        GK_TRY(counts, is_counted(spool_dir, file->envelope().about, dsn_id));
+    }
+    log::Event("queue.dsn_found").field("dsn", dsn_id).field("released", counts);
+    return counts ? release_dsn(spool_dir, dsn_id) : os::unlink(place_of(spool_dir, dsn_id));
+}
+
 }  // namespace
 
 std::string dsn_mark(const std::string& dsn_id) { return "DSN " + dsn_id; }
@@ -38,6 +49,8 @@ std::string dsn_mark(const std::string& dsn_id) { return "DSN " + dsn_id; }
 Status release_dsn(const std::string& spool_dir, const std::string& dsn_id) {
     auto moved = os::rename_new(place_of(spool_dir, dsn_id), fmt::format("{}/new/{}", spool_dir, dsn_id));
     if (!moved && moved.error().code == Errc::NotFound) return ok();
+    // Where moving is linking and unlinking, a kill between the two leaves both names of the one file.
+    if (!moved && moved.error().code == Errc::Exists) return os::unlink(place_of(spool_dir, dsn_id));
     return moved;
 }
 
@@ -47,17 +60,12 @@ void discard_dsn(const std::string& spool_dir, const std::string& dsn_id) {
 
 Status settle_dsns(const std::string& spool_dir) {
     GK_TRY(const auto entries, os::list_directory(spool_dir + "/dsn"));
-    for (const auto& entry : entries) {
-        const auto file = SpoolFile::open(place_of(spool_dir, entry.name));
-        if (!file && file.error().code != Errc::BadInput) return fail(file.error());
-        bool counts = false;
-        if (file) {
-            GK_TRY(counts, is_counted(spool_dir, file->envelope().about, entry.name));
-        }
-        log::Event("queue.dsn_found").field("dsn", entry.name).field("released", counts);
-        if (counts) GK_CHECK(release_dsn(spool_dir, entry.name));
-        else GK_CHECK(os::unlink(place_of(spool_dir, entry.name)));
-    }
+    for (const auto& entry : entries)
+        // What cannot be read, or is no file, stays where it is: the queue is worth more.
+        if (auto settled = settle(spool_dir, entry.name); !settled)
+            log::Event("queue.dsn_stuck", log::Level::Error)
+                .field("dsn", entry.name)
+                .field("error", settled.error().text);
     return ok();
 }
 

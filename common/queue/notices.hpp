@@ -19,7 +19,7 @@ std::string dsn_mark(const std::string& dsn_id);  // "DSN <id>"
 Status release_dsn(const std::string& spool_dir, const std::string& dsn_id);
 // One whose message is deleted before step 2.
 void discard_dsn(const std::string& spool_dir, const std::string& dsn_id);
-// At the start, with the spool's lock: brings all to their end.
+// With the spool's lock, where nobody makes DSNs: brings all to their end, but for those it cannot, which it logs.
 Status settle_dsns(const std::string& spool_dir);
 
 }  // namespace gk::queue

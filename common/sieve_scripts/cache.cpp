@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <algorithm>
 
-#include "common/os/file.hpp"
-
 namespace gk::sieve_scripts {
 
 std::string FileIncludes::path_of(Place place, std::string_view name) const {
@@ -17,7 +15,7 @@ std::string FileIncludes::path_of(Place place, std::string_view name) const {
 std::optional<std::string> FileIncludes::find(Place place, std::string_view name) {
     const std::string path = path_of(place, name);
     if (path.empty()) return std::nullopt;
-    auto text = os::read_file(path, store_.limits().size);
+    auto text = read_script(path, store_.limits().size, place == Place::Global);
     return text ? std::optional(std::move(*text)) : std::nullopt;
 }
 
@@ -47,18 +45,21 @@ Cache::Compiled Cache::get(const std::string& path, const std::string& name, con
             }
         }
     }
-    Entry entry{.key = key, .stamp = stamp, .included = {}, .compiled = {}};
+    Entry entry{.key = key, .stamp = stamp, .bytes = 0, .included = {}, .compiled = {}};
     FileIncludes includes(store, global_);
-    if (const auto text = os::read_file(path, limits_.script_size); !text) {
+    const bool own = path.starts_with(store.directory() + '/');
+    if (const auto text = read_script(path, limits_.script_size, !own); !text) {
         entry.compiled.error = text.error().text;
     } else {
         const auto script =
             sieve::compile(*text, {.limits = limits_, .extensions = extensions_, .includes = &includes});
         if (script) {
             entry.compiled.script = *script;
+            entry.bytes = text->size();
             for (const auto& one : (*script)->includes()) {
                 const std::string file = includes.path_of(one.place, one.name);
                 entry.included.emplace_back(file, stamp_of(file));
+                entry.bytes += entry.included.back().second[2];
             }
         } else {
             for (const auto& problem : script.error())
@@ -67,19 +68,20 @@ Cache::Compiled Cache::get(const std::string& path, const std::string& name, con
     }
     const std::lock_guard lock(mutex_);
     ++compiled_;
-    if (const auto old = by_key_.find(key); old != by_key_.end()) {
-        recent_.erase(old->second);
-        by_key_.erase(old);
-    }
+    if (const auto old = by_key_.find(key); old != by_key_.end()) forget(old->second);
     // One that does not compile may include what it does not name here, so it is read anew each time.
     if (!entry.compiled.script) return entry.compiled;
-    recent_.push_front(std::move(entry));
+    bytes_ += entry.bytes;
+    recent_.push_front(entry);
     by_key_[key] = recent_.begin();
-    if (recent_.size() > most_) {
-        by_key_.erase(recent_.back().key);
-        recent_.pop_back();
-    }
-    return recent_.front().compiled;
+    while (!recent_.empty() && (recent_.size() > most_ || bytes_ > most_bytes_)) forget(std::prev(recent_.end()));
+    return entry.compiled;
+}
+
+void Cache::forget(std::list<Entry>::iterator entry) {
+    bytes_ -= entry->bytes;
+    by_key_.erase(entry->key);
+    recent_.erase(entry);
 }
 
 std::uint64_t Cache::compiled() const {

@@ -30,11 +30,13 @@ private:
 using Stamp = std::array<std::uint64_t, 5>;
 Stamp stamp_of(const std::string& path);
 
-// Scripts compiled once and kept as long as neither they nor what they include changes. Thread-safe.
+// Scripts compiled once and kept as long as neither they nor what they include changes: the MOST used last, whose text
+// has MOST_BYTES together (compiled they take a multiple of that). Thread-safe.
 class Cache {
 public:
-    Cache(std::size_t most, sieve::Limits limits, sieve::Extensions extensions, std::string global)
-        : most_(most), limits_(limits), extensions_(extensions), global_(std::move(global)) {}
+    Cache(std::size_t most, sieve::Limits limits, sieve::Extensions extensions, std::string global,
+          std::uint64_t most_bytes = 16u << 20)
+        : most_(most), most_bytes_(most_bytes), limits_(limits), extensions_(extensions), global_(std::move(global)) {}
 
     struct Compiled {
         std::shared_ptr<const sieve::Script> script;  // null: ERROR says why, a problem a line, "NAME:3:7: text"
@@ -48,10 +50,14 @@ private:
     struct Entry {
         std::string key;
         Stamp stamp{};
+        std::uint64_t bytes = 0;  // of its text and of what it includes
         std::vector<std::pair<std::string, Stamp>> included;
         Compiled compiled;
     };
+    void forget(std::list<Entry>::iterator entry);  // with the mutex held
+
     std::size_t most_;
+    std::uint64_t most_bytes_, bytes_ = 0;
     sieve::Limits limits_;
     sieve::Extensions extensions_;
     std::string global_;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -79,7 +80,7 @@ Result<std::vector<Listed>> Store::list() const {
 
 Result<std::string> Store::get(std::string_view name) const {
     GK_CHECK(check_name(name));
-    auto script = os::read_file(path_of(name), std::max<std::uint64_t>(limits_.size, 16u << 20));
+    auto script = read_script(path_of(name), std::max<std::uint64_t>(limits_.size, 16u << 20), false);
     if (!script && script.error().code == Errc::NotFound) return fail(no_such(name));
     return script;
 }
@@ -174,6 +175,25 @@ Result<std::optional<Store::Active>> Store::active() const {
     std::string name = name_of(file);
     // An administrator's link to a file named otherwise counts as well.
     return Active{name.empty() ? file : std::move(name), directory_ + "/" + file};
+}
+
+Result<std::string> read_script(const std::string& path, std::uint64_t limit, bool links) {
+    const os::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links ? 0 : O_NOFOLLOW)));
+    if (!fd && errno != ELOOP) return fail_errno(fmt::format("cannot open '{}'", path));
+    struct stat st {};
+    if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode))
+        return fail(Errc::BadInput, fmt::format("'{}' is no regular file", path));
+    std::string text;
+    char buffer[16 * 1024];
+    for (;;) {
+        const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return fail_errno(fmt::format("cannot read '{}'", path));
+        if (count == 0) return text;
+        text.append(buffer, static_cast<std::size_t>(count));
+        if (text.size() > limit)
+            return fail(Errc::BadInput, fmt::format("cannot read '{}': larger than {} bytes", path, limit));
+    }
 }
 
 Result<std::vector<std::string>> scripts_in(const std::string& directory) {

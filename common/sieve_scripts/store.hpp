@@ -70,6 +70,10 @@ private:
     Limits limits_;
 };
 
+// The text of the script in the file PATH, of at most LIMIT bytes; where accounts may write, what is a link is none:
+// LINKS are an administrator's. BadInput for anything but a regular file, which is never waited for.
+Result<std::string> read_script(const std::string& path, std::uint64_t limit, bool links);
+
 // The scripts *.sieve in DIRECTORY, in the order of their names: what an administrator runs before or after those of
 // accounts. None where DIRECTORY is empty or not there.
 Result<std::vector<std::string>> scripts_in(const std::string& directory);

@@ -307,6 +307,8 @@ std::optional<Reply> Connection::judge(const Path& recipient) {
         .field("outcome", enforced || !refused ? policy::action_name(decision.action) : "observed")
         .field("reason", decision.reasons());
     if (!refused || !enforced) return std::nullopt;
+    // A trap's answer is, to the letter, that for an address which does not exist.
+    if (decision.enhanced == "5.1.1") return Reply{decision.code, decision.enhanced, decision.reply};
     return Reply{decision.code, decision.enhanced, text::ascii_only(decision.reply) + " (" + transaction_.id() + ")"};
 }
 

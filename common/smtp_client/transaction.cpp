@@ -210,6 +210,11 @@ Status Session::envelope(const Transaction& t, const std::vector<std::size_t>& c
     }
     if (!with_data || broken_) return ok();
     GK_TRY(accepted.data, read_reply(timeout));
+    // A reply too many came before this one: each was taken for the answer to the command before its own.
+    if (!unread_.empty() && !broken_) {
+        for (const auto i : chosen) outcome.verdicts[i] = {};
+        return fail(Errc::BadInput, "the peer sent a reply that nothing had asked for");
+    }
     if (accepted.recipients.empty()) return take_back(*accepted.data);
     return ok();
 }

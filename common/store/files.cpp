@@ -99,6 +99,7 @@ Result<bool> take_new(State& state, Record& record, std::size_t most) {
     const Directory directory(state.path_of(record.name));
     if (!directory.fd) return fail_errno(fmt::format("cannot open '{}'", directory.path));
     GK_TRY(auto update, state.index.prepare("UPDATE messages SET file = ? WHERE key = ?"));
+    bool moved = false;
     for (const auto& [key, from, to] : all) {
         // Another reader may have taken it first: then the next look at the directories finds it.
         if (rename_at(directory.at(from), directory.at(to)) != 0) {
@@ -106,9 +107,10 @@ Result<bool> take_new(State& state, Record& record, std::size_t most) {
             return fail_errno(fmt::format("cannot move '{}/{}' to cur/", directory.path, from));
         }
         GK_CHECK(update.bind(to).bind(key).run());
+        moved = true;
     }
     change.done(state, record);
-    return all.size() == most;
+    return moved && all.size() == most;  // else the next call would find the same
 }
 
 OwnChange::OwnChange(State& state, const Record& record) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <system_error>
 #include <thread>
 
 #include "common/base/text.hpp"
@@ -47,8 +48,7 @@ class Renaming {
 public:
     Renaming(const FlagUpdate& update, KeywordMask keywords, const std::string& path, std::vector<Renamed>& changes)
         : update_(update), keywords_(keywords), path_(path), changes_(changes), directory_(path), renames_(directory_) {
-        if (changes_.size() >= kWorthAThread) thread_ = std::thread([this] { work(); });
-        else work();
+        if (changes_.size() < kWorthAThread || !start()) work();
     }
     ~Renaming() {
         stop_ = true;
@@ -67,6 +67,16 @@ public:
 
 private:
     static constexpr std::size_t kWorthAThread = 500, kTurn = 64;
+
+    // False where no thread is to be had.
+    bool start() {
+        try {
+            thread_ = std::thread([this] { work(); });
+        } catch (const std::system_error&) {
+            return false;
+        }
+        return true;
+    }
 
     void work() {
         std::size_t i = 0;
@@ -114,8 +124,7 @@ private:
     Renames renames_;
     std::atomic<std::size_t> done_{0};
     std::atomic<bool> stop_{false};
-    // Read once that the last is told of.
-    std::size_t failed_at_ = SIZE_MAX;
+    std::atomic<std::size_t> failed_at_{SIZE_MAX};  // set once failed_ is
     Status failed_ = ok();
     bool renamed_ = false;
     std::thread thread_;

@@ -127,6 +127,19 @@ Result<bool> bring_up_to_date(State& state, const Record& record, Kept& kept, bo
     return rows.size() == record.messages;
 }
 
+// Drafts "NUMBER.ID" of writers that were killed; none is written for so long.
+void remove_old_drafts(const std::string& folder) {
+    constexpr std::int64_t kOld = 3600;
+    const auto entries = os::list_directory(folder);
+    if (!entries) return;
+    for (const auto& entry : *entries) {
+        struct stat status {};
+        const std::string path = folder + '/' + entry.name;
+        if (entry.name.find('.') == std::string::npos || ::lstat(path.c_str(), &status) != 0) continue;
+        if (S_ISREG(status.st_mode) && status.st_mtim.tv_sec < now_s() - kOld) (void)::unlink(path.c_str());
+    }
+}
+
 }  // namespace
 
 std::optional<Outline> read_outline(State& state, const Record& record) {
@@ -152,6 +165,7 @@ Status write_outline(State& state, std::int64_t mailbox, std::uint32_t uidvalidi
     if (rows.size() != record.messages) return ok();
     GK_TRY(const Header header, header_for(state, record));
     GK_CHECK(os::make_directories(state.home + std::string(kFolder)));
+    remove_old_drafts(state.home + std::string(kFolder));
     const std::string path = path_of(state, mailbox), draft = fmt::format("{}.{}", path, new_id());
     GK_TRY(auto file, os::NewFile::create(draft));
     const auto bytes = [](const auto* first, std::size_t count) {

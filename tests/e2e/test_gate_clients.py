@@ -172,7 +172,9 @@ honeypots = ["trap@a.test"]
 
     def test_a_honeypot(self):
         self.settings("")
-        self.assertEqual(self.send(109, to="trap@a.test")[0], 550)
+        nobody = self.send(109, to="nobody@a.test")
+        self.assertEqual(self.send(109, to="trap@a.test"), nobody)
+        self.assertEqual(nobody[0], 550)
         code, said = self.send(108)
         self.assertEqual(code, 550)
         self.assertIn("your network 10.53.0.0/24 wrote to an address that only harvesters know", said)

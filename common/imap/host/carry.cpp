@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <unistd.h>
 #include <cerrno>
-#include <thread>
 
 #include "common/imap/host/compression.hpp"
 
@@ -48,10 +47,8 @@ public:
             if (session_.has_chores() && !anything(kChorePause)) session_.do_chore();
             else wait();
         }
-        while (session_.has_chores() && result_.end != "stop") {
-            session_.do_chore();
-            std::this_thread::sleep_for(kChorePause);
-        }
+        // Where it is to stop, another session does the rest.
+        while (session_.has_chores() && result_.end != "stop" && !asked_to_stop(kChorePause)) session_.do_chore();
         return result_;
     }
 
@@ -185,6 +182,11 @@ private:
                          {options_.notes, POLLIN, 0},
                          {options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0}};
         return ::poll(fds, 3, static_cast<int>(within.count())) != 0;
+    }
+
+    bool asked_to_stop(milliseconds within) const {
+        pollfd fd{options_.signals != nullptr ? options_.signals->fd() : -1, POLLIN, 0};
+        return ::poll(&fd, 1, static_cast<int>(within.count())) > 0;
     }
 
     void read_client() {

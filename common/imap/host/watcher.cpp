@@ -60,7 +60,16 @@ std::vector<Watcher::Touched> Watcher::touched() {
             std::memcpy(&event, buffer + at, sizeof event);
             at += static_cast<ssize_t>(sizeof event + event.len);
             if (event.mask & IN_Q_OVERFLOW) {
-                for (const auto& [directory, watched] : watched_) found[directory] = true;
+                // Among what was lost may be the one word of any cur/.
+                for (auto& [directory, watched] : watched_) {
+                    found[directory] = true;
+                    if (watched.cur < 0) continue;
+                    ::inotify_rm_watch(fd_.get(), watched.cur);
+                    directory_of_.erase(watched.cur);
+                    watched.cur = -1;
+                    watched.told_ns = touched_at(directory);
+                    deaf_.push_back(directory);
+                }
             } else if (const auto known = directory_of_.find(event.wd); known != directory_of_.end()) {
                 Watched& watched = watched_.at(known->second);
                 const bool arrived = event.wd == watched.fresh && (event.mask & (IN_MOVED_TO | IN_CREATE)) != 0;

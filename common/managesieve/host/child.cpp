@@ -35,6 +35,14 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
+// False when the client does not take the answers.
+bool answer(Session& session, int out, std::string_view bytes) {
+    if (!write_all(out, session.feed(bytes))) return false;
+    while (session.has_more())
+        if (!write_all(out, session.feed(""))) return false;
+    return true;
+}
+
 int refuse(int client, const std::string& session, std::string_view code, const Error& error) {
     log::Event("sieve.session_failed", log::Level::Error).field("session", session).field("error", error.text);
     static_cast<void>(
@@ -89,7 +97,7 @@ std::string_view carry(Session& session, int in, int out, os::Signals& signals, 
         const ssize_t read = ::read(in, buffer, sizeof buffer);
         if (read < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (read <= 0) return "closed";
-        if (!write_all(out, session.feed({buffer, static_cast<std::size_t>(read)}))) return "write";
+        if (!answer(session, out, {buffer, static_cast<std::size_t>(read)})) return "write";
     }
     return session.closed() ? "logout" : "unauthenticated";
 }
@@ -145,7 +153,7 @@ int run_child(Child child, const std::function<void()>& closed_in) {
     const std::string sasl = handover->tag == "-" ? "" : handover->tag;
     if (!write_all(client, imap::format_handover_answer({true, "", ""}) + session.greet_logged_in(sasl))) return 1;
     std::string_view end = "logout";
-    if (!write_all(client, session.feed(lines.take_buffered()))) end = "write";
+    if (!answer(session, client, lines.take_buffered())) end = "write";
     else end = carry(session, client, client, *signals, settings.idle_timeout);
     if (session.unauthenticated() && !session.closed()) {
         // Only our side is closed: by that the front knows that its client is to log in again, and takes back what it

@@ -17,6 +17,7 @@
 #include "common/imap/host/notes.hpp"
 #include "common/imap/host/settings.hpp"
 #include "common/imap/host/watcher.hpp"
+#include "common/store/incoming.hpp"
 
 namespace gk::imap {
 namespace {
@@ -147,6 +148,28 @@ TEST(ImapWatcher, TellsOfRenamesAndDeletionsInWatchedMailboxesOnly) {
     EXPECT_EQ(touched(), "");
 }
 
+TEST(ImapWatcher, HearsAgainWhereMoreHappenedThanTheKernelKeeps) {
+    const Directory directory;
+    for (const char* sub : {"/box/cur", "/box/new"}) fs::create_directories(directory.path + sub);
+    const std::string box = directory.path + "/box", file = box + "/cur/x";
+    int most = 0;
+    ASSERT_TRUE(std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most);
+    ASSERT_LE(most, 1'000'000);
+    Watcher watcher;
+    ASSERT_GE(watcher.fd(), 0);
+    watcher.add(box);
+    std::ofstream(box + "/new/a") << "x";
+    for (int i = 0; i < most / 4 + 10; ++i) {  // each is told of twice
+        fs::rename(box + "/new/a", box + "/new/b");
+        fs::rename(box + "/new/b", box + "/new/a");
+    }
+    std::ofstream(file) << "x";  // nobody is told of this one
+    EXPECT_EQ(watcher.touched().size(), 1u);
+    EXPECT_TRUE(watcher.listen_again().empty());
+    fs::remove(file);
+    EXPECT_EQ(watcher.touched().size(), 1u);
+}
+
 TEST(ImapWatcher, TellsOnceOfManyChangesInCurAndThenWhetherThereWereMore) {
     const Directory directory;
     for (const char* sub : {"/box/cur", "/box/new"}) fs::create_directories(directory.path + sub);
@@ -250,6 +273,29 @@ TEST(ImapCarry, SendsSilentClientsAwayAndEndsWithTheirConnection) {
     options.in = options.out = client.b.get();
     client.a.reset();
     EXPECT_EQ(carry(session, std::move(options)).end, "closed");
+}
+
+TEST(ImapCarry, LeavesChoresToOthersWhereItIsAskedToStop) {
+    sigset_t before;
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, nullptr, &before), 0);
+    auto signals = os::Signals::install();
+    ASSERT_TRUE(signals);
+    const Directory directory;
+    Pair client(SOCK_STREAM);
+    const auto account = open_account(directory.path);
+    auto incoming = account->incoming("INBOX");
+    ASSERT_TRUE(incoming && incoming->begin() && incoming->write("Subject: x\r\n\r\nx\r\n") && incoming->commit());
+    Session session(account);
+    session.feed("a SELECT INBOX\r\n");
+    CarryOptions options;
+    options.in = options.out = client.b.get();
+    options.signals = &*signals;
+    client.a.reset();
+    ASSERT_EQ(::raise(SIGTERM), 0);
+    EXPECT_EQ(carry(session, std::move(options)).end, "closed");
+    EXPECT_FALSE(fs::is_empty(account->mailbox_path("INBOX") + "/new"));
+    EXPECT_EQ(signals->next(), os::Signals::Kind::Stop);
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
 }
 
 TEST(ImapCarry, GivesUpOnAClientThatTakesNothing) {

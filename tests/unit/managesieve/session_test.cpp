@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/managesieve/session.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <cstdlib>
 #include <filesystem>
@@ -65,6 +66,38 @@ TEST(ManageSieveSession, HoldsTheLimitsAndReadsOnBehindAScriptThatIsTooLarge) {
     EXPECT_EQ(talk("HAVESPACE \"b\" 5\r\n"), "NO (QUOTA/MAXSCRIPTS) \"there may be 1 scripts\"\r\n");
     EXPECT_EQ(talk("PUTSCRIPT \"a\" \"stop;\"\r\n"), "OK\r\n");
     EXPECT_EQ(talk("CHECKSCRIPT {11+}\r\nkeep; keep;\r\n"), "NO (QUOTA/MAXSIZE) \"a script may have 10 octets\"\r\n");
+}
+
+TEST(ManageSieveSession, HoldsAboutOneScriptForAClientThatAsksForMany) {
+    Talk talk;
+    const std::string script = "keep; #" + std::string(100'000, 'x') + "\r\n";
+    ASSERT_EQ(talk(fmt::format("PUTSCRIPT \"a\" {{{}+}}\r\n{}\r\n", script.size(), script)), "OK\r\n");
+    std::string asked;
+    for (int i = 0; i < 50; ++i) asked += "GETSCRIPT \"a\"\r\n";
+    std::string piece = talk(asked + "NOOP\r\n"), heard;
+    for (;; piece = talk("")) {
+        EXPECT_LE(piece.size(), 64 * 1024 + script.size() + 100);
+        heard += piece;
+        if (!talk.session.has_more()) break;
+    }
+    std::string wanted;
+    for (int i = 0; i < 50; ++i) wanted += fmt::format("{{{}}}\r\n{}\r\nOK\r\n", script.size(), script);
+    EXPECT_TRUE(heard == wanted + "OK \"done\"\r\n");
+}
+
+TEST(ManageSieveSession, KeepsNoMoreOfALinesLiteralsThanACommandHas) {
+    LineReader reader({.line = 200, .literal = 1000, .skipped = 2000, .tokens = 8});
+    reader.feed("PUTSCRIPT");
+    for (int i = 0; i < 8; ++i) reader.feed(" {1000+}\r\n" + std::string(1000, 'x'));
+    reader.feed("\r\nPUTSCRIPT {100+}\r\n" + std::string(100, 'n') + " {1000+}\r\n" + std::string(1000, 's') + "\r\n");
+    const auto hostile = reader.next(), honest = reader.next();
+    ASSERT_TRUE(hostile && honest);
+    std::size_t kept = 0;
+    for (const auto& token : hostile->tokens) kept += token.text.size();
+    EXPECT_LE(kept, 1200u);
+    ASSERT_EQ(honest->tokens.size(), 3u);
+    EXPECT_EQ(honest->tokens[1].text.size(), 100u);
+    EXPECT_EQ(honest->tokens[2].text.size(), 1000u);
 }
 
 TEST(ManageSieveSession, GivesUpTheAccountOnlyWhereThatIsOffered) {

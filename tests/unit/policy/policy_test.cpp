@@ -183,6 +183,23 @@ TEST_F(Gate, AHoneypotBlocksItsVisitorsNetwork) {
     EXPECT_EQ(action("192.0.3.9", "y@c.test"), Action::Accept);
 }
 
+TEST_F(Gate, AHoneypotBlocksNeitherForBouncesNorNetworksWhoseMailWasGood) {
+    configure("[gate]\ngreylist = true\nhoneypots = [\"trap@a.test\"]\n");
+    EXPECT_EQ(ask("192.0.2.1", "", kNow, "trap@a.test").reply, "no such user");
+    EXPECT_FALSE(state_->blocked("192.0.2.0/24", kNow));
+    state_->authentic("198.51.100.0/24", kNow);
+    EXPECT_EQ(ask("198.51.100.1", "x@b.test", kNow, "trap@a.test").reply, "no such user");
+    EXPECT_FALSE(state_->blocked("198.51.100.0/24", kNow));
+    EXPECT_EQ(action("203.0.113.1", "x@b.test"), Action::Defer);
+    EXPECT_EQ(action("203.0.113.1", "x@b.test", kNow + 300), Action::Accept);
+    EXPECT_EQ(ask("203.0.113.1", "x@b.test", kNow + 301, "trap@a.test").reply, "no such user");
+    EXPECT_FALSE(state_->blocked("203.0.113.0/24", kNow + 301));
+    // Who only waits has shown nothing.
+    EXPECT_EQ(action("10.0.0.1", "x@b.test"), Action::Defer);
+    EXPECT_EQ(ask("10.0.0.1", "x@b.test", kNow, "trap@a.test").reply, "no such user");
+    EXPECT_TRUE(state_->blocked("10.0.0.0/24", kNow));
+}
+
 TEST_F(Gate, ListsDecideBeforeEverythingElse) {
     configure("[gate]\ngreylist = true\n");
     lists_ = parse_lists(

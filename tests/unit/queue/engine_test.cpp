@@ -171,6 +171,25 @@ TEST(QueueEngine, ADsnThatAKillLeftIsSentOnceOrMadeAnew) {
     }
 }
 
+TEST(QueueEngine, StartsWhateverLiesAmongItsDsns) {
+    Bed bed;
+    ASSERT_TRUE(create_spool(bed.settings.spool_dir));
+    Envelope e;
+    e.is_dsn = true;
+    e.recipients.push_back({"ann@a.test", "", kNotifyNever, {}});
+    auto writer = SpoolWriter::create(bed.settings.spool_dir, e);
+    ASSERT_TRUE(writer && writer->write("Subject: once\r\n\r\n"));
+    const auto id = writer->commit("dsn").value();
+    // Half moved, where moving is linking and unlinking.
+    ASSERT_TRUE(os::link(bed.settings.spool_dir + "/dsn/" + id, bed.settings.spool_dir + "/new/" + id));
+    ASSERT_TRUE(os::make_directories(bed.settings.spool_dir + "/dsn/directory"));
+    bed.start();
+    ASSERT_TRUE(bed.until([&] { return bed.home.received().size() == 1 && bed.files() == 0; }));
+    bed.engine.reset();
+    EXPECT_EQ(bed.home.received().size(), 1u);
+    EXPECT_FALSE(os::exists(bed.settings.spool_dir + "/dsn/" + id));
+}
+
 TEST(QueueEngine, ARecordedDeliveryIsReportedWithoutAnAttempt) {
     Bed bed;
     bed.start();

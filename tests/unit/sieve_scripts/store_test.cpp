@@ -2,11 +2,13 @@
 #include "common/sieve_scripts/store.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 
 #include "common/os/file.hpp"
+#include "common/sieve_scripts/cache.hpp"
 
 namespace gk::sieve_scripts {
 namespace {
@@ -118,6 +120,45 @@ TEST_F(SieveScripts, ALinkThatLeadsOutOfTheDirectoryIsNotFollowed) {
     EXPECT_FALSE(store().active().value());
     ASSERT_TRUE(store().activate("a"));
     EXPECT_EQ(names(), Names{"*a"});
+}
+
+TEST_F(SieveScripts, ThatAreLinksOrPipesAreNotRead) {
+    ASSERT_TRUE(store().put("a", "keep;"));
+    ASSERT_TRUE(os::append_file(home + "/secret", "password", false));
+    ASSERT_EQ(::symlink("../secret", (home + "/sieve/link.sieve").c_str()), 0);
+    ASSERT_EQ(::mkfifo((home + "/sieve/pipe.sieve").c_str(), 0600), 0);
+    Cache cache(10, {}, sieve::Extensions::all(), "");
+    const Store mine = store();
+    FileIncludes includes(mine, "");
+    for (const std::string name : {"link", "pipe"}) {
+        EXPECT_EQ(store().get(name).error().code, Errc::BadInput) << name;
+        EXPECT_FALSE(includes.find(sieve::Includes::Place::Personal, name)) << name;
+        EXPECT_NE(cache.get(store().path_of(name), name, store()).error.find("no regular file"), std::string::npos);
+    }
+    EXPECT_TRUE(cache.get(store().path_of("a"), "a", store()).script);
+    // An administrator's may be links.
+    ASSERT_EQ(::symlink("sieve/a.sieve", (home + "/10-a.sieve").c_str()), 0);
+    EXPECT_TRUE(cache.get(home + "/10-a.sieve", "10-a", store()).script);
+}
+
+TEST_F(SieveScripts, AreKeptCompiledUpToABoundOfBytes) {
+    const std::string text = "keep; #" + std::string(91, 'x') + "\r\n";  // 100
+    for (const std::string name : {"a", "b", "c"}) ASSERT_TRUE(store().put(name, text));
+    ASSERT_TRUE(store().put("huge", text + text + text));
+    Cache cache(10, {}, sieve::Extensions::all(), "", 250);
+    const auto compiled = [&](const std::string& name) {
+        const auto before = cache.compiled();
+        EXPECT_TRUE(cache.get(store().path_of(name), name, store()).script) << name;
+        return cache.compiled() > before;
+    };
+    EXPECT_TRUE(compiled("a"));
+    EXPECT_TRUE(compiled("b"));
+    EXPECT_FALSE(compiled("a"));
+    EXPECT_TRUE(compiled("c"));  // and b, used least lately, goes
+    EXPECT_FALSE(compiled("a"));
+    EXPECT_TRUE(compiled("b"));
+    EXPECT_TRUE(compiled("huge"));
+    EXPECT_TRUE(compiled("huge"));
 }
 
 TEST_F(SieveScripts, WhatAKilledWriterLeftIsNoScript) {

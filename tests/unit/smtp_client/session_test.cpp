@@ -261,6 +261,27 @@ TEST(SmtpSession, TakesNoReplyThatNothingAskedForForTheNextOne) {
     EXPECT_FALSE(outcome.reusable);
 }
 
+TEST(SmtpSession, AReplyTooManyAmongPipelinedOnesFailsNobody) {
+    // In one write, so that none is under way: by it the last refusal stands where the answer to DATA is read, and that
+    // of <no@b.test> would be the next one's.
+    ScriptedPeer peer([](int connection) {
+        Behaviour b;
+        b.replies["RCPT TO:<b@b.test>"] = connection == 0
+                                              ? "250 once more\r\n250 ok\r\n550 5.1.1 no\r\n354 go\r\n"
+                                              : "250 once more\r\n250 ok\r\n550 5.1.1 no\r\n250 ok\r\n354 go\r\n";
+        for (const char* silent : {"RCPT TO:<no@b.test>", "RCPT TO:<c@b.test>", "DATA"}) b.replies[silent] = "";
+        return b;
+    });
+    for (const auto& recipients :
+         {std::vector<std::string>{"b@b.test", "no@b.test"}, {"b@b.test", "no@b.test", "c@b.test"}}) {
+        auto session = open(peer);
+        ASSERT_TRUE(session) << session.error().text;
+        const auto outcome = (*session)->send(transaction(recipients), source());
+        for (const auto& verdict : outcome.verdicts) EXPECT_EQ(verdict.kind, Verdict::Kind::Deferred) << verdict.text;
+        EXPECT_FALSE(outcome.reusable);
+    }
+}
+
 TEST(SmtpSession, FallsBackToHelo) {
     ScriptedPeer peer([](int) {
         Behaviour b;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <csignal>
@@ -335,6 +336,38 @@ TEST_F(StoreMessages, LeaveNewWhenThereIsTimeForIt) {
     EXPECT_TRUE(next.has_chores());
     while (next.has_chores()) ASSERT_TRUE(next.do_chore());
     EXPECT_EQ(files("INBOX", "cur").size(), 1u);
+}
+
+TEST_F(StoreMessages, ThatAreGoneFromNewEndTheChoreOfTakingThem) {
+    for (int i = 0; i < 2; ++i) deliver("INBOX");
+    while (uids("INBOX").size() < 256) ASSERT_TRUE(mailbox("INBOX").copy(uids("INBOX"), "INBOX"));
+    auto writing = mailbox("INBOX");
+    for (const auto& name : files("INBOX", "cur"))  // copies are there already
+        std::filesystem::rename(path("INBOX") + "/cur/" + name,
+                                path("INBOX") + "/new/" + name.substr(0, name.find(':')));
+    ASSERT_TRUE(writing.changes_since(1, Look::Thorough));
+    ASSERT_TRUE(writing.snapshot(true));
+    ASSERT_GE(files("INBOX", "new").size(), 256u);
+    for (const auto& name : files("INBOX", "new")) std::filesystem::remove(path("INBOX") + "/new/" + name);
+    int turns = 0;
+    for (; writing.has_chores() && turns < 10; ++turns) ASSERT_TRUE(writing.do_chore());
+    EXPECT_LT(turns, 10);
+}
+
+TEST_F(StoreMessages, ChangeManyFlagsWhereNoThreadIsToBeHad) {
+    deliver("INBOX");
+    while (uids("INBOX").size() < 512) ASSERT_TRUE(mailbox("INBOX").copy(uids("INBOX"), "INBOX"));
+    const auto all = uids("INBOX");
+    auto box = mailbox("INBOX");
+    pthread_attr_t usual, vast;
+    ASSERT_EQ(::pthread_getattr_default_np(&usual), 0);
+    ASSERT_EQ(::pthread_attr_init(&vast), 0);
+    ASSERT_EQ(::pthread_attr_setstacksize(&vast, std::size_t{1} << 50), 0);  // more than there are addresses
+    ASSERT_EQ(::pthread_setattr_default_np(&vast), 0);
+    const auto stored = box.store(all, {FlagAction::Add, kSeen, {}, {}});
+    EXPECT_EQ(::pthread_setattr_default_np(&usual), 0);
+    ASSERT_TRUE(stored) << stored.error().text;
+    for (const auto& row : snapshot("INBOX").rows) ASSERT_EQ(row.flags, kSeen);
 }
 
 TEST_F(StoreMessages, GiveTheirStructureOnceParsed) {

@@ -53,6 +53,18 @@ TEST_F(StoreOutline, GivesTheRowsThatTheIndexHasWhateverHappenedSince) {
     expect_true_rows(true);
 }
 
+TEST_F(StoreOutline, LeavesNoDraftsOfWritersThatWereKilled) {
+    snapshot("INBOX", true);
+    const std::string old = file() + ".01killed", young = file() + ".02writing";
+    for (const auto& draft : {old, young}) write_file(draft, "x");
+    std::filesystem::last_write_time(old, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+    ASSERT_TRUE(mailbox("INBOX").remove(std::vector<Uid>{all_[0]}));
+    snapshot("INBOX", true);  // writes another file
+    EXPECT_FALSE(std::filesystem::exists(old));
+    EXPECT_TRUE(std::filesystem::exists(young));
+    expect_true_rows(true);
+}
+
 TEST_F(StoreOutline, KeepsForASessionWhatItSawAtFirst) {
     snapshot("INBOX", true);
     const auto first = mailbox("INBOX").snapshot(false);
