@@ -249,14 +249,24 @@ void Performer::rescue() {
     const bool there =
         std::any_of(done_.filed.begin(), done_.filed.end(), [](const Filed& f) { return f.mailbox == "INBOX"; });
     if (there) return;
-    done_.status = file("INBOX", kind_of({}, arrival_.binary), input_.message);
+    Status saved = file("INBOX", kind_of({}, arrival_.binary), input_.message);
+    if (saved) return;
+    if (count_ == 0) done_.status = std::move(saved);
+    else  // a second try would do again what is done
+        done_.deeds.push_back({.account = input_.account, .scripts = filtered_.scripts, .error = saved.error().text});
 }
 
 Performed Performer::all() {
     for (const auto& error : filtered_.errors)
         done_.deeds.push_back({.account = input_.account, .scripts = filtered_.scripts, .error = error});
-    // First what holds the message: only then is it sure that there will be no second try.
-    for (const auto& action : filtered_.outcome.actions) {
+    // First what holds the message: only then is it sure that there will be no second try. Of that what stays here:
+    // with nothing done yet, its failure is the next try's to mend.
+    std::vector<const sieve::Action*> order;
+    for (const auto& action : filtered_.outcome.actions) order.push_back(&action);
+    std::stable_partition(order.begin(), order.end(),
+                          [](const auto* action) { return std::holds_alternative<sieve::Store>(action->what); });
+    for (const auto* next : order) {
+        const auto& action = *next;
         Status status;
         if (const auto* stored = std::get_if<sieve::Store>(&action.what)) status = store(action, *stored);
         else if (const auto* sent = std::get_if<sieve::Redirect>(&action.what)) status = redirect(action, *sent);
@@ -292,6 +302,11 @@ Performed Performer::all() {
         const auto* told = std::get_if<sieve::Notify>(&action.what);
         if (away == nullptr && told == nullptr) continue;
         Deed said = deed(action);
+        if (away != nullptr && arrival_.junk) {
+            said.note = "the message is taken for spam";
+            done_.deeds.push_back(std::move(said));
+            continue;
+        }
         const auto status = away != nullptr ? vacation(*away, said) : notify(*told, said);
         if (!status) said.error = status.error().text;
         done_.deeds.push_back(std::move(said));

@@ -55,6 +55,7 @@ struct Arrival {
     std::vector<std::string> been;      // Delivered-To of the message, canonical
     std::size_t max_delivered_to = 50;  // so many make a loop
     bool binary = false;                // BINARYMIME
+    bool junk = false;                  // taken for spam: its sender is most likely nobody to answer
 };
 
 struct Performed {

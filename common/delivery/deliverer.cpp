@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "common/address/orcpt.hpp"
 #include "common/base/log.hpp"
@@ -30,10 +31,10 @@ const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
 
 // RFC 3461, 5.2.7: to how many the recipient led decides who reports success to its sender; see queue::local_fate.
-Answer delivered(const directory::Resolution& resolution) {
+Answer delivered(const directory::Resolution& resolution, bool waits) {
     const auto count = resolution.accounts.size() + resolution.external.size();
     if (count > 1) return {250, "2.0.0", fmt::format("{} to {} addresses", queue::kExpanded, count)};
-    return {250, "2.0.0", std::string(resolution.external.empty() ? "delivered" : queue::kForwarded)};
+    return {250, "2.0.0", std::string(resolution.external.empty() && !waits ? "delivered" : queue::kForwarded)};
 }
 
 // What those that an alias stands for are asked to report: success is reported for the alias alone.
@@ -161,6 +162,8 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::opt
             if (!*original && original->error().code == Errc::Temporary) return kTrouble;
             if (!*original)
                 return {550, "5.7.1", "a rewritten sender's address that is not ours: " + original->error().text};
+            // Reports come back to it, and those have no sender: anything else would be relayed.
+            if (sender && !sender->empty()) return {550, "5.7.1", "a rewritten sender's address takes reports alone"};
             recipient.resolution = {};
             recipient.resolution.kind = directory::Resolution::Kind::Found;
             recipient.resolution.through_alias = true;
@@ -228,7 +231,7 @@ Result<std::string> Deliverer::junk_of(store::Account& account) {
 // One recipient out of our domains, or one of ours whose copy has to wait.
 struct Leaving {
     queue::Recipient to;
-    std::size_t recipient;  // whom it serves
+    std::vector<std::size_t> recipients;  // whom it serves
     std::string reverse_path;
 };
 
@@ -389,10 +392,41 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
                 {{.address = external,
                   .orcpt = recipient.orcpt.empty() ? address::make_orcpt(recipient.address) : recipient.orcpt,
                   .notify = notify_of_members(recipient)},
-                 i,
+                 {i},
                  reverse_path});
         }
     }
+
+    const auto send = [&](std::vector<Leaving> all) {
+        // A file of the spool has one reverse-path: most often there is one for all.
+        std::stable_sort(all.begin(), all.end(),
+                         [](const auto& a, const auto& b) { return a.reverse_path < b.reverse_path; });
+        for (std::size_t n = 0, end = 0; n < all.size(); n = end) {
+            std::vector<queue::Recipient> together;
+            for (end = n; end < all.size() && all[end].reverse_path == all[n].reverse_path; ++end)
+                together.push_back(all[end].to);
+            Envelope leaves = envelope;
+            leaves.reverse_path = all[n].reverse_path;
+            const auto id = spool(leaves, std::move(together), front, message);
+            for (std::size_t at = n; at < end; ++at) {
+                for (const std::size_t i : all[at].recipients) {
+                    if (id) {
+                        outcomes[i].spool_id = *id;
+                    } else {
+                        outcomes[i].answer = answer_for(id.error());
+                        outcomes[i].error = id.error().text;
+                    }
+                }
+            }
+        }
+    };
+    // What leaves comes first: where the spool takes nothing, nobody has anything yet that the next try would give him
+    // again.
+    send(std::exchange(leaving, {}));
+    std::erase_if(copies, [&](const Copy& copy) {
+        return std::none_of(copy.recipients.begin(), copy.recipients.end(),
+                            [&](std::size_t i) { return outcomes[i].answer.positive(); });
+    });
 
     if (is_unknown_report(copies, envelope, message) && options_.known_reports_only) {
         copies.front().answer = {550, "5.7.1", "a report about a message that was not sent from here"};
@@ -426,71 +460,77 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
     }
 
     // A recipient that stands for several, of whom some have the message now, is not answered 4yz: they would get it
-    // again. What failed goes the way of mail that leaves, and gk-queue brings it to the account later.
-    std::vector<bool> some(recipients.size(), lists.depth > 0);
+    // again. What failed goes the way of mail that leaves, and gk-queue brings it to the account later; one copy serves
+    // all that it is for.
+    const auto is_one_of_several = [&](std::size_t i) {
+        const auto& to = recipients[i].resolution;
+        return lists.depth > 0 || to.accounts.size() + to.external.size() + to.lists.size() > 1;
+    };
+    std::vector<bool> some(recipients.size()), waits(recipients.size());
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+        const auto& to = recipients[i].resolution;
+        some[i] = outcomes[i].answer.positive() && (lists.depth > 0 || !to.external.empty() || !to.lists.empty());
+    }
     for (const Copy& copy : copies)
-        if (copy.answer.positive() || copy.rejected)  // who rejects is told of by a DSN, which is not to come twice
+        if (copy.answer.positive() || copy.rejected)  // a report of the rejection goes, and is not to go twice
             for (const std::size_t i : copy.recipients) some[i] = true;
-    for (const auto& one : leaving) some[one.recipient] = true;
     for (Copy& copy : copies) {
-        if (copy.answer.positive() || !copy.retry_later) continue;
-        const auto i = copy.recipients.front();
-        if (!std::all_of(copy.recipients.begin(), copy.recipients.end(), [&](std::size_t r) { return some[r]; }))
+        const auto& serves = copy.recipients;
+        if (copy.answer.positive() || !copy.retry_later ||
+            std::none_of(serves.begin(), serves.end(), [&](std::size_t i) { return some[i]; }))
             continue;
+        const auto alone = std::find_if_not(serves.begin(), serves.end(), is_one_of_several);
+        const auto i = alone == serves.end() ? serves.front() : *alone;
+        waits[i] = true;
         leaving.push_back(
             {{.address = copy.target.account, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])},
-             i,
+             serves,
              envelope.reverse_path});
         copy.answer = {};
     }
     // A script refuses for one account: where others have the message, or will, its sender is told by a DSN (RFC 5429,
     // 2.1.2), since the reply would speak for all of them.
     for (Copy& copy : copies) {
-        const auto i = copy.recipients.front();
-        const auto& resolved = recipients[i].resolution;
-        if (!copy.rejected ||
-            (lists.depth == 0 && resolved.lists.empty() && resolved.accounts.size() + resolved.external.size() == 1))
-            continue;
+        if (!copy.rejected) continue;
         const auto reply = fmt::format("{} {} {}", copy.answer.code, copy.answer.enhanced, copy.answer.text);
-        leaving.push_back({{.address = recipients[i].address,
-                            .orcpt = recipients[i].orcpt,
-                            .notify = recipients[i].notify,
-                            .failed = reply},
-                           i,
-                           envelope.reverse_path});
-        copy.answer = {};
-    }
-    // A file of the spool has one reverse-path: most often there is one for all.
-    std::stable_sort(leaving.begin(), leaving.end(),
-                     [](const auto& a, const auto& b) { return a.reverse_path < b.reverse_path; });
-    for (std::size_t n = 0, end = 0; n < leaving.size(); n = end) {
-        std::vector<queue::Recipient> together;
-        for (end = n; end < leaving.size() && leaving[end].reverse_path == leaving[n].reverse_path; ++end)
-            together.push_back(leaving[end].to);
-        Envelope leaves = envelope;
-        leaves.reverse_path = leaving[n].reverse_path;
-        const auto id = spool(leaves, std::move(together), front, message);
-        for (std::size_t at = n; at < end; ++at) {
-            Outcome& outcome = outcomes[leaving[at].recipient];
-            if (id) {
-                outcome.spool_id = *id;
-            } else {
-                outcome.answer = answer_for(id.error());
-                outcome.error = id.error().text;
+        for (const std::size_t i : copy.recipients) {
+            if (!is_one_of_several(i)) {
+                outcomes[i].answer = copy.answer;
+                continue;
             }
+            leaving.push_back({{.address = recipients[i].address,
+                                .orcpt = recipients[i].orcpt,
+                                .notify = recipients[i].notify,
+                                .failed = reply},
+                               {i},
+                               envelope.reverse_path});
         }
+        copy.answer = {};
     }
     for (std::size_t i = 0; i < recipients.size(); ++i) {
         for (const auto& list : recipients[i].resolution.lists) {
+            if (!outcomes[i].answer.positive()) break;
+            if (lists.depth == 0) lists.members = 0;
             Outcome sent = deliver_to_list(list, envelope, message, lists);
             auto& filed = outcomes[i].filed;
             filed.insert(filed.end(), sent.filed.begin(), sent.filed.end());
             outcomes[i].deeds.insert(outcomes[i].deeds.end(), sent.deeds.begin(), sent.deeds.end());
             if (!sent.spool_id.empty()) outcomes[i].spool_id = sent.spool_id;
             if (!sent.error.empty()) outcomes[i].error = sent.error;
-            if (!sent.answer.positive()) outcomes[i].answer = sent.answer;
+            lists.done[list] = sent.answer;
+            if (sent.answer.positive()) continue;
+            if (sent.answer.code < 500 && is_one_of_several(i)) {
+                leaving.push_back(
+                    {{.address = list, .orcpt = recipients[i].orcpt, .notify = notify_of_members(recipients[i])},
+                     {i},
+                     envelope.reverse_path});
+                lists.done[list] = {};
+            } else {
+                outcomes[i].answer = sent.answer;
+            }
         }
     }
+    send(std::move(leaving));
     for (const Copy& copy : copies) {
         for (const std::size_t i : copy.recipients) {
             if (!copy.answer.positive()) outcomes[i].answer = copy.answer;
@@ -502,7 +542,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
         if (!copy.spool_id.empty()) outcome.spool_id = copy.spool_id;
     }
     for (std::size_t i = 0; i < outcomes.size(); ++i)
-        if (outcomes[i].answer.positive()) outcomes[i].answer = delivered(recipients[i].resolution);
+        if (outcomes[i].answer.positive()) outcomes[i].answer = delivered(recipients[i].resolution, waits[i]);
     return outcomes;
 }
 

@@ -85,7 +85,8 @@ public:
 
     // Whether mail for this address is taken, before there is a message: 250, 550 5.1.1 (no such user), 551 5.7.1 (not
     // our domain), 452 4.2.2 (over quota, counting SIZE where known), 550 5.7.1 (a list that SENDER, where known, may
-    // not write to; a rewritten reverse-path that is not ours), 451 (trouble). Fills RECIPIENT.resolution.
+    // not write to; a rewritten reverse-path that is not ours, or that SENDER, not null, writes to), 451 (trouble).
+    // Fills RECIPIENT.resolution.
     Answer check(Recipient& recipient, std::uint64_t size, const std::optional<std::string>& sender = {});
 
     // One outcome for each recipient, in order; a positive one means durable. MESSAGE has CRLF line ends (BINARYMIME:

@@ -45,8 +45,8 @@ void Deliverer::filter(Copy& copy, const Envelope& envelope, const Recipient& re
     auto input = filter_input(copy.target.account, envelope, recipient, message, mailbox);
     if (!input) return failed(input.error());
     input->store = &account;
-    if (const auto told = spam::read_field(front); told && told->verdict != spam::Verdict::Unsure)
-        input->spam_percent = 100 * told->score;
+    const auto told = spam::read_field(front);
+    if (told && told->verdict != spam::Verdict::Unsure) input->spam_percent = 100 * told->score;
     Memory memory(input->home, filter_.options().remembered);
     const auto filtered = filter_.run(scripts, *input, memory);
 
@@ -62,6 +62,7 @@ void Deliverer::filter(Copy& copy, const Envelope& envelope, const Recipient& re
     arrival.notify = recipient.notify;
     arrival.been = delivered_to(message);
     arrival.max_delivered_to = options_.max_delivered_to;
+    arrival.junk = told && told->verdict == spam::Verdict::Spam;
     arrival.binary = envelope.body == queue::Body::BinaryMime;
     Hands hands;
     hands.file = [&](const std::string& name, const store::IncomingMessage& kind, std::string_view bytes,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/address/grammar.hpp"
+#include "common/address/path.hpp"
 #include "common/base/log.hpp"
 #include "common/base/text.hpp"
 #include "common/message/header.hpp"
@@ -17,11 +18,11 @@ Forwarding::Forwarding(const config::Config& config, std::shared_ptr<directory::
       max_age_s_(config.duration_s("srs.max_age")),
       directory_(std::move(directory)),
       secrets_(std::make_shared<srs::Secrets>(config.paths().keys + "/srs")) {
-    const Status made =
-        config.paths().keys.empty() ? fail(Errc::Config, "no place for keys") : secrets_->create_missing(now());
+    available_ = !config.paths().keys.empty();
+    if (!available_) return;
+    const Status made = secrets_->create_missing(now());
     const auto read = secrets_->read();
-    available_ = read.has_value();
-    if (!available_ && rewrites_)
+    if (!read && rewrites_)
         log::Event("srs.unavailable", log::Level::Warning).field("error", made ? read.error().text : made.error().text);
 }
 
@@ -31,7 +32,11 @@ Result<std::string> Forwarding::reverse_path(const std::string& reverse_path, st
     if (ours) return reverse_path;
     auto secrets = secrets_->read();
     if (!secrets) return fail(Errc::Temporary, secrets.error().text);
-    return srs::rewrite(reverse_path, domain_.empty() ? domain : std::string_view(domain_), secrets->front(), now());
+    auto rewritten =
+        srs::rewrite(reverse_path, domain_.empty() ? domain : std::string_view(domain_), secrets->front(), now());
+    // What is too long to come back to us is better as it was.
+    const auto local = address::unquote_local_part(directory::local_part_of(rewritten));
+    return local.size() > address::kMaxRewrittenLocalPart ? reverse_path : rewritten;
 }
 
 std::optional<Result<std::string>> Forwarding::original(std::string_view recipient) const {

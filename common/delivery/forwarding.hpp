@@ -17,7 +17,7 @@ namespace gk::delivery {
 class Forwarding {
 public:
     // DIRECTORY says which domains are ours. Makes the secret where there is none; where that cannot be, and none can
-    // be read, nothing is rewritten, and the log says so.
+    // be read, the log says so, and what needs it has to wait. With no place for keys nothing is rewritten.
     Forwarding(const config::Config& config, std::shared_ptr<directory::Directory> directory);
 
     // REVERSE_PATH (without <>) for a copy that leaves our domains because an address of DOMAIN sent it on: by an
@@ -26,7 +26,7 @@ public:
     Result<std::string> reverse_path(const std::string& reverse_path, std::string_view domain) const;
 
     // Whom a recipient stands for that we made so; nothing where its local-part is not of that form. Denied where the
-    // hash does not fit, or it is too old.
+    // hash does not fit, or it is too old; Temporary where the secret cannot be read.
     std::optional<Result<std::string>> original(std::string_view recipient) const;
 
 private:

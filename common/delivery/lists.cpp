@@ -35,7 +35,7 @@ Answer Deliverer::check_lists(const std::vector<std::string>& lists, const std::
 // ends here.
 Outcome Deliverer::deliver_to_list(const std::string& address, const Envelope& envelope, std::string_view message,
                                    Lists& lists) {
-    if (!lists.done.insert(address).second) return {};
+    if (const auto [before, first] = lists.done.try_emplace(address); !first) return {before->second, {}, {}, {}};
     const auto found = directory_->find_alias(address);
     if (!found || !*found || !(*found)->list)
         return failed(kTrouble, found ? "no list any more: " + address : found.error().text);

@@ -113,11 +113,13 @@ void Deliverer::warn_of_quotas(store::Account& account, const std::string& addre
         const std::lock_guard lock(warning_mutex_);
         const unsigned level = options_.warnings.level_of(notice.percent), before = told(file);
         if (level == before) return ok();
+        std::string words;
+        if (level > before && !options_.warnings.template_file.empty()) {
+            GK_TRY(words, os::read_file(options_.warnings.template_file, kMostTemplate));
+        }
+        // Before it is said: of one for each message and none, none.
+        GK_CHECK(remember_told(file, level));
         if (level > before) {
-            std::string words;
-            if (!options_.warnings.template_file.empty()) {
-                GK_TRY(words, os::read_file(options_.warnings.template_file, kMostTemplate));
-            }
             notice.from = "postmaster@" + domain;
             GK_TRY(const auto to, this->account(notice.to));
             GK_TRY(auto incoming, to->incoming("INBOX"));
@@ -130,7 +132,7 @@ void Deliverer::warn_of_quotas(store::Account& account, const std::string& addre
                 .field("about", notice.about)
                 .field("percent", notice.percent);
         }
-        return remember_told(file, level);
+        return ok();
     };
     const auto both = [&]() -> Status {
         if (quota.limited()) {

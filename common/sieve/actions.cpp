@@ -43,6 +43,8 @@ int Machine::edition() {
     if (!mail_->edited()) return -1;
     if (noted_version_ != mail_->version() || outcome_.editions.empty()) {
         outcome_.editions.push_back(mail_->edition());
+        const Edition& made = outcome_.editions.back();
+        copied_ += made.header.size() + (made.body ? made.body->size() : 0);
         noted_version_ = mail_->version();
     }
     return static_cast<int>(outcome_.editions.size()) - 1;
@@ -93,6 +95,7 @@ bool Machine::act(const Node& node, Action action) {
     const bool carries_message =
         std::holds_alternative<Store>(action.what) || std::holds_alternative<Redirect>(action.what);
     action.edition = carries_message ? edition() : -1;
+    if (copied_ > limits_.copied) return wrong("the message is too large to be changed so often");
     outcome_.actions.push_back(std::move(action));
     return true;
 }
@@ -196,13 +199,13 @@ bool Machine::notify(const Node& node) {
     auto mailto = parse_mailto(notify.method, why);
     if (!mailto) return fail(node, why), false;
     // RFC 5436, 3: no notification about what answers or notifies by itself, lest two of them go on for ever.
+    if (!budget_.spend(notify.method.size() + mail_->fields().size() * 8)) return fail(node, {}), false;
     for (HeaderField& field : mail_->fields()) {
         if (!text::equals_nocase(field.name, "Auto-Submitted")) continue;
         const std::string_view value = Mail::text_of(field);
         if (!text::starts_with_nocase(value, "auto-notified") && !text::starts_with_nocase(value, "auto-replied"))
             continue;
-        outcome_.remarks.emplace_back(
-            "no notification: the message is a response or a notification itself (Auto-Submitted)");
+        remark("no notification: the message is a response or a notification itself (Auto-Submitted)");
         return true;
     }
     notify.to = std::move(mailto->to), notify.cc = std::move(mailto->cc), notify.bcc = std::move(mailto->bcc);
@@ -234,6 +237,14 @@ bool Machine::notify(const Node& node) {
     return act(node, {std::move(notify), 0, 0, -1});
 }
 
+// What only the server says of a message, and what others take its word for: RFC 8601, 5; RFC 8617, 4.1.
+bool Machine::may_be_added(std::string_view name) {
+    const bool ours = text::equals_nocase(name, "Authentication-Results") || text::starts_with_nocase(name, "ARC-") ||
+                      text::starts_with_nocase(name, "X-GK-");
+    if (ours) remark("the field " + text::printable(name, 80) + " is not added: the server alone writes it");
+    return !ours;
+}
+
 // RFC 5293, 4.
 bool Machine::addheader(const Node& node) {
     const std::string name = text(node.args[0][0]), value = text(node.args[1][0]);
@@ -242,16 +253,19 @@ bool Machine::addheader(const Node& node) {
     if (!valid) return fail(node, "'" + text::printable(name, 80) + "' is no name of a header field"), false;
     if (value.size() > kLongestField) return fail(node, "the value of a header field is too long"), false;
     if (!text::is_utf8(value)) return fail(node, "the value of a header field is not UTF-8"), false;
+    if (!may_be_added(name)) return true;
     const std::size_t cost = mail_->add_field(name, value, node.is(flag::Last));
     memory_ += cost;
     if (memory_ > limits_.memory) return fail(node, "the script adds too much to the header"), false;
-    return budget_.spend(cost + mail_->fields().size() * 4);
+    return budget_.spend(cost + mail_->fields().size() * 64);  // all of them move on by one
 }
 
 // RFC 5293, 5. What says where the message has been is not deleted ("SHOULD"): such fields are passed over.
 bool Machine::deleteheader(const Node& node) {
     const std::string name = text(node.args[0][0]);
-    if (text::equals_nocase(name, "Received") || text::equals_nocase(name, "Auto-Submitted")) return true;
+    // Delivered-To is what ends loops of redirects.
+    for (const std::string_view kept : {"Received", "Auto-Submitted", "Delivered-To", "Return-Path"})
+        if (text::equals_nocase(name, kept)) return true;
     auto& fields = mail_->fields();
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < fields.size(); ++i)
@@ -263,16 +277,19 @@ bool Machine::deleteheader(const Node& node) {
             static_cast<std::size_t>(node.is(flag::Last) ? found.size() - index->number : index->number - 1);
         found = {found[at]};
     }
-    for (auto at = found.rbegin(); at != found.rend(); ++at) {
+    std::vector<std::size_t> doomed;
+    for (const std::size_t at : found) {
+        if (!budget_.spend(64)) return fail(node, {}), false;
         if (!node.args[1].empty()) {
             Matcher matcher(*this, node, node.args[1]);
-            matcher.value(Mail::text_of(fields[*at]));
+            matcher.value(Mail::text_of(fields[at]));
             const bool matched = matcher.finish();
             if (failed_) return false;
             if (!matched) continue;
         }
-        mail_->remove_field(*at);
+        doomed.push_back(at);
     }
+    mail_->remove_fields(doomed);
     return true;
 }
 

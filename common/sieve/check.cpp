@@ -106,8 +106,19 @@ bool Compiler::check_matching(const Item& item, Node& node, Texts& keys) {
     for (Text& key : keys) {
         if (!key.constant()) continue;
         if (m.type == Match::Regex) {
+            // Most patterns are small: only what needs more than a small share counts for more.
+            constexpr std::uint64_t kSmall = 128u << 10;
             std::string error;
-            key.regex = compile_regex(key.literal, m.comparator, limits_.regex_memory, error);
+            std::uint64_t memory = std::min(kSmall, limits_.regex_memory);
+            key.regex = compile_regex(key.literal, m.comparator, memory, error);
+            if (!key.regex && memory < limits_.regex_memory) {
+                memory = limits_.regex_memory;
+                key.regex = compile_regex(key.literal, m.comparator, memory, error);
+            }
+            if ((regexes_ += memory) > limits_.regexes_memory)
+                return problem(node.at, "the regular expressions of the program take more than " +
+                                            std::to_string(limits_.regexes_memory) + " bytes"),
+                       false;
             if (!key.regex)
                 problem(node.at, "the regular expression " + shown(key.literal) + " is wrong: " + error), good = false;
         } else if (m.comparator == Comparator::UnicodeCasemap) {

@@ -108,7 +108,14 @@ void Compiler::block(const std::vector<Item>& items, std::vector<Node>& into) {
     }
 }
 
+bool Compiler::count_node(Position at) {
+    if (++nodes_ == limits_.nodes + std::uint64_t{1})
+        problem(at, "the program has more than " + std::to_string(limits_.nodes) + " commands, tests and strings");
+    return nodes_ <= limits_.nodes;
+}
+
 void Compiler::command(const Item& item, std::vector<Node>& into) {
+    if (!count_node(item.at)) return;
     const Spec* spec = find_spec(item.name, false);
     if (spec == nullptr || (spec->ext == Ext::Testsuite && !dialect_.testsuite)) {
         // A test of the testsuite may stand as a command there; nowhere else.
@@ -136,6 +143,7 @@ void Compiler::command(const Item& item, std::vector<Node>& into) {
 }
 
 std::optional<Node> Compiler::test(const Item& item) {
+    if (!count_node(item.at)) return std::nullopt;
     const Spec* spec = find_spec(item.name, true);
     if (spec == nullptr || (spec->ext == Ext::Testsuite && !dialect_.testsuite)) {
         problem(item.at, find_spec(item.name, false) ? quoted(item.name) + " is a command, not a test"

@@ -73,7 +73,9 @@ private:
     const Limits& limits_;
     Context* here_ = nullptr;
     std::vector<std::string> open_;  // includes that are being compiled, by place and name
-    std::uint64_t size_ = 0;
+    // One more command, test or string; false, and told once, where there are too many.
+    bool count_node(Position at);
+    std::uint64_t size_ = 0, nodes_ = 0, regexes_ = 0;
 };
 
 // Whether the test is decided by ihave alone (RFC 5463, 4), and how.

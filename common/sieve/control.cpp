@@ -57,6 +57,12 @@ std::string Machine::recover() {
     return std::exchange(outcome_.error, {});
 }
 
+void Machine::remark(std::string text) {
+    auto& said = outcome_.remarks;
+    if (said.size() < limits_.actions && std::find(said.begin(), said.end(), text) == said.end())
+        said.push_back(std::move(text));
+}
+
 void Machine::run() {
     frames_.push_back({0, std::vector<std::string>(program_.units[0].variables.size())});
     block(program_.units[0].block);
@@ -203,10 +209,11 @@ Machine::Flow Machine::include(const Node& node) {
 
 // RFC 5703, 3: all parts below and, for the outermost loop, the message itself; depth first.
 Machine::Flow Machine::foreverypart(const Node& node) {
-    const std::uint32_t outer = loops_.empty() ? message::kNone : loops_.back().part;
+    const std::uint32_t outer = loops_.empty() ? message::kNone : part_here();
     for (std::uint32_t i = outer == message::kNone ? 0 : outer + 1;; ++i) {
         const message::Structure& structure = mail_->structure();  // each time: replace makes another
         if (i >= structure.parts.size()) break;
+        // I is past OUTER, which is a part as well then.
         if (outer != message::kNone && structure.parts[i].depth <= structure.parts[outer].depth) break;
         if (!budget_.spend(kStep)) return fail(node, {}), Flow::Failed;
         loops_.push_back({i});
@@ -278,8 +285,14 @@ std::string Machine::modified(const Node& node, std::string value) {
 // RFC 5232, 3: one list, without repeats, whatever strings it is written in.
 std::vector<std::string> Machine::flags_of(const Texts& names) {
     std::vector<std::string> flags;
-    for (const Text& each : names) add_flags(flags, text(each));
+    std::string scratch;
+    for (const Text& each : names) take_words(flags, text(each, scratch));
     return flags;
+}
+
+void Machine::take_words(std::vector<std::string>& flags, std::string_view words) {
+    // A word is compared with every flag that is there; two bytes are the shortest word with its space.
+    if (budget_.spend(words.size() * (2 + flags.size() / 2))) add_flags(flags, words);
 }
 
 void Machine::set_flags(const Node& node) {
@@ -287,8 +300,8 @@ void Machine::set_flags(const Node& node) {
     std::vector<std::string> current;
     if (own) current = flags_;
     else if (node.op != Op::Setflag)
-        add_flags(current,
-                  node.is(flag::Global) ? globals_[node.number] : variable(static_cast<std::uint32_t>(node.number)));
+        take_words(current,
+                   node.is(flag::Global) ? globals_[node.number] : variable(static_cast<std::uint32_t>(node.number)));
     const std::vector<std::string> named = flags_of(node.args[1]);
     if (node.op == Op::Setflag) current = named;
     if (node.op == Op::Addflag)

@@ -34,7 +34,8 @@ public:
     bool test(const Node& node);
     bool failed() const noexcept { return failed_; }
     void fail(const Node& node, std::string why);
-    std::string recover();  // from a failure; what it was
+    std::string recover();          // from a failure; what it was
+    void remark(std::string text);  // once each, and no more than there may be actions
 
     // The string, put together in SCRATCH where it holds variables.
     std::string_view text(const Text& text, std::string& scratch);
@@ -60,6 +61,7 @@ private:
         std::uint32_t part;  // of mail's structure
     };
     friend class Matcher;
+    static constexpr std::uint64_t kAsked = 16'384;  // bytes looked at that a question to the host counts as
 
     // control.cpp
     Flow command(const Node& node);
@@ -71,6 +73,7 @@ private:
     std::string modified(const Node& node, std::string value);
     void set_flags(const Node& node);
     std::vector<std::string> flags_of(const Texts& names);
+    void take_words(std::vector<std::string>& flags, std::string_view words);  // add_flags, paid for
     void trace_test(const Node& node, bool result);
     std::string shown(const Node& node);
     const Unit& unit() const noexcept { return program_.units[frames_.back().unit]; }
@@ -95,6 +98,9 @@ private:
     bool each_field(const Node& node, const Texts& names,
                     const std::function<bool(std::string_view name, HeaderField& field)>& take);
     std::vector<std::uint32_t> parts_of(const Node& node);
+    // The part that the innermost loop is at; the message itself outside of loops, and where a rewrite took the part
+    // away.
+    std::uint32_t part_here();
 
     // actions.cpp
     bool act(const Node& node, Action action);
@@ -105,6 +111,7 @@ private:
     bool vacation(const Node& node);
     bool notify(const Node& node);
     bool addheader(const Node& node);
+    bool may_be_added(std::string_view name);
     bool deleteheader(const Node& node);
     bool extracttext(const Node& node);
     bool replace(const Node& node);
@@ -112,6 +119,7 @@ private:
     bool take_flags(const Node& node, Store& store);
     std::optional<Fcc> fcc(const Node& node);
     int edition();
+    bool rewritten(const Node& node);  // counts the copy that replace or enclose made
     std::string why_no_response(const Node& node);
 
     const Script::Program& program_;
@@ -131,7 +139,7 @@ private:
     std::vector<bool> included_;        // for include :once
     std::vector<Loop> loops_;
     std::uint64_t breaks_ = 0;  // loops that a break has still to leave
-    std::uint64_t memory_ = 0;
+    std::uint64_t memory_ = 0, copied_ = 0;
     unsigned depth_ = 0, noted_version_ = 0, rewrites_ = 0;
     bool failed_ = false;
     std::string detail_;  // of the test that is traced

@@ -26,14 +26,33 @@ bool is_plain(std::string_view value) noexcept {
 
 }  // namespace
 
+std::size_t read_fields(std::string_view block, std::vector<HeaderField>& fields) {
+    message::FieldReader reader(block.substr(0, kMostHeader));
+    std::size_t end = 0;
+    for (message::Field field; fields.size() < kMostFields && reader.next(field); end = reader.position()) {
+        if (field.whole.data() + field.whole.size() == block.data() + kMostHeader) break;  // it may go on behind
+        fields.push_back({.name = field.name, .value = field.value, .whole = field.whole});
+    }
+    return end;
+}
+
 std::vector<HeaderField>& Mail::fields() {
     if (!have_fields_) {
         have_fields_ = true;
-        message::FieldReader reader(message_);
-        for (message::Field field; reader.next(field);)
-            fields_.push_back({.name = field.name, .value = field.value, .whole = field.whole});
+        const std::string_view header = message_.substr(0, header_length());
+        unread_ = header.substr(read_fields(header, fields_));
+        for (const std::string empty : {"\r\n", "\n"})  // the empty line is no field
+            if (unread_ == empty || unread_.ends_with('\n' + empty)) {
+                unread_.remove_suffix(empty.size());
+                break;
+            }
     }
     return fields_;
+}
+
+std::size_t Mail::header_length() {
+    if (!header_length_) header_length_ = message::header_length(message_);
+    return *header_length_;
 }
 
 std::string_view Mail::text_of(HeaderField& field) {
@@ -55,12 +74,14 @@ const std::vector<address::Listed>& Mail::addresses_of(HeaderField& field) {
     return *field.addresses;
 }
 
-std::string_view Mail::body() { return message_.substr(message::header_length(message_)); }
+std::string_view Mail::body() { return message_.substr(header_length()); }
 
 std::uint64_t Mail::octets() {
+    if (octets_) return *octets_;
     std::uint64_t octets = message_.size();
     for (std::size_t at = 0; (at = message_.find('\n', at)) != std::string_view::npos; ++at)
         if (at == 0 || message_[at - 1] != '\r') ++octets;
+    octets_ = octets;
     return octets;
 }
 
@@ -135,8 +156,14 @@ std::size_t Mail::add_field(std::string_view name, std::string_view value, bool 
     return cost;
 }
 
-void Mail::remove_field(std::size_t index) {
-    fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(index));
+void Mail::remove_fields(const std::vector<std::size_t>& indices) {
+    if (indices.empty()) return;
+    std::size_t kept = indices.front(), next = 0;
+    for (std::size_t i = kept; i < fields_.size(); ++i) {
+        if (next < indices.size() && indices[next] == i) ++next;
+        else fields_[kept++] = std::move(fields_[i]);
+    }
+    fields_.resize(kept);
     ++version_;
 }
 
@@ -145,10 +172,16 @@ void Mail::replace_all(std::string header, std::string body) {
     message_ = whole;
     fields_.clear();
     have_fields_ = false;
+    header_length_.reset();
+    octets_.reset();
     structure_.reset();
     contents_.clear();
     replaced_ = true;
     ++version_;
+}
+
+void Mail::restore(const Edition& edition) {
+    replace_all(edition.header, edition.body ? *edition.body : std::string(body()));
 }
 
 Edition Mail::edition() {
@@ -157,6 +190,8 @@ Edition Mail::edition() {
         out.header += each.whole;
         if (!out.header.empty() && out.header.back() != '\n') out.header += line_end();
     }
+    out.header += unread_;
+    if (!out.header.empty() && out.header.back() != '\n') out.header += line_end();
     out.header += line_end();
     if (replaced_) out.body = body();
     return out;

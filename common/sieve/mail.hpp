@@ -27,6 +27,11 @@ struct HeaderField {
     std::optional<std::vector<address::Listed>> addresses = {};  // of those that the test address asked for
 };
 
+// What is read of a header block; the structure is worked out from no more (message::Limits).
+constexpr std::size_t kMostHeader = 1u << 20, kMostFields = 10'000;
+// The fields in front of that bound, and where in BLOCK they end.
+std::size_t read_fields(std::string_view block, std::vector<HeaderField>& fields);
+
 class Mail {
 public:
     explicit Mail(std::string_view message) noexcept : message_(message) {}
@@ -50,16 +55,22 @@ public:
     // RFC 5293. VALUE is UTF-8; what it takes to be a field (encoded words, folds) is added. Returns the bytes it
     // costs.
     std::size_t add_field(std::string_view name, std::string_view value, bool last);
-    void remove_field(std::size_t index);
+    void remove_fields(const std::vector<std::size_t>& indices);  // in ascending order
     void replace_all(std::string header, std::string body);  // the whole message is another now (RFC 5703, 5 and 6)
+    void restore(const Edition& edition);                    // of the message that this is
     bool edited() const noexcept { return version_ != 0; }
     unsigned version() const noexcept { return version_; }
     Edition edition();
     const char* line_end();
 
 private:
+    std::size_t header_length();
+
     std::string_view message_;
     std::vector<HeaderField> fields_;
+    std::string_view unread_;  // of the header: what stands behind FIELDS_
+    std::optional<std::size_t> header_length_;
+    std::optional<std::uint64_t> octets_;
     bool have_fields_ = false, replaced_ = false;
     std::optional<message::Structure> structure_;
     std::unordered_map<std::uint32_t, std::string> contents_;

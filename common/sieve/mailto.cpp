@@ -11,7 +11,7 @@ namespace gk::sieve {
 
 namespace {
 
-constexpr std::size_t kMostRecipients = 8, kMostFields = 32, kLongestMethod = 16'384;
+constexpr std::size_t kMostRecipients = 2, kMostFields = 32, kLongestMethod = 16'384;
 
 std::vector<std::string> recipients(std::string_view list, bool& good) {
     std::vector<std::string> found;

@@ -67,15 +67,18 @@ bool Matcher::one(std::string_view value, std::string_view key, const Text& text
             std::shared_ptr<const re2::RE2> regex = text.regex;
             if (!regex) {
                 std::string error;
-                // A pattern from a variable is compiled for every value: it costs what it weighs.
+                // A pattern from a variable is compiled for every value: it costs what it weighs, and what it became.
                 if (!budget.spend(4096 + key.size() * 64)) return false;
                 regex = compile_regex(key, comparator, machine_.limits().regex_memory, error);
                 if (!regex)
                     return machine_.fail(
                                node_, "the regular expression '" + text::printable(key, 80) + "' is wrong: " + error),
                            false;
+                if (!budget.spend(static_cast<std::uint64_t>(regex->ProgramSize()) * 64)) return false;
             }
-            if (!budget.spend(value.size() * 4 + 1)) return false;
+            // A large program has more states than fit, and is slower by its size then.
+            const auto weight = 4 + static_cast<std::uint64_t>(regex->ProgramSize()) / 64;
+            if (!budget.spend(value.size() * weight + 1)) return false;
             const re2::StringPiece subject(value.data(), value.size());
             if (!captures_) return regex->Match(subject, 0, value.size(), re2::RE2::UNANCHORED, nullptr, 0);
             const int groups = std::min<int>(regex->NumberOfCapturingGroups(), kMostMatches) + 1;
@@ -88,6 +91,7 @@ bool Matcher::one(std::string_view value, std::string_view key, const Text& text
             return true;
         }
         case Match::List: {
+            if (!budget.spend(Machine::kAsked)) return false;
             const auto in = machine_.host().in_list(key, value);
             if (!in) machine_.fail(node_, "there is no list '" + text::printable(key, 80) + "'");
             return in.value_or(false);

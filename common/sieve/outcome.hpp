@@ -100,7 +100,7 @@ struct Outcome {
     std::vector<Edition> editions;  // for Action::edition
     std::vector<Remember> remember;
     std::vector<std::string> remarks;  // for people: why a response was not sent, and the like
-    std::string error;                 // "line 3, column 7: …"; empty: none. Then the only action is an implicit keep
+    std::string error;                 // "line 3, column 7: …", of several scripts parted by "; "; empty: none
     std::uint64_t steps = 0;           // used
     bool implicit_keep = false;        // still in force at the end
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "common/base/ids.hpp"
 #include "common/base/text.hpp"
 #include "common/charset/charset.hpp"
 #include "common/message/header.hpp"
@@ -78,13 +79,14 @@ bool Machine::body(const Node& node) {
 // RFC 5703, 7.
 bool Machine::extracttext(const Node& node) {
     std::string value;
-    const std::uint32_t at_part = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t at_part = part_here();
     const message::Part& part = mail_->structure().parts[at_part];
     if (part.kind == message::Part::Kind::Leaf && part.type == "text") {
         bool fresh = false;
         const std::string_view content = mail_->content(at_part, true, limits_.body_size, fresh);
         if (fresh && !budget_.spend(content.size())) return fail(node, {}), false;
         value = charset::valid_utf8(content.substr(0, limits_.variable_size));
+        if (!budget_.spend(value.size())) return fail(node, {}), false;
         if (const Tagged* first = node.find(Slot::First)) {
             std::size_t at = 0;
             for (std::uint64_t i = 0; i < first->number && at < value.size(); ++i) charset::next_utf8(value, at);
@@ -142,6 +144,12 @@ std::string one_line(std::string s) {
 
 }  // namespace
 
+bool Machine::rewritten(const Node& node) {
+    copied_ += mail_->raw().size();
+    if (copied_ > limits_.copied) return fail(node, "the message is too large to be rewritten so often"), false;
+    return budget_.spend(mail_->raw().size() / 16) || (fail(node, {}), false);
+}
+
 // RFC 5703, 5: the part the loop is at, or the whole message, becomes another.
 bool Machine::replace(const Node& node) {
     const std::string end = mail_->line_end();
@@ -155,13 +163,18 @@ bool Machine::replace(const Node& node) {
         return one_line(text(tagged->texts[0]));
     };
     if (++rewrites_ > kMostRewrites) return fail(node, "the message is rewritten too often"), false;
-    const std::uint32_t part = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t part = part_here();
     if (part == 0) {
         const std::string header =
             header_without_mime(mail_->fields(), {}, value_of(Slot::Subject), value_of(Slot::From), end.c_str());
         const std::size_t length = message::header_length(entity);
-        mail_->replace_all(header + entity.substr(0, length), entity.substr(length));
-        return true;
+        message::FieldReader reader(entity);
+        std::string own;
+        for (message::Field each; reader.next(each);)
+            if (may_be_added(each.name)) own += each.whole;
+        own += entity.substr(reader.position(), length - reader.position());
+        mail_->replace_all(header + own, entity.substr(length));
+        return rewritten(node);
     }
     // The bytes of the part give way to the new entity; what is around them, boundaries included, stays.
     const message::Part& each = mail_->structure().parts[part];
@@ -170,7 +183,7 @@ bool Machine::replace(const Node& node) {
     whole += mail_->raw().substr(each.body_end);
     const std::size_t length = message::header_length(whole);
     mail_->replace_all(whole.substr(0, length), whole.substr(length));
-    return true;
+    return rewritten(node);
 }
 
 // RFC 5703, 6: the message becomes an attachment of one that says TEXT.
@@ -179,8 +192,7 @@ bool Machine::enclose(const Node& node) {
     const std::string end = mail_->line_end();
     const Edition now = mail_->edition();
     const std::string original = now.apply(mail_->raw());
-    std::string boundary = "gk-enclosed";
-    for (int n = 0; original.find(boundary) != std::string::npos; ++n) boundary = "gk-enclosed-" + std::to_string(n);
+    const std::string boundary = "gk-enclosed-" + new_id();  // half of it is random: the sender cannot know it
     std::optional<std::string> subject;
     if (const Tagged* given = node.find(Slot::Subject)) subject = one_line(text(given->texts[0]));
     std::string header = header_without_mime(mail_->fields(), {}, subject, std::nullopt, end.c_str());
@@ -189,7 +201,7 @@ bool Machine::enclose(const Node& node) {
             const std::size_t colon = each.find(':');
             if (colon == 0 || colon == std::string::npos)
                 return fail(node, "a field is written \"Name: value\""), false;
-            header += one_line(each) + end;
+            if (may_be_added(text::trim(std::string_view(each).substr(0, colon)))) header += one_line(each) + end;
         }
     header += "Content-Type: multipart/mixed; boundary=\"" + boundary + '"' + end + end;
     std::string body = "--" + boundary + end + "Content-Type: text/plain; charset=utf-8" + end +
@@ -197,7 +209,8 @@ bool Machine::enclose(const Node& node) {
                        end + "--" + boundary + end + "Content-Type: message/rfc822" + end + end + original;
     body += end + "--" + boundary + "--" + end;
     mail_->replace_all(std::move(header), std::move(body));
-    return true;
+    for (Loop& each : loops_) each.part = 0;  // what had its number has another
+    return rewritten(node);
 }
 
 }  // namespace gk::sieve

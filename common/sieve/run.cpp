@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <utility>
 
 #include "common/base/text.hpp"
 #include "common/sieve/machine.hpp"
@@ -21,23 +22,31 @@ Outcome run_units(const std::vector<const Script::Program*>& programs, const Fac
     Mail mail(message);
     std::vector<std::string> flags = facts.flags;
     int edition = -1;
+    std::string errors;
     for (const Script::Program* program : programs) {
         outcome.implicit_keep = true;
         outcome.actions.reserve(4);
         Facts now = facts;
         now.flags = flags;
         Machine machine(*program, now, mail, host, limits, outcome, trace);
-        const std::size_t before = outcome.actions.size();
+        const std::size_t before = outcome.actions.size(), editions = outcome.editions.size(),
+                          remembered = outcome.remember.size();
+        auto actions = outcome.actions;  // a script may change what an earlier one asked for
+        const unsigned version = mail.version();
         machine.run();
         if (machine.failed()) {
-            // RFC 5228, 2.10.6: what the script did not finish has no effect but that the message is kept as it came.
-            outcome.actions.clear();
-            outcome.editions.clear();
-            outcome.remember.clear();
+            // RFC 5228, 2.10.6: what the script did not finish has no effect but that the message is kept, as it came
+            // to this script. What others ask for, an administrator's before and behind it, holds.
+            errors += (errors.empty() ? "" : "; ") + std::exchange(outcome.error, {});
+            outcome.actions = std::move(actions);
+            outcome.editions.resize(editions);
+            outcome.remember.resize(remembered);
             outcome.implicit_keep = true;
-            flags = facts.flags;
-            edition = -1;
-            break;
+            if (mail.version() != version) {
+                mail = Mail(message);
+                if (edition >= 0) mail.restore(outcome.editions[static_cast<std::size_t>(edition)]);
+            }
+            continue;
         }
         flags = machine.flags_;
         edition = machine.edition();
@@ -46,6 +55,7 @@ Outcome run_units(const std::vector<const Script::Program*>& programs, const Fac
             if (std::holds_alternative<Discard>(outcome.actions[i].what)) outcome.implicit_keep = false;
         if (!outcome.implicit_keep) break;
     }
+    outcome.error = std::move(errors);
     if (outcome.implicit_keep) {
         Store keep{.mailbox = std::string(facts.default_mailbox),
                    .flags = flags,

@@ -18,20 +18,24 @@ namespace gk::sieve {
 
 // What a script may cost. Each is a bound with an error that names line and column.
 struct Limits {
-    std::uint64_t script_size = 1u << 20;     // bytes of one script
-    std::uint32_t nesting = 32;               // blocks within blocks, and tests within tests (RFC 5228, 2.7.2 wants 15)
-    std::uint32_t problems = 20;              // told of one script; after that many it is not read on
-    std::uint32_t include_depth = 10;         // scripts that include scripts
-    std::uint32_t includes = 255;             // different scripts in one program
-    std::uint64_t program_size = 8u << 20;    // bytes of all scripts of one program together
-    std::uint64_t steps = 1'000'000;          // commands, tests, values compared, and one for every 256 bytes looked at
-    std::uint64_t variable_size = 64u << 10;  // bytes of one variable (RFC 5229, 3 wants 4,000 characters)
-    std::uint64_t memory = 8u << 20;          // bytes of all variables and edited headers together
-    std::uint32_t variables = 128;            // of one script (RFC 5229, 3 wants 128)
-    std::uint32_t actions = 32;               // that one run may ask for
-    std::uint32_t redirects = 4;              // of those
-    std::uint32_t notifications = 4;          // of those
-    std::uint64_t regex_memory = 1u << 20;    // bytes that one regular expression may take when compiled
+    std::uint64_t script_size = 1u << 20;   // bytes of one script
+    std::uint32_t nesting = 32;             // blocks within blocks, and tests within tests (RFC 5228, 2.7.2 wants 15)
+    std::uint32_t problems = 20;            // told of one script; after that many it is not read on
+    std::uint32_t include_depth = 10;       // scripts that include scripts
+    std::uint32_t includes = 255;           // different scripts in one program
+    std::uint64_t program_size = 8u << 20;  // bytes of all scripts of one program together
+    std::uint64_t steps = 1'000'000;        // commands, tests, values compared, and one for every 256 bytes looked at;
+                                            // a question to the mail store counts 64
+    std::uint64_t variable_size = 64u << 10;   // bytes of one variable (RFC 5229, 3 wants 4,000 characters)
+    std::uint64_t memory = 8u << 20;           // bytes of all variables and edited headers together
+    std::uint32_t variables = 128;             // of one script (RFC 5229, 3 wants 128)
+    std::uint64_t copied = 192u << 20;         // bytes of all copies of the message that one run makes to change it
+    std::uint32_t actions = 32;                // that one run may ask for
+    std::uint32_t redirects = 4;               // of those
+    std::uint32_t notifications = 4;           // of those
+    std::uint64_t regex_memory = 1u << 20;     // bytes that one regular expression may take when compiled
+    std::uint64_t regexes_memory = 32u << 20;  // that all constant ones of a program may take
+    std::uint32_t nodes = 200'000;             // commands, tests and strings of one program
     std::uint64_t body_size = 8u << 20;      // decoded bytes of a message's parts that body, extracttext and others see
     std::int64_t vacation_least_s = 86'400;  // the shortest time between two responses to one address
     std::int64_t vacation_default_s = 7 * 86'400;
@@ -161,7 +165,8 @@ Outcome run(const Script& script, const Facts& facts, std::string_view message, 
             const Trace& trace = {});
 
 // Several scripts one after the other, as an administrator's before the account's own: the next is run where the
-// implicit keep of the one before is still in force, and actions add up (the last one's implicit keep counts).
+// implicit keep of the one before is still in force, and actions add up (the last one's implicit keep counts). One that
+// fails has asked for nothing but the keep; the others are not touched by that.
 Outcome run_all(const std::vector<std::shared_ptr<const Script>>& scripts, const Facts& facts, std::string_view message,
                 Host& host, const Limits& limits = {}, const Trace& trace = {});
 

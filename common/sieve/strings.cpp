@@ -149,7 +149,8 @@ Text Compiler::text(const Literal& literal) {
 Texts Compiler::texts(const Argument& argument) {
     Texts out;
     out.reserve(argument.strings.size());
-    for (const Literal& each : argument.strings) out.push_back(text(each));
+    for (const Literal& each : argument.strings)
+        if (count_node(each.at)) out.push_back(text(each));
     return out;
 }
 

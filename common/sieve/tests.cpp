@@ -44,20 +44,22 @@ bool Machine::evaluate(const Node& node) {
         case Op::Mailboxexists: {
             std::string scratch;
             return std::all_of(node.args[0].begin(), node.args[0].end(), [&](const Text& each) {
-                return budget_.spend(256) && host_->mailbox_exists(text(each, scratch));
+                return budget_.spend(kAsked) && host_->mailbox_exists(text(each, scratch));
             });
         }
         case Op::SpecialUseExists: {
             const std::string mailbox = node.args[0].empty() ? std::string() : text(node.args[0][0]);
             std::string scratch;
             return std::all_of(node.args[1].begin(), node.args[1].end(), [&](const Text& each) {
-                return budget_.spend(256) && host_->special_use_exists(mailbox, text(each, scratch));
+                return budget_.spend(kAsked) && host_->special_use_exists(mailbox, text(each, scratch));
             });
         }
         case Op::ValidNotifyMethod: {
             std::string why;
-            return std::all_of(node.args[0].begin(), node.args[0].end(),
-                               [&](const Text& each) { return parse_mailto(text(each), why).has_value(); });
+            return std::all_of(node.args[0].begin(), node.args[0].end(), [&](const Text& each) {
+                const std::string method = text(each);
+                return budget_.spend(256 + method.size()) && parse_mailto(method, why).has_value();
+            });
         }
         case Op::NotifyMethodCapability: {  // RFC 5436, 2.7: whether somebody is there cannot be known by mail
             std::string why;
@@ -67,14 +69,20 @@ bool Machine::evaluate(const Node& node) {
             return valid && matcher.finish();
         }
         case Op::ValidExtList:
-            return std::all_of(node.args[0].begin(), node.args[0].end(),
-                               [&](const Text& each) { return host_->in_list(text(each), "").has_value(); });
+            return std::all_of(node.args[0].begin(), node.args[0].end(), [&](const Text& each) {
+                return budget_.spend(kAsked) && host_->in_list(text(each), "").has_value();
+            });
         default: return bench_ && bench_->test(*this, node);
     }
 }
 
+std::uint32_t Machine::part_here() {
+    if (loops_.empty() || loops_.back().part >= mail_->structure().parts.size()) return 0;
+    return loops_.back().part;
+}
+
 std::vector<std::uint32_t> Machine::parts_of(const Node& node) {
-    const std::uint32_t at = loops_.empty() ? 0 : loops_.back().part;
+    const std::uint32_t at = part_here();
     std::vector<std::uint32_t> parts{at};
     if (!node.is(flag::Anychild)) return parts;
     const auto& all = mail_->structure().parts;
@@ -116,9 +124,7 @@ bool Machine::each_field(const Node& node, const Texts& names,
         const std::string_view block = mail_->header_of(part);
         if (!budget_.spend(block.size())) return fail(node, {}), true;
         std::vector<HeaderField> fields;
-        message::FieldReader reader(block);
-        for (message::Field field; reader.next(field);)
-            fields.push_back({.name = field.name, .value = field.value, .whole = field.whole});
+        read_fields(block, fields);
         if (through(fields)) return true;
     }
     return false;
@@ -131,6 +137,7 @@ bool Machine::header(const Node& node) {
     const bool structured = params || node.is(flag::Type | flag::Subtype | flag::ContentType);
     each_field(node, node.args[0], [&](std::string_view, HeaderField& field) {
         if (!structured) return matcher.value(Mail::text_of(field));
+        if (!budget_.spend(field.value.size() + 16)) return fail(node, {}), true;
         const message::Structured parsed = message::parse_structured(field.value);
         if (params) {
             for (const std::string& name : list(params->texts))
@@ -215,15 +222,17 @@ bool Machine::hasflag(const Node& node) {
     for (const Text& name : node.args[0]) {
         const std::string wanted = text::lower(text(name));
         const Unit& here = unit();
+        if (!budget_.spend(wanted.size() + 16 * (here.variables.size() + program_.globals.size()))) break;
         for (std::uint32_t i = 0; i < here.variables.size(); ++i)
-            if (here.variables[i] == wanted) add_flags(flags, variable(i));
+            if (here.variables[i] == wanted) take_words(flags, variable(i));
         for (std::uint32_t i = 0; i < program_.globals.size(); ++i)
-            if ("global." + program_.globals[i] == wanted) add_flags(flags, globals_[i]);
+            if ("global." + program_.globals[i] == wanted) take_words(flags, globals_[i]);
     }
     // The list of keys is a list of flags too: "\\Seen \\Draft" are two.
     Texts keys;
     for (const Text& key : node.args[1]) {
         const std::string expanded = text(key);
+        if (!budget_.spend(expanded.size() * 4)) return fail(node, {}), false;
         if (node.matching.type != Match::Count && node.matching.type != Match::Regex) {
             for (const std::string_view word : text::words(expanded))
                 keys.push_back({std::string(word), {}, nullptr, {}});
@@ -256,6 +265,7 @@ bool Machine::date(const Node& node) {
     const Tagged* zone = node.find(Slot::Zone);
     each_field(node, node.args[0], [&](std::string_view name, HeaderField& field) {
         std::string_view value = field.value;
+        if (!budget_.spend(value.size() + 16)) return fail(node, {}), true;
         // "Received: …; date": what stands behind the last semicolon (RFC 5260, 4).
         if (text::equals_nocase(name, "received"))
             if (const std::size_t semicolon = value.rfind(';'); semicolon != std::string_view::npos)
@@ -314,9 +324,10 @@ bool Machine::metadata(const Node& node) {
     const Texts& names = node.args[server ? 0 : 1];
     if (node.op == Op::Metadataexists || node.op == Op::Servermetadataexists)
         return std::all_of(names.begin(), names.end(), [&](const Text& each) {
-            return budget_.spend(256) && host_->metadata(mailbox, text(each)).has_value();
+            return budget_.spend(kAsked) && host_->metadata(mailbox, text(each)).has_value();
         });
     Matcher matcher(*this, node, node.args[server ? 1 : 2]);
+    if (!budget_.spend(kAsked)) return fail(node, {}), false;
     if (const auto value = host_->metadata(mailbox, text(names[0]))) matcher.value(*value);
     return matcher.finish();
 }
@@ -340,6 +351,7 @@ bool Machine::duplicate(const Node& node) {
     }
     std::string key = node.find(Slot::Handle) ? text(node.find(Slot::Handle)->texts[0]) : std::string();
     key.append(1, '\0').append(id);
+    if (!budget_.spend(kAsked + mail_->fields().size() * 4 + key.size())) return fail(node, {}), false;
     const auto digest = sha256_of(key);
     const std::string hex = text::to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
     const bool seen = host_->seen(hex);

@@ -43,6 +43,7 @@ std::string Machine::why_no_response(const Node& node) {
     if (!facts_->recipient.empty()) own.emplace_back(facts_->recipient);
     if (!facts_->original_recipient.empty()) own.emplace_back(facts_->original_recipient);
     const std::size_t trusted = own.size();
+    if (!budget_.spend(mail_->fields().size() * 16)) return fail(node, {}), std::string();
     if (const Tagged* more = node.find(Slot::Addresses))
         for (const std::string& each : list(more->texts)) own.push_back(each);
     for (std::size_t i = 0; i < trusted; ++i)
@@ -67,10 +68,10 @@ std::string Machine::why_no_response(const Node& node) {
         // RFC 5230, 4.5.
         if (!addressed &&
             (is("To") || is("Cc") || is("Bcc") || is("Resent-To") || is("Resent-Cc") || is("Resent-Bcc"))) {
-            budget_.spend(field.value.size() * 4);
+            if (!budget_.spend(field.value.size() * 4)) return fail(node, {}), std::string();
             for (const std::string& each : address::addresses_of(field.value))
                 for (const std::string& mine : own) {
-                    if (!budget_.spend(256)) return "the script takes too many steps";
+                    if (!budget_.spend(256)) return fail(node, {}), std::string();
                     if (same_address(each, mine)) addressed = true;
                 }
         }
@@ -113,6 +114,7 @@ bool Machine::vacation(const Node& node) {
     if (key.empty())
         key = "\n" + subject + '\0' + (node.find(Slot::From) ? vacation.from : "") + '\0' +
               (vacation.mime ? "1" : "0") + vacation.reason;
+    if (!budget_.spend(key.size())) return fail(node, {}), false;
     const auto digest = sha256_of(key);
     vacation.handle = text::to_hex({reinterpret_cast<const char*>(digest.data()), 16});
     vacation.subject = subject;
@@ -134,7 +136,7 @@ bool Machine::vacation(const Node& node) {
     const std::string why = why_no_response(node);
     if (failed_) return false;
     if (!why.empty()) {
-        outcome_.remarks.push_back("no response: " + why);
+        remark("no response: " + why);
         // Still it may not stand beside a reject.
         for (const Action& other : outcome_.actions)
             if (std::holds_alternative<Reject>(other.what))

@@ -306,6 +306,28 @@ TEST_F(Delivery, AnswersTempfailWhereMemoryRunsOut) {
 }
 #endif
 
+TEST_F(Delivery, LeavesAFailureToTheQueueForAllWhomThatOneCopyServes) {
+    const std::string large = std::string(kMessage) + std::string(3000, 'x') + "\r\n";
+    const auto outcomes = deliver({"cat@a.test", "all@a.test"}, large);
+    for (const auto& outcome : outcomes) {
+        EXPECT_EQ(outcome.answer.code, 250) << outcome.error;  // 4yz for all@ would bring ann a second one
+        EXPECT_FALSE(outcome.spool_id.empty());
+    }
+    EXPECT_EQ(outcomes[0].answer.text, "forwarded");
+    EXPECT_EQ(spooled().size(), 1u);
+    EXPECT_EQ(stored("ann").size(), 1u);
+}
+
+TEST_F(Delivery, FilesNothingWhereTheSpoolTakesNothing) {
+    ASSERT_TRUE(os::remove_tree(paths_.spool));
+    ASSERT_TRUE(os::replace_file(paths_.spool, "no directory"));
+    const auto outcomes = deliver({"mixed@a.test", "ben@a.test"});
+    EXPECT_EQ(outcomes[0].answer.code / 100, 4);
+    EXPECT_TRUE(stored("ann").empty()) << "the next try would bring another";
+    EXPECT_EQ(outcomes[1].answer.code, 250);
+    EXPECT_EQ(stored("ben").size(), 1u);
+}
+
 TEST_F(Delivery, AnswersTempfailWhenTheMessageIsNotDurable) {
     ASSERT_TRUE(deliver({"ann@a.test"})[0].answer.positive());
     struct rlimit before {};

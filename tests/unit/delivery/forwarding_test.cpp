@@ -125,6 +125,83 @@ TEST_F(Forward, RefusesRewrittenSendersThatAreNotOurs) {
     EXPECT_EQ(check("srs@a.test").code, 250);  // somebody may be called so
 }
 
+TEST_F(Forward, ARewrittenSenderTakesReportsAlone) {
+    ASSERT_TRUE(deliver("out@a.test", "bob@b.test").answer.positive());
+    const std::string rewritten = spooled().at(0).reverse_path;
+    EXPECT_EQ(check(rewritten, "").code, 250);
+    EXPECT_EQ(check(rewritten, "spam@c.test").code, 550);
+    EXPECT_EQ(check(rewritten, "spam@c.test").enhanced, "5.7.1");
+}
+
+TEST_F(Forward, WaitsWhereTheSecretCannotBeRead) {
+    ASSERT_TRUE(deliver("out@a.test", "bob@b.test").answer.positive());
+    const std::string rewritten = spooled().at(0).reverse_path;
+    ASSERT_TRUE(os::rename(paths_.keys, root_ + "/away"));
+    ASSERT_TRUE(os::replace_file(paths_.keys, "no directory"));
+    open("");
+    EXPECT_EQ(check(rewritten, "").code, 451) << "a report that is refused is lost";
+    EXPECT_EQ(deliver("out@a.test", "bob@b.test").answer.code, 451);
+    EXPECT_EQ(deliver("out@a.test", "ann@a.test").answer.code, 250);
+    ASSERT_TRUE(os::unlink(paths_.keys));
+    ASSERT_TRUE(os::rename(root_ + "/away", paths_.keys));
+    EXPECT_EQ(check(rewritten, "").code, 250);
+}
+
+TEST_F(Forward, LeavesASenderAloneThatWouldBeTooLongRewritten) {
+    std::string domain;
+    for (int i = 0; i < 4; ++i) domain.append(60, 'd').append(".");
+    domain += "test";
+    for (const std::size_t length : {std::size_t{10}, std::size_t{64}}) {
+        const std::string sender = std::string(length, 'l') + "@" + domain;
+        ASSERT_TRUE(deliver("out@a.test", sender).answer.positive());
+        bool rewritten = true;
+        for (const auto& one : spooled()) rewritten &= one.reverse_path != sender;
+        EXPECT_EQ(rewritten, length == 10);
+    }
+}
+
+TEST_F(Forward, AListThatIsOutOfReachForAWhileIsLeftToTheQueueWhereOthersHaveTheMessage) {
+    list("staff@a.test", {"ben@a.test"});
+    ASSERT_TRUE(directory_->add_alias("team@a.test", {"ann@a.test", "staff@a.test"}, kActor));
+    Recipient team;
+    team.address = "team@a.test";
+    ASSERT_TRUE(deliverer_->check(team, 0, "bob@b.test").positive());
+    ASSERT_TRUE(directory_->remove_alias("staff@a.test", {}, kActor));
+    Envelope envelope;
+    envelope.reverse_path = "bob@b.test";
+    EXPECT_EQ(deliverer_->deliver(envelope, {team}, kMessage)[0].answer.code, 250);
+    mail_of("ann");
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_EQ(spooled()[0].to, "staff@a.test ");
+    EXPECT_EQ(spooled()[0].reverse_path, "bob@b.test");
+}
+
+TEST_F(Forward, EachRecipientsListsAreCountedApart) {
+    open("[directory]\nalias_size = 3\n");
+    list("one@a.test", {"p@x.test", "q@x.test"});
+    list("two@a.test", {"r@x.test", "s@x.test"});
+    std::vector<Recipient> recipients(2);
+    recipients[0].address = "one@a.test";
+    recipients[1].address = "two@a.test";
+    for (auto& one : recipients) ASSERT_TRUE(deliverer_->check(one, 0, "bob@b.test").positive());
+    Envelope envelope;
+    envelope.reverse_path = "bob@b.test";
+    for (const auto& outcome : deliverer_->deliver(envelope, recipients, kMessage))
+        EXPECT_EQ(outcome.answer.code, 250) << outcome.error;
+    EXPECT_EQ(spooled().size(), 2u);
+}
+
+TEST_F(Forward, AListSaysTheSameToAllThatLeadToIt) {
+    list("staff@a.test", {"ann@a.test"});
+    ASSERT_TRUE(directory_->add_alias("team@a.test", {"staff@a.test"}, kActor));
+    ASSERT_TRUE(directory_->remove_account("ann@a.test", kActor));
+    std::vector<Recipient> recipients(2);
+    recipients[0].address = "staff@a.test";
+    recipients[1].address = "team@a.test";
+    for (auto& one : recipients) ASSERT_TRUE(deliverer_->check(one, 0, "bob@b.test").positive());
+    for (const auto& outcome : deliverer_->deliver({}, recipients, kMessage)) EXPECT_EQ(outcome.answer.code, 550);
+}
+
 TEST_F(Forward, AListSendsInItsOwnNameAndItsReportsGoToItsOwner) {
     list("staff@a.test", {"ann@a.test", "zoe@elsewhere.test"});
     const auto outcome = deliver("staff@a.test", "bob@b.test",
@@ -194,6 +271,16 @@ TEST_F(Forward, AnAccountIsToldOnceWhenItComesToAShareOfItsQuota) {
     ASSERT_TRUE(directory_->change_account(ann, kActor));
     ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
     EXPECT_THAT(mail_of("ann", 12), HasSubstr("Subject: ann@a.test is 55 % full\n"));
+}
+
+TEST_F(Forward, AWarningThatCannotBeRememberedIsNotSaidWithEachMessage) {
+    auto ann = directory_->find_account("ann@a.test").value().value();
+    ann.quota_messages = 10;
+    ASSERT_TRUE(directory_->change_account(ann, kActor));
+    open("[quota]\nwarn_at = [\"10\"]\n");
+    ASSERT_TRUE(os::make_directories(paths_.mail + "/a.test/ann/quota-told"));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(deliver("ann@a.test", "bob@b.test").answer.positive());
+    mail_of("ann", 3);
 }
 
 TEST_F(Forward, ADomainsPostmasterIsToldInHisOwnWords) {

@@ -192,6 +192,77 @@ TEST_F(DeliveryScripts, RejectByOneOfAnAliasIsToldOnceWhereTheOtherHasToWait) {
     EXPECT_TRUE(contains(spooled()[0], "550%205.7.1%20not%20here"));
 }
 
+TEST_F(DeliveryScripts, RejectIsAnsweredToTheOneAndReportedToTheManyOfOneMessage) {
+    script("require \"reject\";\nreject \"not here\";");
+    std::vector<Recipient> recipients(2);
+    recipients[0].address = "ann@a.test";
+    recipients[1].address = "both@a.test";
+    for (auto& one : recipients) ASSERT_TRUE(deliverer_->check(one, 0).positive());
+    Envelope envelope;
+    envelope.reverse_path = "bob@b.test";
+    const auto outcomes = deliverer_->deliver(envelope, recipients, kMessage);
+    EXPECT_EQ(outcomes[0].answer.code, 550);
+    EXPECT_EQ(outcomes[1].answer.code, 250);
+    EXPECT_EQ(files("ben").size(), 1u);
+    ASSERT_EQ(spooled().size(), 1u);
+    EXPECT_TRUE(contains(spooled()[0], "both@a.test"));
+}
+
+TEST_F(DeliveryScripts, NothingIsSentOnWhileWhatStaysCannotBeFiled) {
+    script("require \"copy\";\nredirect :copy \"zoe@c.test\";");
+    deliver();
+    for (const char* sub : {"/tmp", "/new"}) {
+        ASSERT_TRUE(os::remove_tree(paths_.mail + "/a.test/ann/Maildir" + sub));
+        ASSERT_TRUE(os::replace_file(paths_.mail + "/a.test/ann/Maildir" + sub, "no directory"));
+    }
+    open("");
+    EXPECT_EQ(deliver().answer.code / 100, 4);
+    EXPECT_EQ(spooled().size(), 1u) << "each try would send another";
+}
+
+TEST_F(DeliveryScripts, WhatIsDoneIsNotDoneAgainBecauseTheRestFailed) {
+    script("require \"fileinto\";\nfileinto \"Archive\";\nredirect \"zoe@c.test\";");
+    const std::string looping = "Delivered-To: ann@a.test\r\n" + std::string(kMessage);
+    deliver(looping);
+    ASSERT_EQ(files("ann", "Archive").size(), 1u);
+    for (const char* sub : {"/tmp", "/new"}) {
+        ASSERT_TRUE(os::remove_tree(paths_.mail + "/a.test/ann/Maildir" + sub));
+        ASSERT_TRUE(os::replace_file(paths_.mail + "/a.test/ann/Maildir" + sub, "no directory"));
+    }
+    open("");
+    const auto outcome = deliver(looping);
+    EXPECT_TRUE(outcome.answer.positive()) << outcome.error;
+    EXPECT_EQ(files("ann", "Archive").size(), 2u);
+    EXPECT_FALSE(outcome.deeds.back().error.empty());
+}
+
+TEST_F(DeliveryScripts, VacationDoesNotAnswerSpam) {
+    sieve::Vacation away;
+    away.to = "bob@b.test";
+    away.from = "ann@a.test";
+    Filtered filtered;
+    filtered.outcome.actions.push_back({away, 1, 1, -1});
+    FilterInput input;
+    input.account = "ann@a.test";
+    input.message = kMessage;
+    input.home = root_;
+    int sent = 0;
+    Hands hands;
+    hands.spool = [&](const queue::Envelope&, std::string_view, std::string_view) -> Result<std::string> {
+        ++sent;
+        return std::string("1");
+    };
+    hands.may_send_as = [](const std::string&) { return true; };
+    Memory memory(root_, 10);
+    Arrival arrival;
+    EXPECT_TRUE(perform(filtered, input, arrival, memory, hands).status);
+    EXPECT_EQ(sent, 1);
+    arrival.junk = true;
+    const auto done = perform(filtered, input, arrival, memory, hands);
+    EXPECT_EQ(sent, 1);
+    EXPECT_EQ(done.deeds.at(0).note, "the message is taken for spam");
+}
+
 TEST_F(DeliveryScripts, VacationAnswersASenderOnceAndForgetsNot) {
     script("require \"vacation\";\nvacation :days 3 \"away\";");
     deliver();

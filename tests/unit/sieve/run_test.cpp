@@ -40,17 +40,27 @@ TEST(SieveRun, ScriptsInARowAddUpUntilOneTakesTheImplicitKeepAway) {
     EXPECT_EQ(describe(ended.actions[0]), "fileinto \"B\"");
 }
 
-TEST(SieveRun, AnErrorInALaterScriptKeepsTheMessageAsItCame) {
+TEST(SieveRun, AScriptThatFailsAsksForNothingAndTheOthersForWhatTheyDo) {
     TestHost host;
     const auto changes =
         compiled("require [\"editheader\", \"copy\"]; addheader \"X\" \"y\"; redirect :copy \"eve@example.com\";");
-    const auto fails = compiled("require \"variables\"; set \"x\" \"\"; redirect \"${x}\";");
-    const Outcome outcome = run_all({changes, fails}, facts(), kMail, host);
-    ASSERT_EQ(outcome.actions.size(), 1u);
-    EXPECT_TRUE(std::get<Store>(outcome.actions[0].what).implicit);
-    EXPECT_EQ(outcome.actions[0].edition, -1);
-    EXPECT_TRUE(outcome.editions.empty());
-    EXPECT_NE(outcome.error.find("line 1, column 34"), std::string::npos) << outcome.error;
+    const auto fails = compiled(
+        "require [\"variables\", \"editheader\", \"fileinto\", \"copy\"]; fileinto :copy \"A\"; addheader \"Y\" \"z\"; "
+        "fileinto :copy \"B\"; set \"x\" \"\"; redirect \"${x}\";");
+    const auto files = compiled("require [\"fileinto\", \"copy\"]; if exists \"X\" { fileinto :copy \"C\"; }");
+    const Outcome outcome = run_all({changes, fails, files}, facts(), kMail, host);
+    std::vector<std::string> done;
+    for (const Action& each : outcome.actions) done.push_back(describe(each));
+    EXPECT_EQ(done, (std::vector<std::string>{"redirect \"eve@example.com\"", "fileinto \"C\"", "keep (implicit)"}));
+    for (const Action& each : outcome.actions)
+        EXPECT_EQ(outcome.editions.at(static_cast<std::size_t>(each.edition)).apply(kMail),
+                  "X: y\r\n" + std::string(kMail));
+    EXPECT_NE(outcome.error.find("line 1, column 1"), std::string::npos) << outcome.error;
+    const Outcome alone = run_all({fails}, facts(), kMail, host);
+    ASSERT_EQ(alone.actions.size(), 1u);
+    EXPECT_TRUE(std::get<Store>(alone.actions[0].what).implicit);
+    EXPECT_EQ(alone.actions[0].edition, -1);
+    EXPECT_TRUE(alone.editions.empty());
 }
 
 TEST(SieveRun, EachActionHasTheMessageAsItWasAtThatMoment) {
