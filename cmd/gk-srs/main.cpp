@@ -39,8 +39,8 @@ int forward(const Arguments& arguments) {
     if (!secrets) return cli::fail(secrets.error());
     const std::string& domain = arguments.domain.empty() ? (*opened)->config.string("srs.domain") : arguments.domain;
     if (domain.empty()) return cli::usage("which domain forwards it? --domain");
-    for (const auto& address : arguments.addresses)
-        fmt::print("{}\n", srs::rewrite(address, domain, secrets->front(), now()));
+    cli::Rows rows(arguments.json, {"reverse_path"});
+    for (const auto& address : arguments.addresses) rows.add({srs::rewrite(address, domain, secrets->front(), now())});
     return 0;
 }
 
@@ -50,11 +50,12 @@ int reverse(const Arguments& arguments) {
     const auto secrets = (*opened)->secrets.read();
     if (!secrets) return cli::fail(secrets.error());
     int code = 0;
+    cli::Rows rows(arguments.json, {"reverse_path"});
     for (const auto& address : arguments.addresses) {
         const auto found = srs::restore(std::string_view(address).substr(0, address.rfind('@')), *secrets,
                                         (*opened)->config.duration_s("srs.max_age"), now());
         if (found) {
-            fmt::print("{}\n", *found);
+            rows.add({*found});
             continue;
         }
         (void)cli::fail(found.error().in(text::printable(address)));

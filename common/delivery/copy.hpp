@@ -23,6 +23,8 @@ struct Deliverer::Copy {
     bool rejected = false;     // by a script: the sender is to be told
 };
 
+// Where something of ours fails, and may work later.
+inline const Answer kNotNow{451, "4.3.0", "cannot deliver now, try again later"};
 // The answer to a failure of ours.
 Answer answer_for(const Error& error);
 // The values of all Delivered-To fields, canonical where they are addresses.

@@ -17,16 +17,12 @@
 #include "common/delivery/lists.hpp"
 #include "common/message/delivery_report.hpp"
 #include "common/message/header.hpp"
-#include "common/message/quarantine.hpp"
 #include "common/queue/sent.hpp"
 #include "common/queue/spool.hpp"
-#include "common/store/incoming.hpp"
 
 namespace gk::delivery {
 
 namespace {
-
-const Answer kTrouble{451, "4.3.0", "cannot deliver now, try again later"};
 
 Answer loop() { return {554, "5.4.6", "the message has been here before (Delivered-To): a mail loop"}; }
 
@@ -50,7 +46,7 @@ Answer answer_for(const Error& error) {
     if (error.code == Errc::Temporary && error.os_errno == ENOSPC)
         return {452, "4.3.1", "no space left, try again later"};
     if (error.os_errno == EDQUOT) return {452, "4.2.2", "mailbox full"};
-    return kTrouble;
+    return kNotNow;
 }
 
 // The values of all Delivered-To fields, canonical where they are addresses.
@@ -65,11 +61,6 @@ std::vector<std::string> delivered_to(std::string_view message) {
         found.push_back(canonical ? std::move(*canonical) : text::lower(value));
     }
     return found;
-}
-
-store::Quota to_quota(std::int64_t bytes, std::int64_t messages) {
-    const auto limit = [](std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); };
-    return {limit(bytes), limit(messages)};
 }
 
 Options Options::from(const config::Config& config) {
@@ -115,51 +106,12 @@ Result<std::shared_ptr<store::Account>> Deliverer::account(const std::string& ad
     return accounts_.get(directory::home_of(paths_, address), address, true);
 }
 
-Result<store::Quota> Deliverer::quota_of(const std::string& address) {
-    GK_TRY(const auto known, directory_->find_account(address));
-    if (!known) return store::Quota{};
-    return to_quota(known->quota_bytes, known->quota_messages);
-}
-
-Answer Deliverer::over_quota(const std::string& address, const store::Quota& quota, std::uint64_t size) {
-    size = std::max<std::uint64_t>(size, 1);  // not declared: still a message, and a full mailbox has no room for it
-    if (quota.limited()) {
-        const auto opened = account(address);
-        if (!opened) return kTrouble;
-        indexer_.settle(**opened);
-        if (const Status room = (*opened)->room_for(quota, 1, size); !room) return answer_for(room.error());
-    }
-    return over_quota_of_domain(address, size);
-}
-
-Result<store::Totals> Deliverer::usage_of_domain(const std::string& domain) {
-    return usage_.of(domain, [&]() -> Result<std::vector<std::string>> {
-        GK_TRY(const auto all, directory_->accounts(domain));
-        std::vector<std::string> homes;
-        for (const auto& one : all) homes.push_back(directory::home_of(paths_, one.address));
-        return homes;
-    });
-}
-
-Answer Deliverer::over_quota_of_domain(const std::string& address, std::uint64_t size) {
-    const std::string domain(directory::domain_of(address));
-    const auto set = directory_->quota_of_domain(domain);
-    if (!set) return kTrouble;
-    const store::Quota quota = to_quota(set->bytes, set->messages);
-    if (!quota.limited()) return {};
-    const auto used = usage_of_domain(domain);
-    if (!used) return kTrouble;
-    const bool full = (quota.messages != 0 && used->messages + 1 > quota.messages) ||
-                      (quota.bytes != 0 && used->bytes + size > quota.bytes);
-    return full ? Answer{452, "4.2.2", "the domain has no room left"} : Answer{};
-}
-
 Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::optional<std::string>& sender) {
     auto resolved = directory_->resolve(recipient.address);
     // What comes back to a sender that we rewrote goes on to the sender that it was, whatever catch-all there is.
     if (resolved && resolved->kind != directory::Resolution::Kind::NotLocal) {
         if (auto original = forwarding_->original(recipient.address)) {
-            if (!*original && original->error().code == Errc::Temporary) return kTrouble;
+            if (!*original && original->error().code == Errc::Temporary) return kNotNow;
             if (!*original)
                 return {550, "5.7.1", "a rewritten sender's address that is not ours: " + original->error().text};
             // Reports come back to it, and those have no sender: anything else would be relayed.
@@ -174,7 +126,7 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::opt
     if (!resolved) {
         if (resolved.error().code == Errc::BadInput) return {553, "5.1.3", "not an address"};
         if (resolved.error().code == Errc::Permanent) return {554, "5.4.6", "aliases lead in a circle, or to too many"};
-        return kTrouble;
+        return kNotNow;
     }
     recipient.resolution = std::move(*resolved);
     switch (recipient.resolution.kind) {
@@ -191,41 +143,12 @@ Answer Deliverer::check(Recipient& recipient, std::uint64_t size, const std::opt
         recipient.resolution.lists.empty()) {
         const std::string& address = recipient.resolution.accounts.front().account;
         const auto quota = quota_of(address);
-        if (!quota) return kTrouble;
+        if (!quota) return kNotNow;
         recipient.quota = *quota;
         Answer answer = over_quota(address, *quota, size);
         if (!answer.positive()) return answer;
     }
     return {250, "2.1.5", "recipient ok"};
-}
-
-Result<std::string> Deliverer::choose_mailbox(store::Account& account, const std::string& detail,
-                                              std::string_view wanted) {
-    if (!wanted.empty()) {
-        const std::string name = store::canonical_name(wanted);
-        GK_CHECK(account.find(name));
-        return name;
-    }
-    if (detail.empty() || options_.subaddress == Options::Subaddress::Never) return std::string("INBOX");
-    const std::string name = store::canonical_name(detail);
-    // Whatever stands behind the delimiter is the sender's choice: a name that cannot be is no error of the owner's.
-    if (!store::check_name(name)) return std::string("INBOX");
-    if (const auto there = account.find(name); there && there->exists) return name;
-    GK_TRY(auto spelled, account.find_any_case(name));
-    if (!spelled.empty()) return spelled;
-    if (options_.subaddress == Options::Subaddress::Create) {
-        const Status made = account.create(name);
-        if (made || made.error().code == Errc::Exists) return name;
-    }
-    return std::string("INBOX");
-}
-
-// The mailbox whose use that is (RFC 6154), else one of that name; an account without either gets it into its INBOX.
-Result<std::string> Deliverer::junk_of(store::Account& account) {
-    GK_TRY(auto used, account.find_special_use("\\Junk"));
-    if (!used.empty()) return used;
-    GK_TRY(auto named, account.find_any_case("Junk"));
-    return named.empty() ? std::string("INBOX") : std::move(named);
 }
 
 // One recipient out of our domains, or one of ours whose copy has to wait.
@@ -234,71 +157,6 @@ struct Leaving {
     std::vector<std::size_t> recipients;  // whom it serves
     std::string reverse_path;
 };
-
-Result<Filed> Deliverer::file(store::Account& account, const std::string& mailbox, const store::IncomingMessage& kind,
-                              std::string_view front, std::string_view message) {
-    GK_TRY(auto incoming, account.incoming(mailbox));
-    GK_CHECK(incoming.begin(kind));
-    GK_CHECK(incoming.write(front));
-    GK_CHECK(incoming.write(message));
-    GK_TRY(auto appended, incoming.commit(index_ == Index::Soon ? &indexer_ : nullptr));
-    usage_.add(directory::domain_of(account.name()), front.size() + message.size());
-    return Filed{account.name(), mailbox, std::move(appended.names.front()),
-                 appended.uids.empty() ? 0 : appended.uids.front()};
-}
-
-void Deliverer::write(Copy& copy, const Envelope& envelope, const Recipient& recipient, std::string_view message,
-                      std::string_view wanted) {
-    const auto failed = [&copy](const Error& error) {
-        copy.answer = answer_for(error);
-        copy.error = error.text;
-        copy.retry_later = true;
-    };
-    if (!copy.quota) {
-        const auto quota = quota_of(copy.target.account);
-        if (!quota) return failed(quota.error());
-        copy.quota = *quota;
-    }
-    copy.answer = over_quota(copy.target.account, *copy.quota, message.size());
-    if (!copy.answer.positive()) {
-        copy.retry_later = true;
-        copy.error = copy.answer.text;
-        return;
-    }
-    const auto opened = account(copy.target.account);
-    if (!opened) return failed(opened.error());
-    std::string address = copy.target.account;
-    if (!copy.target.detail.empty())
-        address = fmt::format("{}{}{}@{}", directory::local_part_of(address), options_.delimiter, copy.target.detail,
-                              directory::domain_of(address));
-    // RFC 5321, 4.4: final delivery puts the reverse-path in front.
-    std::string trace = fmt::format("Return-Path: <{}>\r\nDelivered-To: {}\r\n", envelope.reverse_path, address);
-    const auto opinion = spam_.of((*opened)->home(), trace + envelope.front, message);
-    trace += opinion.field;
-    const std::string front = trace + envelope.front;
-    const bool quarantined = wanted.empty() && envelope.from_gk && message::is_quarantined(message);
-    const bool junk = quarantined || (wanted.empty() && opinion.junk);
-    auto mailbox = junk ? junk_of(**opened) : choose_mailbox(**opened, copy.target.detail, wanted);
-    if (!mailbox) return failed(mailbox.error());
-    store::IncomingMessage kind;
-    kind.binary = envelope.body == queue::Body::BinaryMime;
-    if (wanted.empty() && !quarantined) {  // of spam a script may think otherwise
-        const auto scripts = filter_.scripts_of(directory::home_of(paths_, copy.target.account));
-        if (!scripts) return failed(scripts.error());
-        if (!scripts->empty()) {
-            // What a list put in front is the message's own, for scripts too.
-            const std::string whole = envelope.front.empty() ? "" : envelope.front + std::string(message);
-            return filter(copy, envelope, recipient, **opened, *scripts, *mailbox, trace,
-                          whole.empty() ? message : whole);
-        }
-    }
-    auto filed = file(**opened, *mailbox, kind, front, message);
-    // The mailbox went away between our look and the delivery: INBOX never does.
-    if (!filed && filed.error().code == Errc::NotFound && *mailbox != "INBOX" && wanted.empty())
-        filed = file(**opened, "INBOX", kind, front, message);
-    if (!filed) return failed(filed.error());
-    copy.filed.push_back(std::move(*filed));
-}
 
 Result<std::string> Deliverer::spool(const Envelope& envelope, std::vector<queue::Recipient> recipients,
                                      std::string_view front, std::string_view message) {
@@ -439,7 +297,7 @@ std::vector<Outcome> Deliverer::deliver(const Envelope& envelope, const std::vec
                 try {
                     write(copy, envelope, recipients[copy.recipients.front()], message, mailbox);
                 } catch (const std::exception& error) {  // memory exhausted, or a bug: the other copies go on
-                    copy.answer = kTrouble;
+                    copy.answer = kNotNow;
                     copy.error = error.what();
                     copy.retry_later = true;
                 }
