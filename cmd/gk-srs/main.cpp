@@ -32,10 +32,19 @@ Result<std::unique_ptr<Open>> open(const Arguments& arguments) {
     return std::unique_ptr<Open>(new Open{std::move(config), srs::Secrets(folder)});
 }
 
+Result<std::vector<std::string>> secrets_of(const Open& opened) {
+    auto secrets = opened.secrets.read();
+    if (!secrets && secrets.error().code == Errc::NotFound)
+        return fail(Errc::NotFound, fmt::format("there is no secret yet in '{}': gk-deliver makes one when it starts, "
+                                                "or gk-srs rotate does",
+                                                opened.secrets.path()));
+    return secrets;
+}
+
 int forward(const Arguments& arguments) {
     const auto opened = open(arguments);
     if (!opened) return cli::fail(opened.error());
-    const auto secrets = (*opened)->secrets.read();
+    const auto secrets = secrets_of(**opened);
     if (!secrets) return cli::fail(secrets.error());
     const std::string& domain = arguments.domain.empty() ? (*opened)->config.string("srs.domain") : arguments.domain;
     if (domain.empty()) return cli::usage("which domain forwards it? --domain");
@@ -47,7 +56,7 @@ int forward(const Arguments& arguments) {
 int reverse(const Arguments& arguments) {
     const auto opened = open(arguments);
     if (!opened) return cli::fail(opened.error());
-    const auto secrets = (*opened)->secrets.read();
+    const auto secrets = secrets_of(**opened);
     if (!secrets) return cli::fail(secrets.error());
     int code = 0;
     cli::Rows rows(arguments.json, {"reverse_path"});
